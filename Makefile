@@ -1,0 +1,86 @@
+# One way to do each thing; CI runs the same. `make` lists the targets.
+# A fresh machine needs git, make and Python 3.11 or newer; PYTHON=/path/to/python chooses which.
+
+VENV      := .venv
+BIN       := $(VENV)/bin
+VERSIONS  := 3.11 3.12 3.13
+TESTS     ?= tests
+# Stamps: while they are newer than pyproject.toml, a second call installs nothing.
+BASE      := $(VENV)/.installed-base
+DEV       := $(VENV)/.installed-dev
+BENCH     := $(VENV)/.installed-bench
+PIP       := --quiet --disable-pip-version-check
+DEMO      := demo-results
+
+.DEFAULT_GOAL := help
+.PHONY: help venv demo test test-all lint bench chaos clean
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+$(BASE): pyproject.toml
+	@$(BIN)/python -m pip --version > /dev/null 2>&1 || { \
+	  python=$$(.ci/find-python) && echo "setting up $(VENV) with $$python" && \
+	  "$$python" -m venv --clear $(VENV); }
+	@$(BIN)/python -m pip install $(PIP) --editable .
+	@touch $@
+
+$(DEV): $(BASE)
+	@echo "installing what the tests and checks need (once; a minute or two)"
+	@$(BIN)/python -m pip install $(PIP) --editable '.[dev]'
+	@touch $@
+
+$(BENCH): $(DEV)
+	@echo "installing the peers that the benchmarks run beside us (once)"
+	@$(BIN)/python -m pip install $(PIP) --editable '.[bench]'
+	@touch $@
+
+venv: $(DEV)  ## set up .venv with everything a developer needs
+	@echo "$(BIN)/python: $$($(BIN)/python --version)"
+
+# Four of the files are bad on purpose, so 1 ("some items failed") is the exit code that is right here.
+# 0 would mean that a bad file went unnoticed, anything else that the run itself went wrong.
+demo: COMMAND = $(BIN)/treadle map examples/parse_measurements.py:parse examples/measurements \
+    --into $(DEMO)/measurements.csv --workers 2 --timeout 3 --progress auto
+demo: $(BASE)  ## map a real parser over real instrument files and four bad ones
+	@mkdir -p $(DEMO) && rm -f $(DEMO)/measurements.csv
+	@echo '$$ $(COMMAND)'
+	@$(COMMAND); code=$$?; \
+	  test $$code -eq 1 || { echo "demo: exit code $$code, expected 1 (some items failed)" >&2; exit 1; }
+	@echo
+	@echo 'Four of the files are bad on purpose: they are named above, and all others delivered. Next:'
+	@printf '  %-32s %s\n' \
+	  '$(DEMO)/measurements.csv' 'the results: one row for each good file' \
+	  'examples/parse_measurements.py' 'the function: plain Python that returns or raises' \
+	  '$(BIN)/treadle map --help' 'the same for a function and files of yours' \
+	  'README.md' 'the same from Python, in ten lines'
+
+test: $(DEV)  ## run the tests (TESTS=path for a part of them)
+	$(BIN)/python -m pytest $(TESTS)
+
+test-all:  ## run the tests with every Python 3.11, 3.12 and 3.13 found
+	@failed=; done=; skipped=; \
+	for version in $(VERSIONS); do \
+	  if python=$$(.ci/find-python $$version); then \
+	    echo "=== Python $$version: $$python"; \
+	    if $(MAKE) --no-print-directory VENV=.venvs/$$version PYTHON="$$python" test; \
+	    then done="$$done $$version"; else failed="$$failed $$version"; fi; \
+	  else skipped="$$skipped $$version"; fi; \
+	done; \
+	echo "passed:$${done:- none}   failed:$${failed:- none}   skipped, not found:$${skipped:- none}"; \
+	test -z "$$failed" && test -n "$$done"
+
+lint: $(DEV)  ## check style, format, types and layers
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy --strict
+	$(BIN)/lint-imports
+
+bench: $(BENCH)  ## measure beside concurrent.futures, joblib, loky, mpire, pebble, Dask and Ray
+	$(BIN)/python -m benchmarks.run_all
+
+chaos: $(DEV)  ## hundreds of random kills, hundreds of thousands of schedules (an hour or so)
+	$(BIN)/python -m pytest -m chaos --hypothesis-profile=chaos --timeout=0 $(TESTS)
+
+clean:  ## remove what the other targets made
+	rm -rf .venv .venvs $(DEMO) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

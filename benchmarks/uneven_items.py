@@ -1,0 +1,134 @@
+"""Short and skewed items: how much of what two cores give a bare loop an engine hands on.
+
+An item is a fixed amount of work, not a time: 1 ms each, or drawn from a log-normal distribution
+and given in random, ascending or descending order. The bare loop is two processes that share the
+same items evenly between them; it is measured in every round, and an engine's efficiency is the
+bare loop's time over its own time in that round.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import random
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from benchmarks import harness, peers
+from benchmarks.functions import nothing, work
+from benchmarks.harness import Facts, Measurement, Options, Result, Target
+
+CASE = "uneven_items"
+BARE = "bare loop"
+CHUNK = 16  # by hand: 16 ms of work in the even case, about 26 ms in the skewed ones
+SIGMA = 1.0  # of the log-normal distribution with median 1 ms: mean 1.65 ms, longest about 25 ms
+ORDERS = ("even", "random", "ascending", "descending")
+
+
+def measure(
+    facts: Facts, *, engine: str, start_method: str, order: str, n: int, loops_per_ms: int
+) -> None:
+    """Time one pass over the items on a warm pool."""
+    items = make_items(order, n, loops_per_ms)
+    if engine == BARE:
+        facts.update(seconds=_bare(items, start_method), items=n)
+        return
+    with peers.ENGINES[engine](harness.WORKERS, start_method, CHUNK) as pool:
+        sum(1 for _ in pool.map_items(nothing, range(200), length=200))
+        began = time.perf_counter()
+        count = sum(1 for _ in pool.map_items(work, items, length=len(items)))
+        elapsed = time.perf_counter() - began
+    if count != n:
+        raise RuntimeError(f"{count} results of {n} items")
+    facts.update(seconds=elapsed, items=n)
+
+
+def make_items(order: str, n: int, loops_per_ms: int) -> list[int]:
+    """Return the loops of each item; the same ones in every process."""
+    if order == "even":
+        return [loops_per_ms] * n
+    draw = random.Random(20)  # reproducible, not secret
+    items = [max(1, int(loops_per_ms * draw.lognormvariate(0.0, SIGMA))) for _ in range(n)]
+    if order == "random":
+        return items
+    return sorted(items, reverse=order == "descending")
+
+
+def _bare(items: Sequence[int], start_method: str) -> float:
+    context: Any = multiprocessing.get_context(start_method)
+    halves: list[list[int]] = [[] for _ in range(harness.WORKERS)]
+    for item in sorted(items, reverse=True):
+        min(halves, key=sum).append(item)
+    workers = []
+    for half in halves:
+        here, there = context.Pipe()
+        process = context.Process(target=_loop, args=(there, half))
+        process.start()
+        here.recv()
+        workers.append((here, process))
+    began = time.perf_counter()
+    for here, _ in workers:
+        here.send("go")
+    for here, _ in workers:
+        here.recv()
+    elapsed = time.perf_counter() - began
+    for _, process in workers:
+        process.join()
+    return elapsed
+
+
+def _loop(pipe: Any, items: list[int]) -> None:
+    pipe.send("ready")
+    pipe.recv()
+    for item in items:
+        work(item)
+    pipe.send("done")
+
+
+def _calibrate() -> int:
+    """Return the loops that take a millisecond here and now."""
+    loops, best = 20_000, float("inf")
+    for _ in range(50):
+        began = time.perf_counter()
+        work(loops)
+        best = min(best, time.perf_counter() - began)
+    return int(loops / best / 1000)
+
+
+def efficiencies(measurements: Sequence[Measurement], order: str) -> dict[str, list[float]]:
+    """Divide the bare loop's time of each round by every engine's time of that round."""
+    mine = [m for m in measurements if m.variant == order and "seconds" in m.facts]
+    bare = {m.round: m.facts["seconds"] for m in mine if m.engine == BARE}
+    found: dict[str, list[float]] = {}
+    for measured in mine:
+        if measured.engine != BARE and measured.round in bare:
+            efficiency = bare[measured.round] / measured.facts["seconds"]
+            found.setdefault(measured.engine, []).append(efficiency)
+    return found
+
+
+def run(options: Options) -> Result:
+    """Measure all engines on all four kinds of items."""
+    n = 60 if options.quick else 2000
+    orders = ("even", "ascending") if options.quick else ORDERS
+    common = {"start_method": options.start_method, "n": n, "loops_per_ms": _calibrate()}
+    result = Result(CASE, {**common, "sigma": SIGMA, "chunk of tuned engines": CHUNK})
+    quick_starters = harness.every_peer(lambda engine: not engine.slow)
+    engines = harness.choose(options, quick_starters, result.notes, extra=(BARE,))
+    variants = {order: {**common, "order": order} for order in orders}
+    rounds = options.rounds or (1 if options.quick else 3)
+    result.measurements = harness.interleave(CASE, engines, variants, rounds=rounds)
+    for order in orders:
+        harness.add_row(
+            result,
+            "1 ms items" if order == "even" else f"log-normal items, {order}",
+            "of a bare loop",
+            efficiencies(result.measurements, order),
+            better="higher",
+            target=Target(ratio=1.0, limit=0.95),
+        )
+    return result
+
+
+if __name__ == "__main__":
+    harness.main(run, __doc__)

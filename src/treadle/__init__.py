@@ -1,0 +1,123 @@
+"""Map a function over many items in parallel; keep every outcome; say what went wrong with which.
+
+    sources ──▶ engine ──▶ backends ──▶ workers
+                │   ▲          │
+                │   └──────────┘ outcomes
+                ├──▶ sinks       values, as they settle
+                └──▶ progress    events, in order
+
+Start reading at ``api/``; the words used everywhere are defined in ``core/``; what decides is
+``engine/machine.py``. Layers point down only: cli → api → sources, engine, backends, sinks,
+progress → core → errors.
+
+Names are looked up when first used, so that ``import treadle`` costs next to nothing; a worker
+process imports this package too.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from treadle.api.executor import Executor
+    from treadle.api.mapping import amap, map  # noqa: A004  the name is the point
+    from treadle.api.outcomes import Outcomes
+    from treadle.api.pool import Pool
+    from treadle.api.running import Report, run
+    from treadle.backends.cpus import usable_cpus
+    from treadle.core import events
+    from treadle.core.context import Current, current
+    from treadle.core.culprit import Culprit, find_culprit
+    from treadle.core.outcome import (
+        AnyOutcome,
+        Cancelled,
+        Failure,
+        Outcome,
+        Raised,
+        Succeeded,
+        TimedOut,
+        Unpicklable,
+        WorkerLost,
+    )
+    from treadle.core.policy import Capacity, Rate, Retry
+    from treadle.core.protocols import Capabilities, Listener, Sink, Source
+    from treadle.core.stats import FailureKind, Stats
+    from treadle.errors import (
+        CallCancelled,
+        CallFailed,
+        CallTimedOut,
+        Interrupted,
+        MissingExtra,
+        NotPicklable,
+        RemoteError,
+        RunFailed,
+        SetupFailed,
+        SinkFailed,
+        SourceFailed,
+        TreadleError,
+        UsageError,
+        WorkerDied,
+    )
+    from treadle.sources import files, lines, rows
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "treadle.api.executor": ("Executor",),
+    "treadle.api.mapping": ("amap", "map"),
+    "treadle.api.outcomes": ("Outcomes",),
+    "treadle.api.pool": ("Pool",),
+    "treadle.api.running": ("Report", "run"),
+    "treadle.backends.cpus": ("usable_cpus",),
+    "treadle.core.context": ("Current", "current"),
+    "treadle.core.culprit": ("Culprit", "find_culprit"),
+    "treadle.core.outcome": (
+        "AnyOutcome",
+        "Cancelled",
+        "Failure",
+        "Outcome",
+        "Raised",
+        "Succeeded",
+        "TimedOut",
+        "Unpicklable",
+        "WorkerLost",
+    ),
+    "treadle.core.policy": ("Capacity", "Rate", "Retry"),
+    "treadle.core.protocols": ("Capabilities", "Listener", "Sink", "Source"),
+    "treadle.core.stats": ("FailureKind", "Stats"),
+    "treadle.errors": (
+        "CallCancelled",
+        "CallFailed",
+        "CallTimedOut",
+        "Interrupted",
+        "MissingExtra",
+        "NotPicklable",
+        "RemoteError",
+        "RunFailed",
+        "SetupFailed",
+        "SinkFailed",
+        "SourceFailed",
+        "TreadleError",
+        "UsageError",
+        "WorkerDied",
+    ),
+    "treadle.sources": ("files", "lines", "rows"),
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = [*sorted(_HOME_OF), "__version__", "events"]  # noqa: PLE0604  all are strings
+
+
+def __getattr__(name: str) -> Any:
+    if name == "events":
+        return importlib.import_module("treadle.core.events")
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'treadle' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOME_OF[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

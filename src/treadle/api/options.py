@@ -1,0 +1,245 @@
+"""What may be asked for, checked before any worker starts."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal, TypeAlias, TypedDict
+
+from treadle.core.item import Key
+from treadle.core.policy import Capacity, Policy, Rate, Retry, positive, positive_int
+from treadle.core.protocols import Listener
+from treadle.errors import UsageError
+
+BackendName: TypeAlias = Literal["auto", "inline", "threads", "processes", "coroutines"]
+Progress: TypeAlias = Literal["auto", "live", "plain", "json", "none"]
+
+BACKENDS = ("auto", "inline", "threads", "processes", "coroutines")
+START_METHODS = ("forkserver", "spawn", "fork")
+PROGRESS = ("auto", "live", "plain", "json", "none")
+
+
+class PoolOptions(TypedDict, total=False):
+    """
+    How workers are made.
+
+    Attributes:
+        workers: Number of workers. Default: usable CPUs for processes (affinity and cgroup quota
+            counted), CPUs + 4 but at most 32 for threads, 100 for coroutines, 1 inline.
+        backend: ``"auto"`` (default) takes coroutines for async functions and processes for all
+            others; or ``"inline"``, ``"threads"``, ``"processes"``, ``"coroutines"``.
+        start_method: For processes: ``"forkserver"`` (default), ``"spawn"`` or ``"fork"``.
+        max_items_per_worker: Replace a worker process after so many items.
+        max_worker_memory: Replace a worker process that holds more than so many bytes.
+        min_free_memory: Start nothing while less than so many bytes are free on the machine.
+    """
+
+    workers: int | None
+    backend: BackendName
+    start_method: Literal["forkserver", "spawn", "fork"] | None
+    max_items_per_worker: int | None
+    max_worker_memory: int | None
+    min_free_memory: int | None
+
+
+class MapOptions(TypedDict, total=False):
+    """
+    How one run behaves.
+
+    Attributes:
+        timeout: Seconds per attempt; None (default) for no limit.
+        retry: A ``Retry``, or a number of attempts; None (default) for one attempt.
+        rate: A ``Rate``: starts per period; None (default) for no limit.
+        capacity: A ``Capacity``: items in flight per key; None (default) for no limit.
+        ordered: Outcomes in input order instead of as they settle (default False).
+        seed: Root of one reproducible random seed per item.
+        on_error: ``"continue"`` (default), or ``"stop"`` at the first failure.
+        max_failures: Stop after so many failed items.
+        deadline: A ``datetime``, or a ``timedelta`` from now; what is unsettled then is cancelled.
+        grace: Seconds that running items get to finish after a cancel (default 30).
+        key: A function of an item that returns its stable key (text or number).
+        progress: ``"auto"``, ``"live"``, ``"plain"``, ``"json"``, ``"none"``; None (default) is
+            ``"none"``.
+        name: Name of the run in events and displays; the function's name by default.
+        setup: Called once in each worker; the function then gets what it returned as its second
+            argument.
+        teardown: Called with that state when the worker ends.
+        listeners: Functions that get every event.
+    """
+
+    timeout: float | None
+    retry: Retry | int | None
+    rate: Rate | None
+    capacity: Capacity | None
+    ordered: bool
+    seed: int | None
+    on_error: Literal["continue", "stop"]
+    max_failures: int | None
+    deadline: datetime | timedelta | None
+    grace: float
+    key: Callable[[Any], Key] | None
+    progress: Progress | None
+    name: str | None
+    setup: Callable[[], Any] | None
+    teardown: Callable[[Any], Any] | None
+    listeners: Sequence[Listener]
+
+
+class Options(PoolOptions, MapOptions, total=False):
+    """Everything that ``map``, ``amap`` and ``run`` take beside function and items."""
+
+
+POOL_NAMES = frozenset(PoolOptions.__annotations__)
+MAP_NAMES = frozenset(MapOptions.__annotations__)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The options of one run, checked."""
+
+    policy: Policy
+    seed: int | None = None
+    key: Callable[[Any], Key] | None = None
+    progress: str | None = None
+    name: str | None = None
+    setup: Callable[[], Any] | None = None
+    teardown: Callable[[Any], Any] | None = None
+    listeners: tuple[Listener, ...] = ()
+
+
+def check_names(given: Collection[str], known: Collection[str], where: str) -> None:
+    """
+    Refuse an option that does not exist.
+
+    Raises:
+        UsageError: With the name that was probably meant.
+    """
+    for name in given:
+        if name not in known:
+            near = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.5)
+            meant = f"did you mean {near[0]!r}?" if near else "options are: " + ", ".join(
+                sorted(known)
+            )
+            raise UsageError(f"{where} has no option {name!r}", hint=meant)
+
+
+def one_of(name: str, value: object, known: Sequence[str]) -> None:
+    """
+    Refuse a word that is not in *known*.
+
+    Raises:
+        UsageError: With the words there are.
+    """
+    if value not in known:
+        raise UsageError(f"{name} cannot be {value!r}", hint=f"choose one of: {', '.join(known)}")
+
+
+def settings_from(options: Mapping[str, Any]) -> Settings:
+    """
+    Check the options of one run.
+
+    Raises:
+        UsageError: One of them is wrong: what, which value, and what would be right.
+    """
+    for name in ("key", "setup", "teardown"):
+        function = options.get(name)
+        if function is not None and not callable(function):
+            raise UsageError(f"{name} must be a function, got {function!r}", hint=f"{name}=my_{name}")
+    if options.get("teardown") is not None and options.get("setup") is None:
+        raise UsageError(
+            "teardown was given without setup",
+            hint="teardown gets the state that setup returned; give both",
+        )
+    seed = options.get("seed")
+    if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int)):
+        raise UsageError(f"seed must be a whole number, got {seed!r}", hint="seed=42")
+    progress = options.get("progress")
+    if progress is not None:
+        one_of("progress", progress, PROGRESS)
+    return Settings(
+        policy=_policy_from(options),
+        seed=seed,
+        key=options.get("key"),
+        progress=progress,
+        name=options.get("name"),
+        setup=options.get("setup"),
+        teardown=options.get("teardown"),
+        listeners=tuple(options.get("listeners", ())),
+    )
+
+
+def _policy_from(options: Mapping[str, Any]) -> Policy:
+    on_error = options.get("on_error", "continue")
+    one_of("on_error", on_error, ("continue", "stop"))
+    for name, type_ in (("rate", Rate), ("capacity", Capacity)):
+        value = options.get(name)
+        if value is not None and not isinstance(value, type_):
+            raise UsageError(
+                f"{name} must be a treadle.{type_.__name__}, got {value!r}",
+                hint="rate=treadle.Rate(600, per=60)"
+                if type_ is Rate
+                else "capacity=treadle.Capacity(4, key=provider)",
+            )
+    grace = options.get("grace", 30.0)
+    if isinstance(grace, bool) or not isinstance(grace, (int, float)) or not grace >= 0:
+        raise UsageError(f"grace must be seconds, 0 or more, got {grace!r}", hint="grace=30")
+    return Policy(
+        timeout=options.get("timeout"),
+        retry=_retry_from(options.get("retry")),
+        rate=options.get("rate"),
+        capacity=options.get("capacity"),
+        ordered=bool(options.get("ordered", False)),
+        max_failures=1 if on_error == "stop" else options.get("max_failures"),
+        time_limit=_time_limit_from(options.get("deadline")),
+        grace=float(grace),
+    )
+
+
+def _retry_from(value: Retry | int | None) -> Retry:
+    if value is None:
+        return Retry(attempts=1)
+    if isinstance(value, Retry):
+        return value
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise UsageError(
+            f"retry must be a treadle.Retry or a number of attempts, got {value!r}",
+            hint="retry=treadle.Retry(attempts=3, on=OSError)",
+        )
+    return Retry(attempts=value)
+
+
+def _time_limit_from(deadline: datetime | timedelta | None) -> float | None:
+    """Return the seconds from now until *deadline*."""
+    if deadline is None:
+        return None
+    if isinstance(deadline, timedelta):
+        return max(0.0, deadline.total_seconds())
+    if isinstance(deadline, datetime):
+        return max(0.0, (deadline - datetime.now(deadline.tzinfo)).total_seconds())
+    raise UsageError(
+        f"deadline must be a datetime or a timedelta, got {deadline!r}",
+        hint="deadline=timedelta(minutes=10); for a limit per item use timeout=",
+    )
+
+
+def check_pool(options: Mapping[str, Any]) -> None:
+    """
+    Check the options of a pool.
+
+    Raises:
+        UsageError: One of them is wrong.
+    """
+    one_of("backend", options.get("backend", "auto"), BACKENDS)
+    method = options.get("start_method")
+    if method is not None:
+        one_of("start_method", method, START_METHODS)
+    positive_int("workers", options.get("workers"), example="workers=8")
+    positive_int(
+        "max_items_per_worker",
+        options.get("max_items_per_worker"),
+        example="max_items_per_worker=1000",
+    )
+    for name in ("max_worker_memory", "min_free_memory"):
+        positive(name, options.get(name), example=f"{name}=2_000_000_000 is 2 GB")

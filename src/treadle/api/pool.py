@@ -1,0 +1,305 @@
+"""Workers that stay: run one stage after another on them without starting any again."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+import weakref
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack
+
+from treadle.api.options import (
+    MAP_NAMES,
+    POOL_NAMES,
+    MapOptions,
+    PoolOptions,
+    Settings,
+    check_names,
+    check_pool,
+    settings_from,
+)
+from treadle.api.outcomes import Outcomes
+from treadle.backends.cpus import usable_cpus
+from treadle.core import events
+from treadle.core.call import Call, is_async
+from treadle.core.protocols import Backend
+from treadle.core.stats import Stats
+from treadle.engine.dispatcher import Dispatcher
+from treadle.engine.machine import Machine
+from treadle.engine.outlet import Outlet
+from treadle.engine.reader import Reader
+from treadle.engine.stage import Stage
+from treadle.errors import UsageError
+
+if TYPE_CHECKING:
+    from treadle.api.running import Report
+    from treadle.core.outcome import Outcome
+    from treadle.core.protocols import Sink
+
+T = TypeVar("T")
+
+
+class Pool:
+    """
+    Workers that are kept from one run to the next.
+
+    Several runs may be under way at once, also from several threads, and one may read the
+    outcomes of another. Workers start when the first item is there.
+
+    Args:
+        options: See :class:`treadle.api.options.PoolOptions`.
+
+    Raises:
+        UsageError: An option is wrong.
+    """
+
+    def __init__(self, **options: Unpack[PoolOptions]) -> None:
+        check_names(options, POOL_NAMES, "Pool")
+        check_pool(options)
+        self._options = options
+        self._lock = threading.Lock()
+        self._dispatchers: dict[str, Dispatcher] = {}
+        self._closed = False
+        _open_pools.add(self)
+
+    def map(
+        self,
+        function: Callable[..., T],
+        items: Iterable[Any],
+        **options: Unpack[MapOptions],
+    ) -> Outcomes[T]:
+        """
+        Call *function* on every item; return an iterator of outcomes. See :func:`treadle.map`.
+
+        Raises:
+            UsageError: An argument is wrong.
+            NotPicklable: The function cannot travel to a worker process.
+        """
+        check_names(options, MAP_NAMES, "Pool.map")
+        return self._begin(function, items, settings_from(options))
+
+    def amap(
+        self,
+        function: Callable[..., Any],
+        items: Iterable[Any] | AsyncIterable[Any],
+        **options: Unpack[MapOptions],
+    ) -> AsyncIterator[Outcome[Any]]:
+        """
+        Like ``map``, for ``async for``. See :func:`treadle.amap`.
+
+        Raises:
+            UsageError: An argument is wrong.
+        """
+        from treadle.api.mapping import iterate_async
+
+        check_names(options, MAP_NAMES, "Pool.amap")
+        settings = settings_from(options)
+        return iterate_async(lambda source: self._begin(function, source, settings), items)
+
+    def run(
+        self,
+        function: Callable[..., Any],
+        items: Iterable[Any],
+        *,
+        into: str | Sink | None = None,
+        **options: Unpack[MapOptions],
+    ) -> Report:
+        """
+        Call *function* on every item and put the values *into* a file. See :func:`treadle.run`.
+
+        Raises:
+            UsageError: An argument is wrong.
+            Interrupted: Ctrl-C; its ``report`` says how far the run came.
+        """
+        from treadle.api.running import collect
+
+        check_names(options, MAP_NAMES, "Pool.run")
+        return collect(lambda: self.map(function, items, **options), into)
+
+    def close(self, *, kill: bool = False) -> None:
+        """
+        End all workers.
+
+        Args:
+            kill: At once and by force; else workers tear down first. Runs that are still under
+                way are cancelled in both cases.
+        """
+        with self._lock:
+            self._closed = True
+            dispatchers = list(self._dispatchers.values())
+        for dispatcher in dispatchers:
+            dispatcher.close(kill=kill)
+
+    def __enter__(self) -> Pool:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close(kill=exc_info[0] is not None)
+
+    def _begin(
+        self,
+        function: Callable[..., Any],
+        items: Iterable[Any] | None,
+        settings: Settings,
+        *,
+        then_close: bool = False,
+    ) -> Outcomes[Any]:
+        """Put a run together from its parts and start it."""
+        if not callable(function):
+            raise UsageError(
+                f"the function is not callable: {function!r}", hint="pass the function itself"
+            )
+        if isinstance(items, (str, bytes)):
+            raise UsageError(
+                f"items is text, {items!r:.60}; its letters are hardly what is meant",
+                hint="pass a list, or treadle.files(...), lines(...), rows(...)",
+            )
+        if items is not None and not hasattr(items, "__iter__") and not hasattr(items, "__getitem__"):
+            raise UsageError(
+                f"items must be iterable, got {type(items).__name__}: {items!r:.60}",
+                hint="pass a list, a generator, or treadle.files(...)",
+            )
+        dispatcher = self._dispatcher(function)
+        call = Call(
+            function, settings.setup, settings.teardown, settings.seed, settings.name or ""
+        )
+        dispatcher.backend.open_call(call)
+        stats = Stats()
+        stage = self._stage(dispatcher, call, items, settings, stats)
+        stage.tell(
+            events.RunStarted(
+                at=time.monotonic(),
+                name=call.name,
+                total=_length(items),
+                workers=dispatcher.backend.workers,
+                backend=dispatcher.backend.name,
+            )
+        )
+        outcomes: Outcomes[Any] = Outcomes(
+            dispatcher, stage, stats, settings.policy.grace, self if then_close else None
+        )
+        dispatcher.add(stage)
+        return outcomes
+
+    def _stage(
+        self,
+        dispatcher: Dispatcher,
+        call: Call,
+        items: Iterable[Any] | None,
+        settings: Settings,
+        stats: Stats,
+    ) -> Stage:
+        policy, backend = settings.policy, dispatcher.backend
+        keyed = bool(
+            (policy.rate and policy.rate.key) or (policy.capacity and policy.capacity.key)
+        )
+        reader = None
+        if items is not None:
+            reader = Reader(
+                items,
+                call=call.id,
+                pack=backend.pack,
+                key=_key_function(items, settings),
+                lane=policy.lane if keyed else None,
+                wake=backend.wake,
+            )
+        machine = Machine(
+            policy,
+            backend.capabilities,
+            random=random.Random(settings.seed),  # noqa: S311  jitter, not secrets
+            began=time.monotonic(),
+            epoch=time.time() - time.monotonic(),
+        )
+        return Stage(
+            call=call,
+            machine=machine,
+            reader=reader,
+            outlet=Outlet(backend.wake),
+            listeners=[stats.after, *_listeners(settings)],
+            paced=policy.rate is not None or policy.capacity is not None,
+            asks_running=policy.timeout is not None,
+        )
+
+    def _dispatcher(self, function: Callable[..., Any]) -> Dispatcher:
+        name = self._options.get("backend", "auto")
+        if name == "auto":
+            name = "coroutines" if is_async(function) else "processes"
+        with self._lock:
+            if self._closed:
+                raise UsageError("the pool is closed", hint="make a new treadle.Pool")
+            if name not in self._dispatchers:
+                backend = _make_backend(name, self._options)
+                self._dispatchers[name] = Dispatcher(backend, threaded=name != "inline")
+            return self._dispatchers[name]
+
+
+_open_pools: weakref.WeakSet[Pool] = weakref.WeakSet()
+
+
+def _close_all() -> None:
+    for pool in list(_open_pools):
+        pool.close(kill=True)
+
+
+# Before the interpreter joins its threads, which is too late to end ours in good order.
+threading._register_atexit(_close_all)  # type: ignore[attr-defined]
+
+
+def _make_backend(name: str, options: PoolOptions) -> Backend:
+    workers = options.get("workers")
+    for only in ("start_method", "max_items_per_worker", "max_worker_memory"):
+        if options.get(only) is not None and name != "processes":
+            raise UsageError(
+                f"{only} is for worker processes; this run uses backend={name!r}",
+                hint="leave it out, or use backend='processes'",
+            )
+    match name:
+        case "processes":
+            from treadle.backends.processes.backend import Processes
+
+            return Processes(
+                workers or usable_cpus(),
+                start_method=options.get("start_method"),
+                max_items_per_worker=options.get("max_items_per_worker"),
+                max_worker_memory=options.get("max_worker_memory"),
+                min_free_memory=options.get("min_free_memory"),
+            )
+        case "threads":
+            from treadle.backends.threads import Threads
+
+            return Threads(workers or min(32, usable_cpus() + 4))
+        case "coroutines":
+            from treadle.backends.coroutines import Coroutines
+
+            return Coroutines(workers or 100)
+        case _:
+            from treadle.backends.inline import Inline
+
+            return Inline()
+
+
+def _key_function(items: Any, settings: Settings) -> Callable[[Any, int], Any] | None:
+    key = settings.key
+    if key is not None:
+        return lambda value, _: key(value)
+    own = getattr(items, "key", None)
+    return own if callable(own) else None
+
+
+def _length(items: Any) -> int | None:
+    try:
+        return len(items)
+    except TypeError:
+        return None
+
+
+def _listeners(settings: Settings) -> list[Callable[[events.Event], object]]:
+    from treadle.api.relay import relay
+
+    if settings.progress is None or settings.progress == "none":
+        return [relay, *settings.listeners]
+    from treadle.progress import listener_for
+
+    display = listener_for(settings.progress)
+    return [display or relay, *settings.listeners]

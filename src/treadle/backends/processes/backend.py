@@ -1,0 +1,717 @@
+"""Run calls in worker processes: who gets which items, and what follows when a worker dies."""
+
+from __future__ import annotations
+
+import logging
+import os
+import pickle
+import selectors
+import signal
+import sys
+import time
+import warnings
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from treadle.backends import cpus
+from treadle.backends.processes import worker as far
+from treadle.backends.processes.loader import Loader
+from treadle.backends.processes.memory import MemoryWatch, killed_for_memory, oom_kills
+from treadle.backends.processes.pace import Pace
+from treadle.backends.processes.packing import FOREIGN, NUMPY, Packed, pack, pack_function, unpack
+from treadle.backends.processes.seat import Batch, Seat
+from treadle.backends.processes.slot import SETTING_UP
+from treadle.backends.processes.wire import Kind, encode
+from treadle.core import events
+from treadle.core.call import Call
+from treadle.core.item import Item
+from treadle.core.outcome import (
+    AnyOutcome,
+    Failure,
+    Raised,
+    Succeeded,
+    Unpicklable,
+    WorkerLost,
+    remote_error,
+)
+from treadle.core.protocols import Broken, Capabilities, Finished, Noted, Report, Returned
+from treadle.errors import SetupFailed, UsageError
+
+START_METHODS = ("forkserver", "spawn", "fork")
+FALSE_STARTS = 3  # workers in a row that may die before their first item
+BALANCE_EVERY = 0.005  # seconds between looks at an idle worker's busy neighbours
+WORTH_TAKING = 0.002  # seconds of queued work below which taking back costs more than it gains
+GOODBYE = 10.0  # seconds that workers get to tear down and exit
+FUNERAL = 5.0  # seconds in which a killed worker is reaped, or the machine is in real trouble
+
+
+class Processes:
+    """
+    The process backend.
+
+    Args:
+        workers: Number of worker processes.
+        start_method: ``"forkserver"`` (the default on POSIX), ``"spawn"``, or ``"fork"``, which
+            copies the driver with all its locks and is only for those who know why.
+        max_items_per_worker: Replace a worker after so many items.
+        max_worker_memory: Replace a worker above so many bytes of resident memory. One that gets
+            there in the middle of its first item is killed, and the item settles as ``WorkerLost``;
+            in a later item, the item is run again on a fresh worker, which proves who was to blame.
+        min_free_memory: Start nothing while less than so many bytes of the machine are free.
+    """
+
+    name = "processes"
+    capabilities = Capabilities(
+        stops_calls=True,
+        isolates=True,
+        pickles=True,
+        seeds_globals=True,
+        interrupts_timeouts=True,
+    )
+
+    def __init__(
+        self,
+        workers: int,
+        *,
+        start_method: str | None = None,
+        max_items_per_worker: int | None = None,
+        max_worker_memory: int | None = None,
+        min_free_memory: int | None = None,
+    ) -> None:
+        if os.name != "posix":
+            raise UsageError(
+                f"the process backend needs POSIX (Linux, macOS), this is {sys.platform!r}",
+                hint="use backend='threads', 'coroutines' or 'inline'",
+            )
+        self.workers = workers
+        self._method = start_method or "forkserver"
+        if self._method not in START_METHODS:
+            raise UsageError(
+                f"no start method called {start_method!r}",
+                hint=f"choose one of: {', '.join(START_METHODS)}",
+            )
+        if self._method == "fork":
+            warnings.warn(
+                "start_method='fork' copies this process with every lock its threads hold; a "
+                "worker that needs such a lock (Polars, OpenMP, logging, gRPC) waits for ever. "
+                "Use 'forkserver' unless this process is single-threaded",
+                RuntimeWarning,
+                stacklevel=4,
+            )
+        self._max_items = max_items_per_worker
+        self._max_memory = max_worker_memory
+        self._watch = MemoryWatch(max_worker_memory, min_free_memory)
+        self._seats: list[Seat] = []
+        self._started = 0
+        self._false_starts = 0
+        self._calls: dict[int, Call] = {}
+        self._frames: dict[int, bytes] = {}
+        self._paces: dict[int, Pace] = {}
+        self._reports: list[Report] = []
+        self._loader = Loader(self.wake)
+        self._loading: dict[int, tuple[Item, events.Running]] = {}
+        self._oom_kills = oom_kills()
+        self._closed = False
+
+        self._selector = selectors.DefaultSelector()
+        self._wake_read, self._wake_write = os.pipe()
+        os.set_blocking(self._wake_read, False)
+        os.set_blocking(self._wake_write, False)
+        self._woken = False
+        self._selector.register(self._wake_read, selectors.EVENT_READ, self._on_wake)
+
+    # ── from any thread ─────────────────────────────────────────────────────────────────────
+
+    def open_call(self, call: Call) -> None:
+        """
+        Pack the function, its setup and its teardown.
+
+        Raises:
+            NotPicklable: One of them cannot travel.
+            UsageError: The function is ``async``.
+        """
+        if call.is_async:
+            raise UsageError(
+                f"{call.name} is an async function, which worker processes cannot await",
+                hint="use backend='coroutines', or backend='auto'",
+            )
+        body: dict[str, Any] = {"id": call.id, "seed": call.seed}
+        for part in ("function", "setup", "teardown"):
+            body[part] = pack_function(getattr(call, part))
+        self._frames[call.id] = encode(Kind.CALL, body)
+        self._paces[call.id] = Pace()
+        self._calls[call.id] = call
+
+    def pack(self, value: Any) -> Any:
+        """
+        Pack an item's value.
+
+        Raises:
+            NotPicklable: It cannot travel.
+        """
+        return pack(value)
+
+    def wake(self) -> None:
+        """End a ``wait``."""
+        if not self._woken:
+            self._woken = True
+            try:
+                os.write(self._wake_write, b"!")
+            except (BlockingIOError, OSError):
+                return  # It is awake already, or closed.
+
+    # ── giving and taking ───────────────────────────────────────────────────────────────────
+
+    def room(self, call: Call, *, paced: bool) -> int:
+        """How many more items to give."""
+        if not self._watch.allows(any(seat.batches for seat in self._seats)):
+            return 0
+        pace = self._paces[call.id]
+        vacant = self.workers - sum(seat.serves for seat in self._seats)
+        if paced:
+            return vacant + sum(not seat.batches for seat in self._seats if seat.serves)
+        # Two batches each: one being worked on, one that hides the round trip.
+        aim = max(2, min(2 * pace.batch, pace.items_in_memory))
+        wanted = sum(max(0, aim - seat.queued) for seat in self._seats if seat.serves)
+        return vacant * aim + wanted
+
+    def window(self, call: Call) -> int:
+        """How many items may be between source and consumer."""
+        pace = self._paces[call.id]
+        return max(2 * self.workers, min(4 * self.workers * (pace.batch + 1), pace.items_in_memory))
+
+    def start(self, call: Call, items: Sequence[Item]) -> None:
+        """Send items to workers, to the least busy first."""
+        pace = self._paces[call.id]
+        frame = self._frames[call.id]
+        left = list(items)
+        for item in left:
+            if type(item.payload) is Packed:
+                pace.weighs(item.payload.size)
+        while left:
+            seat = self._least_busy(len(left))
+            # No more than a fair share: near the end of a run the rest is spread, not piled up.
+            count = max(1, min(pace.batch, -(-len(left) // self.workers)))
+            part = _together(left, count)
+            del left[: len(part)]
+            seat.give(call, frame, part)
+            self._listen(seat)
+
+    def _least_busy(self, waiting: int) -> Seat:
+        serving = [seat for seat in self._seats if seat.serves]
+        idle = [seat for seat in serving if not seat.batches]
+        if idle:
+            return idle[0]
+        if len(serving) < self.workers:
+            return self._open_seat()
+        return min(serving, key=lambda seat: seat.queued)
+
+    def recall(self, call: Call) -> list[Item]:
+        """Take back everything of *call* that has not begun."""
+        back: list[Item] = []
+        for seat in self._seats:
+            tags = {batch.tag for batch in seat.batches if batch.call is call}
+
+            def all_of_it(unbegun: dict[int, int], tags: set[int] = tags) -> dict[int, int]:
+                return {tag: count for tag, count in unbegun.items() if tag in tags}
+
+            for batch in seat.take_back(all_of_it) if tags else ():
+                back += batch.items
+        return back
+
+    def stop(self, call: Call, items: Sequence[Item]) -> None:
+        """Kill the workers that run these items; take the others back."""
+        stopped = {item.index for item in items}
+        if any(self._loading.pop(index, None) for index in stopped):
+            self._loader = Loader(self.wake)  # The load hangs: leave it with its thread.
+        for seat in self._seats:
+            running = seat.running()
+            if running and running[0].call == call.id and running[0].index in stopped:
+                seat.kill("its call was stopped")
+        kept = [item for item in self.recall(call) if item.index not in stopped]
+        if kept:
+            self._reports.append(Returned(call.id, kept))
+
+    def close_call(self, call: Call) -> None:
+        """Tear the call down in every worker."""
+        for seat in self._seats:
+            if seat.serves:
+                seat.forget(call)
+                self._listen(seat)
+        del self._frames[call.id], self._paces[call.id], self._calls[call.id]
+
+    def running(self) -> list[tuple[Item, events.Running]]:
+        """What runs now, and what is being loaded."""
+        found = list(self._loading.values())
+        for seat in self._seats:
+            running = seat.running()
+            if running is not None:
+                item, _, since = running
+                found.append((item, _where(item, seat, since)))
+        return found
+
+    # ── the passing of time ─────────────────────────────────────────────────────────────────
+
+    def wait(self, timeout: float | None) -> list[Report]:
+        """Return what happened."""
+        if not self._reports:
+            self._balance()
+            for key, _ in self._selector.select(self._patience(timeout)):
+                key.data()
+        self._reports += self._loader.collect()  # type: ignore[arg-type]
+        for seat in self._watch.overweight(self._seats):
+            seat.kill("memory limit exceeded")
+        reports, self._reports = self._reports, []
+        return reports
+
+    def _patience(self, timeout: float | None) -> float | None:
+        limits = [timeout, self._watch.patience]
+        if self._could_balance():
+            limits.append(BALANCE_EVERY)
+        return min((limit for limit in limits if limit is not None), default=None)
+
+    def _could_balance(self) -> bool:
+        queued = max((seat.queued for seat in self._seats if seat.serves), default=0)
+        return queued > 1 and any(seat.serves and seat.is_idle for seat in self._seats)
+
+    def _balance(self) -> None:
+        """Let an idle worker take over half of what is queued behind its busiest neighbour."""
+        for thief in self._seats:
+            if not (thief.serves and thief.is_idle):
+                continue
+            victim = max(
+                (seat for seat in self._seats if seat.serves), key=self._queued_seconds
+            )
+            if victim is thief or self._queued_seconds(victim) < WORTH_TAKING:
+                return
+            for batch in victim.take_back(_later_half):
+                thief.give(batch.call, self._frames[batch.call.id], batch.items)
+                self._listen(thief)
+
+    def _queued_seconds(self, seat: Seat) -> float:
+        """Estimate how long the items of *seat* that have not begun will have to wait."""
+        running = seat.running()
+        since = time.monotonic() - running[2] if running else 0.0
+        waiting = sum(batch.left * self._paces[batch.call.id].mean for batch in seat.batches)
+        return max(waiting, since) if seat.queued > 1 else 0.0
+
+    # ── what workers say ────────────────────────────────────────────────────────────────────
+
+    def _on_wake(self) -> None:
+        self._woken = False
+        try:
+            os.read(self._wake_read, 512)
+        except BlockingIOError:
+            return
+
+    def _on_channel(self, seat: Seat) -> None:
+        seat.flush()
+        try:
+            seat.inbox.receive()
+        except BlockingIOError:
+            pass
+        self._take_frames(seat)
+        self._listen(seat)
+
+    def _take_frames(self, seat: Seat) -> None:
+        for kind, body, fds in seat.inbox.frames():
+            if kind == Kind.RESULTS:
+                self._take_results(seat, body, fds)
+            elif kind in (Kind.PRINTED, Kind.LOGGED):
+                self._take_message(seat, kind, body)
+            elif kind == Kind.READY:
+                seat.ready = True
+                self._note(None, events.WorkerStarted(at=time.monotonic(), worker=seat.name))
+            elif kind == Kind.BROKEN:
+                self._take_broken(seat, *body)
+            elif kind == Kind.RETIRING:
+                seat.retiring = True
+                self._return(seat.take_back(dict))
+
+    def _take_results(self, seat: Seat, body: tuple[Any, ...], fds: list[int]) -> None:
+        tag, kinds, values, started, durations, cpu, peak = body
+        batch = seat.batches[0]
+        while batch.tag != tag:  # skipped by the worker because their call is broken
+            seat.batches.popleft()
+            batch = seat.batches[0]
+        count = len(values)
+        items = batch.items[batch.done : batch.done + count]
+        batch.done += count
+        if not batch.left:
+            seat.batches.popleft()
+        seat.has_finished_any = True
+        self._false_starts = 0
+        total = sum(durations)
+        if (pace := self._paces.get(batch.call.id)) is not None:
+            pace.took(total, count)
+        share = cpu / total if total > 0 else 0.0
+        name = seat.name
+        if kinds is None:
+            endings: list[tuple[Item, AnyOutcome]] = [
+                (
+                    item,
+                    Succeeded(
+                        item.key, item.index, item.attempt, at, took, took * share, peak, name, value
+                    ),
+                )
+                for item, value, at, took in zip(items, values, started, durations, strict=True)
+            ]
+        else:
+            endings = []
+            for item, kind, value, at, took in zip(
+                items, kinds, values, started, durations, strict=True
+            ):
+                facts = (item.key, item.index, item.attempt, at, took, took * share, peak, name)
+                self._unpack_ending(item, kind, value, facts, fds, endings)
+        if endings:
+            self._reports.append(Finished(batch.call.id, endings))
+
+    def _unpack_ending(
+        self,
+        item: Item,
+        kind: int,
+        value: Any,
+        facts: tuple[Any, ...],
+        fds: list[int],
+        endings: list[tuple[Item, AnyOutcome]],
+    ) -> None:
+        """Make the outcome here if that runs nobody's code, else have the loader make it."""
+        if kind == far.RETURNED:
+            endings.append((item, Succeeded(*facts, value)))
+        elif kind in (far.UNPICKLABLE_ARGUMENT, far.UNPICKLABLE_RESULT):
+            what = "argument" if kind == far.UNPICKLABLE_ARGUMENT else "result"
+            endings.append((item, Unpicklable(*facts, what, Failure(*value))))  # type: ignore[arg-type]
+        else:
+            make: Callable[[], AnyOutcome]
+            if kind == far.RAISED:
+                *failure, data, kind = value
+                make = _Raise(facts, Failure(*failure), data)
+            else:
+                data, extents = value
+                make = _Return(facts, data, extents, fds.pop(0) if extents is not None else None)
+            if kind == FOREIGN or (kind == NUMPY and "numpy" not in sys.modules):
+                self._load(item, make, facts)
+            else:
+                endings.append((item, make()))
+
+    def _load(self, item: Item, make: Callable[[], AnyOutcome], facts: tuple[Any, ...]) -> None:
+        where = events.Running(item.key, item.index, item.attempt, facts[-1], time.monotonic())
+        self._loading[item.index] = (item, where)
+
+        def loaded() -> Report:
+            outcome = make()
+            self._loading.pop(item.index, None)
+            return Finished(item.call, [(item, outcome)])
+
+        self._loader.load(loaded)
+
+    def _take_message(self, seat: Seat, kind: int, body: tuple[Any, ...]) -> None:
+        place, *facts = body
+        item = seat.item_at(place)
+        key = item.key if item is not None else None
+        at = time.monotonic()
+        event: events.Event
+        if kind == Kind.PRINTED:
+            stream, text = facts
+            event = events.Printed(at=at, worker=seat.name, key=key, stream=stream, text=text)
+        else:
+            event = events.Logged(at=at, worker=seat.name, key=key, record=facts[0])
+        self._note(item.call if item is not None else None, event)
+
+    def _take_broken(self, seat: Seat, call_id: int, failure: tuple[Any, ...]) -> None:
+        seat.batches = deque(batch for batch in seat.batches if batch.call.id != call_id)
+        why = Failure(*failure)
+        error = SetupFailed(
+            f"the function or its setup cannot be made ready in a worker: "
+            f"{why.type}: {why.message}",
+            hint="it must be importable there, or be defined where it is used; "
+            "setup= must not raise",
+        )
+        error.add_note(why.traceback)
+        self._reports.append(Broken(call_id, error))
+
+    def _note(self, call: int | None, event: events.Event) -> None:
+        self._reports.append(Noted(call, event))
+
+    def _on_output(self, seat: Seat) -> None:
+        text = seat.read_output()
+        if not text:
+            if seat.output in self._selector.get_map():
+                self._selector.unregister(seat.output)
+            return
+        running = seat.running()
+        item = running[0] if running else None
+        event = events.Printed(
+            at=time.monotonic(),
+            worker=seat.name,
+            key=item.key if item else None,
+            stream="stderr",
+            text=text,
+        )
+        self._note(item.call if item else None, event)
+
+    # ── coming and going ────────────────────────────────────────────────────────────────────
+
+    def _open_seat(self) -> Seat:
+        self._started += 1
+        environ = dict(os.environ)
+        environ |= cpus.thread_limits(self.workers, environ)
+        environ[cpus.WORKERS_BESIDE] = str(self.workers)
+        prepare = {
+            "environ": environ,
+            "cwd": os.getcwd(),
+            "sys_path": [os.path.abspath(entry) if entry == "" else entry for entry in sys.path],
+            "argv": sys.argv[:1],
+            "log_level": logging.getLogger().getEffectiveLevel(),
+            "max_items": self._max_items,
+            "max_memory": self._max_memory,
+        }
+        seat = Seat(self._started, self._method, prepare)
+        self._seats.append(seat)
+        self._selector.register(
+            seat.channel, selectors.EVENT_READ, lambda: self._on_channel(seat)
+        )
+        self._selector.register(seat.status, selectors.EVENT_READ, lambda: self._on_status(seat))
+        self._selector.register(seat.output, selectors.EVENT_READ, lambda: self._on_output(seat))
+        self._listen(seat)
+        return seat
+
+    def _listen(self, seat: Seat) -> None:
+        """Wait for what this seat's channel can do next."""
+        if seat.gone or seat.channel not in self._selector.get_map():
+            return
+        if seat.inbox.closed:
+            self._selector.unregister(seat.channel)  # The status tells the rest.
+            return
+        wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if seat.outbox else 0)
+        key = self._selector.get_key(seat.channel)
+        if key.events != wanted:
+            self._selector.modify(seat.channel, wanted, key.data)
+
+    def _on_status(self, seat: Seat) -> None:
+        if not seat.gone and seat.read_status():
+            self._bury(seat)
+
+    def _bury(self, seat: Seat) -> None:
+        """Take in what a worker sent before it died, charge the guilty, return the innocent."""
+        try:
+            while not seat.inbox.closed:
+                seat.inbox.receive()
+                self._take_frames(seat)
+        except BlockingIOError:
+            pass  # A process that the worker started still holds its channel.
+        self._on_output(seat)
+        guilty = self._guilty(seat)
+        place = seat.slot.place[0]
+        self._seats.remove(seat)
+        for watched in (seat.channel, seat.status, seat.output):
+            if watched in self._selector.get_map():
+                self._selector.unregister(watched)
+        expected = seat.doomed or seat.retiring or seat.closing
+        reason = seat.doomed or ("recycled" if seat.retiring else "closed")
+        lost = self._lost(seat)
+        self._note(
+            None,
+            events.WorkerEnded(
+                at=time.monotonic(),
+                worker=seat.name,
+                reason=reason if expected else _how(lost),
+            ),
+        )
+        if not expected and place == SETTING_UP and not seat.has_finished_any:
+            self._false_start(seat, lost)
+        if guilty is not None:
+            batch, item = guilty
+            outcome = WorkerLost(
+                item.key,
+                item.index,
+                item.attempt,
+                time.time() - (time.monotonic() - seat.slot.since[0]),
+                time.monotonic() - seat.slot.since[0],
+                None,
+                None,
+                seat.name,
+                *lost,
+                seat.last_words.decode(errors="replace"),
+            )
+            self._reports.append(Finished(batch.call.id, [(item, outcome)]))
+        innocent = []
+        for batch in seat.batches:
+            items = [
+                item
+                for item in batch.items[batch.done : batch.end]
+                if guilty is None or item is not guilty[1]
+            ]
+            innocent.append(Batch(batch.tag, batch.call, items))
+        self._return(innocent)
+        seat.close()
+
+    def _guilty(self, seat: Seat) -> tuple[Batch, Item] | None:
+        """Return the item that the worker died of, if it died of one."""
+        if seat.doomed == "memory limit exceeded":
+            return self._heavy(seat)
+        if seat.doomed or seat.retiring:
+            return None
+        running = seat.running()
+        return (running[1], running[0]) if running is not None else None
+
+    def _heavy(self, seat: Seat) -> tuple[Batch, Item] | None:
+        """Charge the item if it was the worker's first; else it gets a fresh worker to prove it."""
+        running = seat.running()
+        if running is None or seat.has_finished_any:
+            return None
+        return running[1], running[0]
+
+    def _lost(self, seat: Seat) -> tuple[int | None, str | None, str | None]:
+        """Return exit code, signal name and reason."""
+        status = seat.wait_status
+        if seat.doomed == "memory limit exceeded":
+            return None, "SIGKILL", f"memory limit of {self._max_memory} bytes exceeded"
+        if status is None:
+            return None, None, seat.doomed
+        if os.WIFSIGNALED(status):
+            number = os.WTERMSIG(status)
+            try:
+                name = signal.Signals(number).name
+            except ValueError:
+                name = f"signal {number}"
+            reason = None
+            if number == signal.SIGKILL and killed_for_memory(self._oom_kills):
+                self._oom_kills = oom_kills()
+                reason = "out of memory: killed by the kernel"
+            return None, name, reason
+        return os.WEXITSTATUS(status), None, None
+
+    def _false_start(self, seat: Seat, lost: tuple[int | None, str | None, str | None]) -> None:
+        self._false_starts += 1
+        if self._false_starts < FALSE_STARTS:
+            return
+        words = seat.last_words.decode(errors="replace").strip()
+        for call_id in list(self._calls):
+            error = SetupFailed(
+                f"{self._false_starts} workers in a row died before their first item "
+                f"({_how(lost)})",
+                hint="look at what importing the function's module, or setup=, does",
+            )
+            if words:
+                error.add_note(words)
+            self._reports.append(Broken(call_id, error))
+
+    def _return(self, batches: Sequence[Batch]) -> None:
+        for batch in batches:
+            if batch.items and batch.call.id in self._calls:
+                self._reports.append(Returned(batch.call.id, batch.items))
+
+    def close(self, *, kill: bool) -> None:
+        """End all workers; by force if asked to, or if they take too long."""
+        if self._closed:
+            return
+        self._closed = True
+        if not kill:
+            for seat in self._seats:
+                seat.dismiss()
+                self._listen(seat)
+            self._see_off(GOODBYE)
+        for seat in self._seats:
+            seat.kill("closed")
+        self._see_off(FUNERAL)
+        for seat in self._seats:
+            seat.close()
+        self._seats.clear()
+        self._loader.close()
+        self._selector.close()
+        os.close(self._wake_read)
+        os.close(self._wake_write)
+
+    def _see_off(self, seconds: float) -> None:
+        """Wait until all workers have exited, but not for longer than *seconds*."""
+        limit = time.monotonic() + seconds
+        while self._seats and (left := limit - time.monotonic()) > 0:
+            for key, _ in self._selector.select(left):
+                key.data()
+            self._reports.clear()
+
+
+class _Return:
+    """Make the outcome of a call that returned something that was pickled."""
+
+    def __init__(
+        self,
+        facts: tuple[Any, ...],
+        data: bytes | None,
+        extents: list[tuple[int, int, bool]] | None,
+        fd: int | None,
+    ) -> None:
+        self._facts, self._data, self._extents, self._fd = facts, data, extents, fd
+
+    def __call__(self) -> AnyOutcome:
+        try:
+            value = unpack(self._data, self._extents, self._fd)
+        except BaseException as error:  # anybody's code may raise anything
+            failure = Failure(
+                type(error).__qualname__,
+                f"the result cannot be loaded here: {type(error).__name__}: {error}",
+                hint="its class must be importable in this process; return plain values instead",
+            )
+            return Unpicklable(*self._facts, "result", failure)
+        return Succeeded(*self._facts, value)
+
+
+class _Raise:
+    """Make the outcome of a call that raised."""
+
+    def __init__(self, facts: tuple[Any, ...], failure: Failure, data: bytes | None) -> None:
+        self._facts, self._failure, self._data = facts, failure, data
+
+    def __call__(self) -> AnyOutcome:
+        failure = self._failure
+        error: BaseException = remote_error(failure)
+        if self._data is not None:
+            try:
+                loaded = pickle.loads(self._data)
+            except BaseException:  # the text, which says all that can be said, stands in for it
+                loaded = None
+            if isinstance(loaded, BaseException):
+                error = loaded
+        error.__cause__ = RemoteTraceback(failure.traceback)
+        return Raised(*self._facts, failure, error)
+
+
+class RemoteTraceback(Exception):
+    """Shows, as the cause of an exception, the traceback of the worker that raised it."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.text = text
+
+    def __str__(self) -> str:
+        return f'\n"""\n{self.text}"""'
+
+
+def _together(items: list[Item], count: int) -> list[Item]:
+    """Return the first *count* items; one with a segment travels alone."""
+    for position, item in enumerate(items[:count]):
+        if type(item.payload) is Packed and item.payload.segment is not None:
+            return items[: max(position, 1)]
+    return items[:count]
+
+
+def _later_half(unbegun: dict[int, int]) -> dict[int, int]:
+    """Choose the later half of what has not begun; the newest batches first."""
+    left = -(-sum(unbegun.values()) // 2)
+    take = {}
+    for tag in reversed(list(unbegun)):
+        take[tag] = min(left, unbegun[tag])
+        left -= take[tag]
+    return take
+
+
+def _where(item: Item, seat: Seat, since: float) -> events.Running:
+    return events.Running(item.key, item.index, item.attempt, seat.name, since)
+
+
+def _how(lost: tuple[int | None, str | None, str | None]) -> str:
+    exitcode, signal_name, reason = lost
+    how = signal_name or ("unknown cause" if exitcode is None else f"exit code {exitcode}")
+    return f"{how}, {reason}" if reason else how

@@ -1,0 +1,48 @@
+"""How many items of a call to send to a worker at once, from how long they have taken."""
+
+from __future__ import annotations
+
+TARGET = 0.02  # seconds of work in a batch: long enough to hide a round trip, short enough to balance
+LARGEST = 2048  # items; bounds what the driver holds, and a worker loses with a death
+GROWTH = 2.0  # at most double per round: the first few items may be unlike the rest
+MEMORY = 1 << 26  # bytes of packed items that may be under way
+
+
+class Pace:
+    """
+    The measured pace of one call.
+
+    Attributes:
+        mean: Seconds per item, a moving average; 0.0 before the first.
+        batch: Items to send at once.
+        mean_size: Bytes per packed item, a moving average.
+    """
+
+    __slots__ = ("_seen", "batch", "mean", "mean_size")
+
+    def __init__(self) -> None:
+        self.mean = 0.0
+        self.batch = 1
+        self.mean_size = 0.0
+        self._seen = 0
+
+    def took(self, seconds: float, items: int) -> None:
+        """Take into account that *items* took *seconds* together."""
+        per_item = seconds / items
+        # A frame weighs as much as the work in it: one long item counts like a batch of short ones.
+        weight = min(0.5, 0.1 + seconds / TARGET / 4) if self.mean else 1.0
+        self.mean += weight * (per_item - self.mean)
+        self._seen += items
+        if self._seen >= self.batch:
+            self._seen = 0
+            aim = TARGET / self.mean if self.mean > 0 else LARGEST
+            self.batch = int(max(1, min(aim, self.batch * GROWTH + 1, LARGEST)))
+
+    def weighs(self, size: int) -> None:
+        """Take into account that an item was packed into *size* bytes."""
+        self.mean_size += 0.1 * (size - self.mean_size)
+
+    @property
+    def items_in_memory(self) -> int:
+        """How many items of this size may be under way."""
+        return max(1, int(MEMORY / self.mean_size)) if self.mean_size > 0 else 1 << 30

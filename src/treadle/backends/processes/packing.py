@@ -1,0 +1,241 @@
+"""Values to bytes and back.
+
+``pickle`` protocol 5 first, cloudpickle for what it cannot find by reference. Buffers of 1 MiB and
+more go out of band into a segment. A value that cannot travel fails here, with the path to the
+culprit inside it.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+import sys
+from collections.abc import Callable
+from functools import partial
+from types import FunctionType
+from typing import Any, Literal
+
+from treadle.backends.processes.segments import Segment, map_buffers
+from treadle.errors import NotPicklable
+
+LARGE = 1 << 20  # bytes; below, copying through the socket is cheaper than making a file
+
+ATOMS = frozenset({int, float, bool, type(None), str, bytes})
+ATOM_LIMIT = 1 << 15  # characters or bytes; longer ones are packed on their own
+
+# Loading instances of these runs no code but the standard library's.
+_HARMLESS = frozenset(
+    {"builtins", "collections", "copyreg", "datetime", "decimal", "fractions", "pathlib", "uuid"}
+)
+
+
+class Packed:
+    """
+    A value on its way to a worker.
+
+    Attributes:
+        data: The pickle; None when it is the first buffer of the segment.
+        segment: Large buffers, or None.
+    """
+
+    __slots__ = ("data", "segment")
+
+    def __init__(self, data: bytes | None, segment: Segment | None) -> None:
+        self.data = data
+        self.segment = segment
+
+    @property
+    def size(self) -> int:
+        """Bytes in all."""
+        return len(self.data or b"") + (self.segment.size if self.segment else 0)
+
+
+def is_atom(value: object) -> bool:
+    """Tell whether *value* is immutable, plain and short: it may be pickled late and in company."""
+    kind = type(value)
+    if kind is str or kind is bytes:
+        return len(value) < ATOM_LIMIT  # type: ignore[arg-type]
+    return kind in ATOMS
+
+
+def pack(value: object) -> Any:
+    """
+    Pack an argument: an atom stays as it is, all else becomes a ``Packed``.
+
+    Raises:
+        NotPicklable: It cannot travel; says where the culprit sits and what to do.
+    """
+    if is_atom(value):
+        return value
+    buffers: list[memoryview] = []
+    data = _dump(value, buffers, "argument")
+    if len(data) >= LARGE:
+        return Packed(None, Segment([memoryview(data), *buffers]))
+    return Packed(data, Segment(buffers) if buffers else None)
+
+
+def pack_function(function: object) -> bytes:
+    """
+    Pack a function, or None.
+
+    Raises:
+        NotPicklable: It cannot travel.
+    """
+    return _dump(function, None, "function")
+
+
+def _dump(
+    value: object, buffers: list[memoryview] | None, what: Literal["argument", "function"]
+) -> bytes:
+    """Pickle and explain what cannot be pickled."""
+    try:
+        return _pickle(value, buffers)
+    except Exception as error:
+        raise not_picklable(value, what, error) from error
+
+
+def _pickle(value: object, buffers: list[memoryview] | None) -> bytes:
+    """Pickle, by value where the far side has nothing to refer to; *buffers* gets the large ones."""
+    half_imported = _module_being_imported(value)
+    if half_imported is None:
+        try:
+            data = pickle.dumps(value, 5, buffer_callback=_out_of_band(buffers))
+        except Exception:
+            data = b""  # Another way is tried; if it fails too, that failure is reported.
+        # A worker's ``__main__`` is not ours. The text may stand in a plain string as well: then
+        # the slower way gives the same value.
+        if data and b"__main__" not in data:
+            return data
+        if buffers:
+            buffers.clear()
+    return _cloudpickle(value, buffers, half_imported)
+
+
+def _cloudpickle(
+    value: object, buffers: list[memoryview] | None, by_value: Any = None
+) -> bytes:
+    import cloudpickle  # late: a run of importable functions on plain values never needs it
+
+    if by_value is not None:
+        cloudpickle.register_pickle_by_value(by_value)
+    try:
+        data: bytes = cloudpickle.dumps(value, 5, buffer_callback=_out_of_band(buffers))
+        return data
+    finally:
+        if by_value is not None:
+            cloudpickle.unregister_pickle_by_value(by_value)
+
+
+def _module_being_imported(value: object) -> Any:
+    """
+    Return the module that defines *value*, or its class, if its body is running right now.
+
+    A worker that imported such a module would run its body again, which would start workers again;
+    what is defined in it travels by value.
+    """
+    while isinstance(value, partial):
+        value = value.func
+    owner = value if isinstance(value, (FunctionType, type)) else type(value)
+    module = sys.modules.get(owner.__module__)
+    spec = getattr(module, "__spec__", None)
+    return module if getattr(spec, "_initializing", False) else None
+
+
+def _out_of_band(
+    buffers: list[memoryview] | None,
+) -> Callable[[pickle.PickleBuffer], bool] | None:
+    """Keep large contiguous buffers aside; leave the others in the pickle."""
+    if buffers is None:
+        return None
+
+    def keep(buffer: pickle.PickleBuffer) -> bool:
+        try:
+            raw = buffer.raw()
+        except BufferError:
+            return True  # not contiguous
+        if raw.nbytes < LARGE:
+            return True
+        buffers.append(raw)
+        return False
+
+    return keep
+
+
+def unpack(data: bytes | None, extents: list[tuple[int, int, bool]] | None, fd: int | None) -> Any:
+    """Load what ``Packed`` or ``dump_result`` made. Runs whatever code the value brings along."""
+    buffers = map_buffers(fd, extents) if fd is not None and extents is not None else []
+    if data is None:
+        return pickle.loads(buffers[0], buffers=buffers[1:])
+    return pickle.loads(data, buffers=buffers)
+
+
+class _Watching(pickle.Pickler):
+    """A pickler that notes whose classes and functions it meets."""
+
+    def __init__(self, file: io.BytesIO, buffers: list[memoryview]) -> None:
+        super().__init__(file, 5, buffer_callback=_out_of_band(buffers))
+        self.roots: set[str] = set()
+
+    def reducer_override(self, obj: Any) -> Any:
+        owner = obj if isinstance(obj, type) else type(obj)
+        if owner.__module__ == "builtins" and not isinstance(obj, type):
+            owner = obj  # a function: what counts is where it comes from
+        module = getattr(owner, "__module__", None)
+        self.roots.add(module.partition(".")[0] if isinstance(module, str) else "?")
+        return NotImplemented
+
+
+HARMLESS, NUMPY, FOREIGN = 1, 2, 3  # what loading a result may run: nothing, NumPy, anything
+
+
+def dump_result(value: object) -> tuple[int, bytes, list[memoryview]]:
+    """
+    Pickle a result and say what loading it will run.
+
+    A foreign one is loaded here once, so that one that cannot be loaded fails where it was made.
+
+    Raises:
+        NotPicklable: It cannot be pickled, or cannot be loaded again.
+    """
+    buffers: list[memoryview] = []
+    roots: set[str] = {"?"}
+    try:
+        file = io.BytesIO()
+        pickler = _Watching(file, buffers)
+        try:
+            pickler.dump(value)
+            data, roots = file.getvalue(), pickler.roots
+        except Exception:
+            buffers.clear()  # Another way is tried; if it fails too, that failure is reported.
+            data = _cloudpickle(value, buffers)
+    except BaseException as error:
+        raise not_picklable(value, "result", error) from error
+    if roots <= _HARMLESS:
+        return HARMLESS, data, buffers
+    if roots <= _HARMLESS | {"numpy"}:
+        return NUMPY, data, buffers
+    try:
+        pickle.loads(data, buffers=[memoryview(bytes(b)) if b.readonly else b for b in buffers])
+    except BaseException as error:
+        raise NotPicklable(
+            f"the result was pickled but cannot be loaded: {type(error).__name__}: {error}",
+            hint="its __init__, __reduce__ or __setstate__ does not take what was pickled; "
+            "return plain values instead",
+        ) from error
+    return FOREIGN, data, buffers
+
+
+def not_picklable(value: object, what: str, error: BaseException) -> NotPicklable:
+    """Explain why *value* cannot be pickled."""
+    from treadle.core.culprit import find_culprit  # late: only a failure asks
+
+    culprit = find_culprit(value)
+    if culprit is None:
+        return NotPicklable(
+            f"the {what} cannot be pickled: {type(error).__name__}: {error}",
+            culprit=type(value).__qualname__,
+            hint="pass and return plain values: numbers, text, lists, dicts, arrays",
+        )
+    return NotPicklable(
+        culprit.message(f"the {what}"), path=culprit.path, culprit=culprit.type, hint=culprit.hint
+    )

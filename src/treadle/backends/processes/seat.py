@@ -1,0 +1,318 @@
+"""The driver's side of one worker: its descriptors, its batches, and what it is known to do."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import socket
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from treadle.backends.processes.launcher import LAUNCHER
+from treadle.backends.processes.nursery import BEGUN, STATUS
+from treadle.backends.processes.packing import Packed
+from treadle.backends.processes.segments import anonymous_file
+from treadle.backends.processes.slot import IDLE, SETTING_UP, SIZE, Slot, tag_and_position
+from treadle.backends.processes.wire import CONTROL, Inbox, Kind, Outbox, encode
+from treadle.core.call import Call
+from treadle.core.item import Item
+
+_LAST_WORDS = 4096  # bytes of raw output to keep for the case of death
+_ALL = 1 << 20  # more tokens than a worker ever has
+TAGS = 255  # tags are bytes; 0 is CONTROL
+
+
+class Batch:
+    """
+    Items sent to a worker together.
+
+    Attributes:
+        items: In the order in which the worker runs them.
+        done: How many of them have come back.
+        end: How many of them are still this worker's; the rest was taken back.
+    """
+
+    __slots__ = ("call", "done", "end", "items", "tag")
+
+    def __init__(self, tag: int, call: Call, items: list[Item]) -> None:
+        self.tag = tag
+        self.call = call
+        self.items = items
+        self.done = 0
+        self.end = len(items)
+
+    @property
+    def left(self) -> int:
+        """Items that the worker still owes."""
+        return self.end - self.done
+
+
+class Seat:
+    """
+    A worker as the driver sees it.
+
+    Attributes:
+        name: ``process-N`` until the pid is known, then ``process-<pid>``.
+        pid: Process id; None until it has begun.
+        batches: Batches that it has, in order.
+        ready: It has said that it is up.
+        has_finished_any: It has settled at least one item.
+        retiring: It takes no further item and will exit.
+        doomed: We have killed it; says why.
+        gone: It has exited and was buried.
+    """
+
+    def __init__(self, number: int, method: str, prepare: dict[str, Any]) -> None:
+        self.name = f"process-{number}"
+        self.pid: int | None = None
+        self.batches: deque[Batch] = deque()
+        self.ready = False
+        self.has_finished_any = False
+        self.retiring = False
+        self.closing = False
+        self.doomed: str | None = None
+        self.gone = False
+        self.wait_status: int | None = None
+        self.last_words = b""
+        self._calls: set[int] = set()
+        self._tag = 0
+
+        self.channel, channel = socket.socketpair()
+        # The worker's end of the tokens stays open here too: taking tokens back is reading them.
+        self._grants, self._tokens = socket.socketpair()
+        slot = anonymous_file(SIZE)
+        self.output, output = os.pipe()
+        try:
+            request = {"cwd": prepare["cwd"], "environ": prepare["environ"]}
+            fds = (channel.fileno(), self._tokens.fileno(), slot, output)
+            self.status = LAUNCHER.start_worker(method, request, fds)
+        finally:
+            channel.close()
+            os.close(output)
+        self.slot = Slot(slot)
+        self.slot.place[0] = SETTING_UP
+        self.channel.setblocking(False)
+        self._grants.setblocking(False)
+        os.set_blocking(self.output, False)
+        self.outbox = Outbox(self.channel)
+        self.inbox = Inbox(self.channel)
+        self.outbox.put(encode(Kind.PREPARE, {**prepare, "name": self.name}))
+        self.flush()
+
+    # ── giving ──────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def queued(self) -> int:
+        """Items that it has and has not brought back."""
+        return sum(batch.left for batch in self.batches)
+
+    @property
+    def serves(self) -> bool:
+        """True while it may be given items."""
+        return not (self.retiring or self.closing or self.doomed or self.gone)
+
+    def give(self, call: Call, frame: bytes, items: list[Item]) -> None:
+        """Send items, after the call itself if this worker does not know it."""
+        if call.id not in self._calls:
+            self._calls.add(call.id)
+            self.outbox.put(frame)
+        batch = Batch(self._next_tag(), call, items)
+        self.batches.append(batch)
+        packed = any(isinstance(item.payload, Packed) for item in items)
+        body = {
+            "tag": batch.tag,
+            "call": call.id,
+            "keys": _compact([item.key for item in items]),
+            "indices": _compact([item.index for item in items]),
+            "attempts": bytes(min(item.attempt, 255) for item in items),
+            "packed": packed,
+            "payloads": [_payload(item.payload) for item in items] if packed
+            else [item.payload for item in items],
+        }
+        segments = tuple(
+            item.payload.segment for item in items
+            if packed and isinstance(item.payload, Packed) and item.payload.segment is not None
+        )
+        self.outbox.put(encode(Kind.BATCH, body, len(segments)), segments)
+        self.flush()
+        self._grant(bytes([batch.tag]) * len(items))
+
+    def forget(self, call: Call) -> None:
+        """Have the worker tear *call* down, if it knows it."""
+        if call.id in self._calls and not self.gone:
+            self._calls.discard(call.id)
+            self._command(Kind.FORGET, call.id)
+
+    def dismiss(self) -> None:
+        """Have the worker end in an orderly way."""
+        if not self.closing:
+            self.closing = True
+            self._command(Kind.EXIT, None)
+
+    def _command(self, kind: Kind, body: object) -> None:
+        self.outbox.put(encode(kind, body))
+        self.flush()
+        self._grant(bytes([CONTROL]))
+
+    def flush(self) -> None:
+        """Write what can be written; a dead worker is noticed by its status, not here."""
+        try:
+            self.outbox.flush()
+        except OSError:
+            self.inbox.closed = True
+
+    def _grant(self, tokens: bytes) -> None:
+        try:
+            sent = self._grants.send(tokens)
+        except (BlockingIOError, BrokenPipeError, ConnectionResetError):
+            sent = 0
+        if sent < len(tokens) and not self.inbox.closed:
+            # A socket holds far more tokens than two batches need; less means it is broken.
+            self.kill("its tokens could not be granted")
+
+    def _next_tag(self) -> int:
+        self._tag = self._tag % TAGS + 1
+        return self._tag
+
+    # ── taking back ─────────────────────────────────────────────────────────────────────────
+
+    def take_back(self, wanted: Callable[[dict[int, int]], dict[int, int]]) -> list[Batch]:
+        """
+        Take back items that have not begun.
+
+        Args:
+            wanted: Gets the number of unbegun items by tag, oldest batch first; returns how many
+                of each to take.
+
+        Returns:
+            What was taken, as batches of their own.
+        """
+        try:
+            tokens = self._tokens.recv(_ALL, socket.MSG_DONTWAIT)
+        except (BlockingIOError, ConnectionError):
+            return []
+        counts = {batch.tag: tokens.count(batch.tag) for batch in self.batches}
+        unbegun = {tag: count for tag, count in counts.items() if count}
+        take = wanted(unbegun)
+        taken = []
+        for batch in list(self.batches):
+            count = take.get(batch.tag, 0)
+            if not count:
+                continue
+            taken.append(Batch(batch.tag, batch.call, batch.items[batch.end - count : batch.end]))
+            batch.end -= count
+            if not batch.left:
+                self.batches.remove(batch)
+        keep = bytearray()
+        for token in tokens:  # the worker counts from the front of a batch, so which go is all one
+            if take.get(token, 0) > 0:
+                take[token] -= 1
+            else:
+                keep.append(token)
+        if keep:
+            self._grant(bytes(keep))
+        return taken
+
+    # ── looking ─────────────────────────────────────────────────────────────────────────────
+
+    def running(self) -> tuple[Item, Batch, float] | None:
+        """Return the item that the worker is on, its batch, and since when; None between items."""
+        place = self.slot.place[0]
+        since = self.slot.since[0]
+        if place < 0:
+            return None
+        tag, position = tag_and_position(place)
+        for batch in self.batches:
+            if batch.tag == tag and batch.done <= position < batch.end:
+                return batch.items[position], batch, since
+        return None
+
+    @property
+    def is_setting_up(self) -> bool:
+        """True while the worker starts, loads a function or runs a setup."""
+        place: int = self.slot.place[0]
+        return place == SETTING_UP
+
+    @property
+    def is_idle(self) -> bool:
+        """True when the worker waits for items and has brought everything back."""
+        place: int = self.slot.place[0]
+        return place == IDLE and not self.batches
+
+    def item_at(self, place: int) -> Item | None:
+        """Return the item that a message from *place* belongs to."""
+        if place >= 0:
+            tag, position = tag_and_position(place)
+            for batch in self.batches:
+                if batch.tag == tag and position < len(batch.items):
+                    return batch.items[position]
+        return None
+
+    def read_output(self) -> str:
+        """Return what was written to the raw descriptors 1 and 2."""
+        try:
+            data = os.read(self.output, 1 << 16)
+        except BlockingIOError:
+            return ""
+        self.last_words = (self.last_words + data)[-_LAST_WORDS:]
+        return data.decode(errors="replace")
+
+    def read_status(self) -> bool:
+        """Read the status pipe; return True when the worker has exited."""
+        try:
+            data = os.read(self.status, STATUS.size)
+        except BlockingIOError:
+            return False
+        if len(data) < STATUS.size:  # the nursery is gone, or could not start the worker
+            self.kill("its nursery died")
+            return True
+        pid, status = STATUS.unpack(data)
+        self.pid = pid
+        if status == BEGUN:
+            self.name = f"process-{pid}"
+            if self.doomed:
+                self.kill(self.doomed)
+            return False
+        self.wait_status = status
+        return True
+
+    # ── ending ──────────────────────────────────────────────────────────────────────────────
+
+    def kill(self, why: str) -> None:
+        """Kill the worker and everything it started."""
+        self.doomed = self.doomed or why
+        if self.pid is None or self.wait_status is not None:
+            return  # killed as soon as its pid is known; see read_status
+        try:
+            LAUNCHER.kill(self.pid)
+        except OSError:
+            os.killpg(self.pid, signal.SIGKILL)
+
+    def close(self) -> None:
+        """Let go of all descriptors."""
+        self.gone = True
+        self.channel.close()
+        self._grants.close()
+        self._tokens.close()
+        self.inbox.close()
+        self.slot.close()
+        os.close(self.output)
+        os.close(self.status)
+
+
+def _payload(payload: object) -> tuple[bytes | None, object]:
+    if not isinstance(payload, Packed):  # an atom in mixed company
+        return pickle.dumps(payload, 5), None
+    return payload.data, payload.segment.extents if payload.segment is not None else None
+
+
+def _compact(numbers: list[Any]) -> Sequence[Any]:
+    """Send consecutive numbers as a range."""
+    first, last = numbers[0], numbers[-1]
+    if type(first) is int and type(last) is int and last - first == len(numbers) - 1:
+        consecutive = range(first, last + 1)
+        if numbers == list(consecutive):
+            return consecutive
+    return numbers

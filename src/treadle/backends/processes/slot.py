@@ -1,0 +1,52 @@
+"""Which item a worker is on, and since when: 16 bytes that it shares with the driver alone.
+
+Written by the worker before each item, read by the driver when the worker has died, may be
+overdue, or somebody looks. No lock: each field is one aligned machine word, and ``since`` is
+written before ``place``, so a reader that sees a place never sees an older time with it.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+from typing import TypeAlias
+
+SIZE = 16
+IDLE = -1  # on no item; everything finished has been sent
+SETTING_UP = -2  # loading the function or running its setup
+
+Place: TypeAlias = int
+
+
+def place_of(tag: int, position: int) -> Place:
+    """Name the item at *position* of the batch with this *tag* by one number."""
+    return tag << 32 | position
+
+
+def tag_and_position(place: Place) -> tuple[int, int]:
+    """Take a place apart."""
+    return place >> 32, place & 0xFFFFFFFF
+
+
+class Slot:
+    """
+    The shared words.
+
+    Attributes:
+        place: ``place[0]`` is where the worker is: a place, ``IDLE`` or ``SETTING_UP``.
+        since: ``since[0]`` is when it got there, in monotonic seconds.
+    """
+
+    def __init__(self, fd: int) -> None:
+        self._map = mmap.mmap(fd, SIZE)
+        view = memoryview(self._map)
+        self.place = view[0:8].cast("q")
+        self.since = view[8:16].cast("d")
+        view.release()
+        os.close(fd)
+
+    def close(self) -> None:
+        """Unmap."""
+        self.place.release()
+        self.since.release()
+        self._map.close()

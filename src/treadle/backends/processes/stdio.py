@@ -1,0 +1,134 @@
+"""What a call prints or logs, on its way to the driver with the key of its item."""
+
+from __future__ import annotations
+
+import io
+import logging
+import sys
+import traceback
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from treadle.backends.processes.wire import Kind
+
+Say: TypeAlias = Callable[[Kind, tuple[Any, ...]], None]
+
+_HOLD = 1 << 13  # characters without a line end that are kept back at most
+
+
+class ItemStream(io.TextIOBase):
+    """
+    A worker's ``sys.stdout`` or ``sys.stderr``: whole lines go to the driver.
+
+    It stands on no descriptor that a call could harm by closing it; a raw write to descriptor 1 or
+    2, such as that of a C library or a child process, takes a pipe of its own.
+    """
+
+    def __init__(self, name: str, descriptor: int, say: Say) -> None:
+        super().__init__()
+        self._name = name
+        self._descriptor = descriptor
+        self._say = say
+        self._held = ""
+
+    @property
+    def name(self) -> str:
+        """``"stdout"`` or ``"stderr"``."""
+        return self._name
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        """UTF-8, as everywhere in treadle."""
+        return "utf-8"
+
+    @property
+    def errors(self) -> str:  # type: ignore[override]
+        """How what cannot be encoded is shown."""
+        return "backslashreplace"
+
+    @property
+    def buffer(self) -> io.BufferedWriter:
+        """The raw descriptor, for code that writes bytes."""
+        return io.BufferedWriter(io.FileIO(self._descriptor, "wb", closefd=False), 1)
+
+    def fileno(self) -> int:
+        """Return the descriptor that child processes may write to."""
+        return self._descriptor
+
+    def writable(self) -> bool:
+        """Tell that it can be written to."""
+        return True
+
+    def write(self, text: str) -> int:
+        """Take *text*; send what ends in a line end."""
+        if self.closed:
+            raise ValueError("I/O operation on closed file")
+        if not isinstance(text, str):
+            raise TypeError(f"write() argument must be str, not {type(text).__name__}")
+        held = self._held + text
+        cut = held.rfind("\n") + 1
+        if not cut and len(held) > _HOLD:
+            cut = len(held)
+        self._held = held[cut:]
+        if cut:
+            self._say(Kind.PRINTED, (self._name, held[:cut]))
+        return len(text)
+
+    def flush(self) -> None:
+        """Send what is held, line end or not."""
+        held, self._held = self._held, ""
+        if held:
+            self._say(Kind.PRINTED, (self._name, held))
+
+    def revived(self) -> ItemStream:
+        """Return this stream, or a fresh one in its place after a call has closed it."""
+        if not self.closed:
+            if self._held:
+                self.flush()
+            if getattr(sys, self._name) is not self:
+                setattr(sys, self._name, self)
+            return self
+        fresh = ItemStream(self._name, self._descriptor, self._say)
+        setattr(sys, self._name, fresh)
+        setattr(sys, f"__{self._name}__", fresh)
+        return fresh
+
+
+def open_streams(say: Say) -> list[ItemStream]:
+    """Put streams that talk to the driver in the place of ``sys.stdout`` and ``sys.stderr``."""
+    streams = [ItemStream("stdout", 1, say), ItemStream("stderr", 2, say)]
+    for stream in streams:
+        setattr(sys, stream.name, stream)
+        setattr(sys, f"__{stream.name}__", stream)
+    return streams
+
+
+class _Forward(logging.Handler):
+    """Sends log records to the driver, which hands them to the logger of the same name."""
+
+    def __init__(self, say: Say) -> None:
+        super().__init__()
+        self._say = say
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Send *record* as plain values."""
+        try:
+            facts = dict(record.__dict__)
+            facts["msg"], facts["args"] = record.getMessage(), None
+            if record.exc_info and record.exc_info[0] is not None:
+                facts["exc_text"] = "".join(traceback.format_exception(*record.exc_info)).rstrip()
+            facts["exc_info"] = None
+            plain = {
+                name: value if isinstance(value, (str, int, float, type(None))) else repr(value)
+                for name, value in facts.items()
+            }
+            self._say(Kind.LOGGED, (plain,))
+        except Exception:
+            self.handleError(record)
+
+
+def forward_logging(say: Say, level: int) -> None:
+    """Send all log records from *level* on to the driver."""
+    root = logging.getLogger()
+    root.handlers[:] = [_Forward(say)]
+    root.setLevel(level)

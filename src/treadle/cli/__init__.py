@@ -1,0 +1,37 @@
+"""The ``treadle`` command: what was typed → what will happen → what happened.
+
+app        the commands and how errors end
+plugins    commands of other packages
+commands   one module each: flags → plan → run
+options    flags as text, and how to read them
+functions  FILE.py:function and package.module:function
+selection  --limit and --shuffle
+plan       flags resolved into a function, items and arguments
+execute    a plan carried out
+data       what programs read, on stdout
+people     what people read, on stderr
+exits      what the command exits with
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from treadle.cli.exits import Exit
+
+__all__ = ["Exit", "main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """
+    Run the ``treadle`` command.
+
+    Args:
+        arguments: What was typed after ``treadle``; default: ``sys.argv``.
+
+    Returns:
+        The exit code, one of :class:`Exit`.
+    """
+    from treadle.cli.app import run
+
+    return run(arguments)

@@ -1,0 +1,54 @@
+"""Some of a source's items, or all of them in another order, under the keys they had."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from random import Random
+from typing import Any
+
+
+def key_of(source: Any, value: Any, index: int) -> str | int:
+    """Return the key that *source* gives to *value*; its position where it gives none."""
+    key = getattr(source, "key", None)
+    return key(value, index) if callable(key) else index
+
+
+class Limited:
+    """The first *limit* items of *source*."""
+
+    def __init__(self, source: Any, limit: int) -> None:
+        self._source = source
+        self._limit = limit
+
+    def __iter__(self) -> Iterator[Any]:
+        return islice(iter(self._source), self._limit)
+
+    def __length_hint__(self) -> int:
+        from operator import length_hint
+
+        return min(length_hint(self._source, self._limit), self._limit)
+
+    def key(self, value: Any, index: int) -> str | int:
+        """Return the key that the source gives."""
+        return key_of(self._source, value, index)
+
+
+class Shuffled:
+    """All items of *source* in random order; reads them all before the first is used."""
+
+    def __init__(self, source: Any, seed: int) -> None:
+        pairs = [(value, key_of(source, value, index)) for index, value in enumerate(source)]
+        # Not for secrets: the point is that a seed gives the same order again.
+        Random(seed).shuffle(pairs)  # noqa: S311
+        self._pairs = pairs
+
+    def __iter__(self) -> Iterator[Any]:
+        return (value for value, _ in self._pairs)
+
+    def __len__(self) -> int:
+        return len(self._pairs)
+
+    def key(self, value: Any, index: int) -> str | int:  # noqa: ARG002  a source's key() gets both
+        """Return the key that the item had before."""
+        return self._pairs[index][1]

@@ -1,0 +1,179 @@
+"""Facts about a run, in the order in which they became true.
+
+Listeners get them one by one, from the dispatcher's thread. They travel in bulk where they come
+in bulk: a ``Settled`` holds as many outcomes as settled together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from treadle.core.item import Key
+from treadle.core.outcome import AnyOutcome, Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """One call that is running now: item, attempt, worker, and since when (monotonic seconds)."""
+
+    key: Key
+    index: int
+    attempt: int
+    worker: str
+    since: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunStarted:
+    """
+    A run began.
+
+    Attributes:
+        at: Monotonic seconds, as in every event.
+        name: Name of the run, or of its function.
+        total: Number of items, or None when the source does not know it.
+        workers: Number of workers.
+        backend: Name of the backend.
+    """
+
+    at: float
+    name: str
+    total: int | None
+    workers: int
+    backend: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemsRead:
+    """``count`` further items were read from the source."""
+
+    at: float
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemsRunning:
+    """A snapshot of what runs now; sent a few times a second while anybody listens."""
+
+    at: float
+    running: tuple[Running, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retrying:
+    """An attempt failed and the item will be tried again in ``delay`` seconds."""
+
+    at: float
+    key: Key
+    index: int
+    attempt: int
+    failure: Failure
+    delay: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemsSettled:
+    """Items got their outcomes and will not change any more."""
+
+    at: float
+    outcomes: tuple[AnyOutcome, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerStarted:
+    """A worker is ready."""
+
+    at: float
+    worker: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerEnded:
+    """A worker is gone; ``reason`` says why (``"closed"``, ``"recycled"``, ``"SIGKILL"`` …)."""
+
+    at: float
+    worker: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Printed:
+    """
+    A worker wrote to its stdout or stderr.
+
+    Attributes:
+        key: The item that was running, or None between items.
+        stream: ``"stdout"`` or ``"stderr"``.
+        text: What was written, usually whole lines.
+    """
+
+    at: float
+    worker: str
+    key: Key | None
+    stream: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Logged:
+    """
+    A worker emitted a ``logging`` record.
+
+    Attributes:
+        record: The record's ``__dict__`` with its message formatted and its exception as text,
+            fit for ``logging.makeLogRecord``.
+    """
+
+    at: float
+    worker: str
+    key: Key | None
+    record: dict[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paused:
+    """Nothing further is started until ``Continued``."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Continued:
+    """The run goes on after a pause."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancelling:
+    """No further item starts; running ones may finish within ``grace`` seconds."""
+
+    at: float
+    reason: str
+    grace: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunEnded:
+    """Every item read has settled. ``stopped`` says why the source was not read to its end."""
+
+    at: float
+    stopped: str | None
+
+
+Event: TypeAlias = (
+    RunStarted
+    | ItemsRead
+    | ItemsRunning
+    | Retrying
+    | ItemsSettled
+    | WorkerStarted
+    | WorkerEnded
+    | Printed
+    | Logged
+    | Paused
+    | Continued
+    | Cancelling
+    | RunEnded
+)

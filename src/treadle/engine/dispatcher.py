@@ -1,0 +1,292 @@
+"""The one loop: turn what happened into stimuli, and orders into deeds.
+
+Runs in a thread of its own, so that a terminal UI, a notebook or an event loop stays live; with the
+inline backend the consumer turns it by hand instead. All runs on one backend share it.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from typing import Protocol, assert_never
+
+from treadle.core import events
+from treadle.core.item import Item
+from treadle.core.protocols import Backend, Noted, Report, Returned
+from treadle.engine.stage import Stage
+from treadle.engine.stimuli import (
+    Cancel,
+    End,
+    ItemsRead,
+    ItemsRefused,
+    Order,
+    ReadItems,
+    RecallItems,
+    Release,
+    SourceEnded,
+    StartItems,
+    Stimulus,
+    StopItems,
+    StopReading,
+    Tell,
+    Tick,
+)
+from treadle.errors import RunFailed
+
+SNAPSHOT_EVERY = 0.1  # seconds; ten times a second is as much as an eye can use
+
+
+class Clock(Protocol):
+    """Where time comes from."""
+
+    def monotonic(self) -> float:
+        """Seconds that never run backwards."""
+
+    def time(self) -> float:
+        """Seconds since the epoch."""
+
+
+class Dispatcher:
+    """
+    Drives every run on one backend.
+
+    Args:
+        backend: Where calls run. The dispatcher owns it from now on.
+        clock: Where time comes from; the ``time`` module by default.
+        threaded: Run the loop in a thread of its own. Without, ``turn`` must be called.
+    """
+
+    def __init__(self, backend: Backend, *, clock: Clock = time, threaded: bool = True) -> None:
+        self.backend = backend
+        self.clock = clock
+        self.threaded = threaded
+        self._stages: dict[int, Stage] = {}
+        self._inbox: deque[tuple[Stage, Stimulus | None]] = deque()
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._closing: str | None = None  # "orderly" or "kill"
+        self._failed: BaseException | None = None
+
+    # ── from any thread ─────────────────────────────────────────────────────────────────────
+
+    def add(self, stage: Stage) -> None:
+        """Take on a run."""
+        with self._lock:
+            if self._closing or self._failed:
+                raise RunFailed("the pool is closed", hint="make a new treadle.Pool")
+            self._inbox.append((stage, None))
+            if self.threaded and self._thread is None:
+                self._thread = threading.Thread(
+                    target=self._loop, name="treadle-dispatcher", daemon=True
+                )
+                self._thread.start()
+        self.backend.wake()
+
+    def post(self, stage: Stage, stimulus: Stimulus) -> None:
+        """Tell the machine of *stage* something."""
+        self._inbox.append((stage, stimulus))
+        self.backend.wake()
+
+    def close(self, *, kill: bool = False) -> None:
+        """End all runs, then all workers; return when both are gone."""
+        with self._lock:
+            self._closing = "kill" if kill else self._closing or "orderly"
+            thread = self._thread
+        if thread is None:
+            self._shut_down()
+        else:
+            self.backend.wake()
+            if thread is not threading.current_thread():
+                thread.join()
+
+    # ── the loop ────────────────────────────────────────────────────────────────────────────
+
+    def _loop(self) -> None:
+        try:
+            while not self._closing or self._stages or self._inbox:
+                self.turn()
+        except BaseException as error:  # a bug of ours: no run may hang because of it
+            self._give_up(error)
+        finally:
+            self._shut_down()
+
+    def turn(self) -> None:
+        """Do everything that is due, then wait for the next thing to happen and take it in."""
+        self._take_commands()
+        self._collect_items()
+        wake_at = self._tick_all()
+        for report in self.backend.wait(self._patience(wake_at)):
+            self._route(report)
+
+    def _patience(self, wake_at: float) -> float | None:
+        """How many seconds to wait at most; None for as long as it takes."""
+        if self._inbox or (self._closing and not self._stages):
+            return 0.0
+        if wake_at == math.inf:
+            return None
+        return max(0.0, wake_at - self.clock.monotonic())
+
+    def _take_commands(self) -> None:
+        while self._inbox:
+            stage, stimulus = self._inbox.popleft()
+            if stimulus is None:
+                self._stages[stage.call.id] = stage
+                if stage.reader is not None and self.threaded:
+                    stage.reader.start()
+            elif stage.call.id in self._stages:
+                self._handle(stage, stimulus)
+        if self._closing:
+            for stage in list(self._stages.values()):
+                self._handle(stage, Cancel("closed", 0.0))
+
+    def _collect_items(self) -> None:
+        for stage in list(self._stages.values()):
+            reader = stage.reader
+            if reader is None:
+                continue
+            reader.hungry = False
+            items, refused = reader.collect()
+            if refused:
+                self._handle(stage, ItemsRefused(refused))
+            if items:
+                self._handle(stage, ItemsRead(items))
+            ended, error = reader.take_end()
+            if ended:
+                self._handle(stage, SourceEnded(error))
+
+    def _tick_all(self) -> float:
+        """Let every machine decide; return when the next one wants to be asked again."""
+        wake_at = math.inf
+        for stage in self._in_turn():
+            self._tick(stage)
+            if stage.machine.ended:
+                continue
+            wake_at = min(wake_at, stage.machine.next_wake)
+            if stage.listeners:
+                wake_at = min(wake_at, stage.snapshot_due)
+            if self._about_to_starve(stage):
+                wake_at = 0.0
+        return wake_at
+
+    def _in_turn(self) -> list[Stage]:
+        """All stages; the one that was served first is served last next time."""
+        stages = list(self._stages.values())
+        if len(stages) > 1:
+            first = stages[0]
+            del self._stages[first.call.id]
+            self._stages[first.call.id] = first
+        return stages
+
+    def _tick(self, stage: Stage) -> None:
+        now = self.clock.monotonic()
+        snapshot = bool(stage.listeners) and now >= stage.snapshot_due
+        running = None
+        if stage.asks_running or snapshot:
+            running = [pair for pair in self.backend.running() if pair[0].call == stage.call.id]
+        if snapshot and running is not None:
+            stage.snapshot_due = now + SNAPSHOT_EVERY
+            stage.tell(events.ItemsRunning(at=now, running=tuple(where for _, where in running)))
+        self._handle(
+            stage,
+            Tick(
+                room=self.backend.room(stage.call, paced=stage.paced),
+                window=self.backend.window(stage.call),
+                consumed=stage.outlet.consumed,
+                running=running,
+            ),
+        )
+
+    def _about_to_starve(self, stage: Stage) -> bool:
+        """
+        Ask to be woken by reader and consumer, and tell whether one of them was faster.
+
+        The flag first, the look second: whoever acts after the flag wakes us, and what was done
+        before it is seen by the look.
+        """
+        reader, outlet = stage.reader, stage.outlet
+        before = outlet.consumed
+        if stage.machine.starved:
+            outlet.starving = True
+            if outlet.consumed != before:
+                return True
+        if reader is not None and stage.machine.hungry:
+            reader.hungry = True
+            return reader.has_news
+        return False
+
+    def _route(self, report: Report) -> None:
+        if isinstance(report, Noted):
+            for stage in list(self._stages.values()):
+                if report.call in (None, stage.call.id):
+                    stage.tell(report.event)
+        elif (found := self._stages.get(report.call)) is not None:
+            self._handle(found, report)
+
+    # ── orders into deeds ───────────────────────────────────────────────────────────────────
+
+    def _handle(self, stage: Stage, stimulus: Stimulus) -> None:
+        for order in stage.machine.handle(stimulus, self.clock.monotonic()):
+            self._carry_out(stage, order)
+
+    def _carry_out(self, stage: Stage, order: Order) -> None:
+        match order:
+            case Release(outcomes=outcomes):
+                stage.outlet.put(outcomes)
+            case StartItems(items=items):
+                self._start(stage, items)
+            case ReadItems(count=count):
+                if stage.reader is not None:
+                    stage.reader.allow(count)
+            case Tell(event=event):
+                stage.tell(event)
+            case StopItems(items=items):
+                self.backend.stop(stage.call, items)
+            case StopReading():
+                if stage.reader is not None:
+                    stage.reader.stop()
+            case RecallItems():
+                self._recall(stage)
+            case End(error=error):
+                self._end(stage, error)
+            case _:
+                assert_never(order)
+
+    def _start(self, stage: Stage, items: Sequence[Item]) -> None:
+        if stage.on_start is not None:
+            stage.on_start(items)
+        self.backend.start(stage.call, items)
+
+    def _recall(self, stage: Stage) -> None:
+        items = self.backend.recall(stage.call)
+        if items:
+            self._inbox.append((stage, Returned(stage.call.id, items)))
+
+    def _end(self, stage: Stage, error: BaseException | None) -> None:
+        if stage.reader is not None:
+            stage.reader.stop()
+        del self._stages[stage.call.id]
+        self.backend.close_call(stage.call)
+        stage.outlet.end(error)
+
+    def _give_up(self, error: BaseException) -> None:
+        """End every run with *error* so that nobody waits for ever."""
+        with self._lock:
+            self._failed = error
+        failure = RunFailed(
+            f"the engine failed: {type(error).__name__}: {error}",
+            hint="this is a bug in treadle, please report it with the traceback above",
+        )
+        failure.__cause__ = error
+        waiting = {id(stage): stage for stage, _ in self._inbox}
+        waiting |= {id(stage): stage for stage in self._stages.values()}
+        self._stages.clear()
+        for stage in waiting.values():
+            if stage.reader is not None:
+                stage.reader.stop()
+            stage.outlet.end(failure)
+
+    def _shut_down(self) -> None:
+        self.backend.close(kill=self._closing == "kill" or self._failed is not None)

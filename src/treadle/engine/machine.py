@@ -1,0 +1,565 @@
+"""Decide what to read, start, retry, time out, settle and release.
+
+Pure: it reads no clock, touches no thread and does no I/O; time comes in with every stimulus and
+randomness through the constructor. That is what lets a simulation drive it through any schedule.
+
+Where an item is, from first to last:
+
+    reading ─▶ waiting ─▶ in flight ─▶ (held, when ordered) ─▶ released ─▶ consumed
+                  ▲           │
+                  └─ delayed ◀┘   a failed attempt that deserves another one
+
+All of these together never exceed the window.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import math
+from collections import defaultdict, deque
+from collections.abc import Hashable, Sequence
+from random import Random
+from typing import TypeAlias, assert_never
+
+from treadle.core import events
+from treadle.core.item import Item
+from treadle.core.outcome import AnyOutcome, Cancelled, TimedOut
+from treadle.core.policy import Policy
+from treadle.core.protocols import Broken, Capabilities, Finished, Returned
+from treadle.engine.stimuli import (
+    Cancel,
+    Continue,
+    End,
+    ItemsRead,
+    ItemsRefused,
+    Order,
+    Pause,
+    ReadItems,
+    RecallItems,
+    Release,
+    SourceEnded,
+    StartItems,
+    Stimulus,
+    StopItems,
+    StopReading,
+    Tell,
+    Tick,
+)
+from treadle.errors import SourceFailed, UsageError
+
+Lane: TypeAlias = tuple[Hashable, Hashable] | None
+
+
+class Machine:
+    """
+    The state of one run and every decision about it.
+
+    Args:
+        policy: What the user asked for.
+        capabilities: What the backend can do.
+        random: Draws the jitter of back-offs.
+        began: Monotonic seconds at which the run begins.
+        epoch: What to add to monotonic seconds to get seconds since the epoch.
+        listening: Whether anybody wants to be told; without, no events are made.
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        capabilities: Capabilities,
+        *,
+        random: Random,
+        began: float = 0.0,
+        epoch: float = 0.0,
+        listening: bool = True,
+    ) -> None:
+        self._policy = policy
+        self._capabilities = capabilities
+        self._random = random
+        self._epoch = epoch
+        self._listening = listening
+        self._orders: list[Order] = []
+        self._fresh: list[AnyOutcome] = []  # settled during the stimulus being handled
+
+        self._waiting = _Waiting(policy)
+        self._delayed: list[tuple[float, int, Item]] = []  # heap of (due, tie-break, item)
+        self._in_flight: dict[int, Item] = {}
+        self._held: dict[int, AnyOutcome] = {}  # settled, but an earlier item has not (ordered)
+        self._next_index = 0
+        self._reading = 0
+        self._released = 0
+        self._consumed = 0
+        self._window = 1
+        self._room = 0
+        self._tie_break = itertools.count()
+
+        self._failures = 0
+        self._retries = 0
+        self._paused = False
+        self._source_ended = False
+        self._cancelling: str | None = None
+        self._kill_at = math.inf
+        self._time_out_at = math.inf
+        limit = policy.time_limit
+        self._deadline = math.inf if limit is None else began + limit
+        self.error: BaseException | None = None
+        self.ended = False
+
+    @property
+    def next_wake(self) -> float:
+        """Monotonic seconds at which a ``Tick`` is due even if nothing happens."""
+        start_at = math.inf
+        if self._room > 0 and not self._paused:
+            due = self._delayed[0][0] if self._delayed else math.inf
+            start_at = min(due, self._waiting.ready_at)
+        return min(start_at, self._kill_at, self._time_out_at, self._deadline)
+
+    @property
+    def in_flight(self) -> int:
+        """Items that the backend has."""
+        return len(self._in_flight)
+
+    @property
+    def occupied(self) -> int:
+        """Items between source and consumer, those that were ordered to be read included."""
+        unconsumed = self._released - self._consumed
+        return self._reading + self._unsettled + len(self._held) + unconsumed
+
+    @property
+    def starved(self) -> bool:
+        """True when only the consumer can make the reading go on: it has taken too little."""
+        return self._reading == 0 and self._released > self._consumed and not self._source_ended
+
+    @property
+    def hungry(self) -> bool:
+        """True when the backend would take more items and there are none to start."""
+        return self._room > 0 and not self._waiting and not self._source_ended
+
+    @property
+    def _unsettled(self) -> int:
+        return len(self._waiting) + len(self._delayed) + len(self._in_flight)
+
+    def handle(self, stimulus: Stimulus, now: float) -> list[Order]:
+        """
+        Take a stimulus into account and return what to do, in order.
+
+        Args:
+            stimulus: What happened.
+            now: Monotonic seconds; must not run backwards.
+        """
+        if self.ended:
+            return []
+        orders = self._orders = []
+        match stimulus:
+            case Finished(endings=endings):
+                self._finished(endings, now)
+            case Tick():
+                self._tick(stimulus, now)
+            case ItemsRead(items=items):
+                self._items_read(items, now)
+            case ItemsRefused(endings=endings):
+                self._items_refused(endings, now)
+            case Returned(items=items):
+                self._returned(items)
+            case SourceEnded(error=error):
+                self._source_end(error)
+            case Broken(error=error):
+                self._break(error, now)
+            case Pause():
+                self._pause(now)
+            case Continue():
+                self._continue(now)
+            case Cancel(reason=reason, grace=grace):
+                self._cancel(reason, grace, now)
+            case _:
+                assert_never(stimulus)
+        self._publish(now)
+        return orders
+
+    # ── what the source gave ────────────────────────────────────────────────────────────────
+
+    def _items_read(self, items: Sequence[Item], now: float) -> None:
+        self._reading = max(0, self._reading - len(items))
+        self._tell(events.ItemsRead, now, count=len(items))
+        if self._cancelling is None:
+            self._waiting.extend(items)
+        else:
+            self._settle_cancelled(items)
+
+    def _items_refused(self, endings: Sequence[tuple[Item, AnyOutcome]], now: float) -> None:
+        self._reading = max(0, self._reading - len(endings))
+        self._tell(events.ItemsRead, now, count=len(endings))
+        for _, outcome in endings:
+            self._settle_failed(outcome, now)
+
+    def _source_end(self, error: BaseException | None) -> None:
+        self._source_ended = True
+        self._reading = 0
+        if error is not None and self.error is None:
+            self.error = SourceFailed(
+                f"the source of items raised {type(error).__name__}: {error}",
+                hint="what was read before was finished; mend the source and run again",
+            )
+            self.error.__cause__ = error
+
+    # ── what the backend reported ───────────────────────────────────────────────────────────
+
+    def _finished(self, endings: Sequence[tuple[Item, AnyOutcome]], now: float) -> None:
+        in_flight = self._in_flight
+        fresh = self._fresh
+        tracked = self._waiting.limits_capacity
+        late = self._policy.timeout if not self._capabilities.interrupts_timeouts else None
+        for item, outcome in endings:
+            if in_flight.pop(item.index, None) is None:
+                continue  # Stopped a moment before it ended: it has settled another way.
+            if tracked:
+                self._waiting.gave_back(item)
+            if late is not None and outcome.duration > late:
+                self._failed(item, _timed_out_late(outcome, late), now)
+            elif outcome.ok:
+                fresh.append(outcome)
+            else:
+                self._failed(item, outcome, now)
+
+    def _failed(self, item: Item, outcome: AnyOutcome, now: float) -> None:
+        if self._deserves_retry(item, outcome, now):
+            assert not outcome.ok
+            delay = self._policy.retry.delay(item.attempt, outcome.error, self._random)
+            self._retries += 1
+            heapq.heappush(self._delayed, (now + delay, next(self._tie_break), item))
+            self._tell(
+                events.Retrying,
+                now,
+                key=item.key,
+                index=item.index,
+                attempt=item.attempt,
+                failure=outcome.failure,
+                delay=delay,
+            )
+        else:
+            self._settle_failed(outcome, now)
+
+    def _deserves_retry(self, item: Item, outcome: AnyOutcome, now: float) -> bool:
+        retry = self._policy.retry
+        if self._cancelling is not None or item.attempt >= retry.attempts:
+            return False
+        if retry.budget is not None and self._retries >= retry.budget:
+            return False
+        try:
+            return retry.wants(outcome)
+        except Exception as error:
+            wrong = UsageError(
+                f"the predicate given as Retry(on=...) raised {type(error).__name__}: {error}",
+                hint="it gets the exception of a failed attempt and returns True or False",
+            )
+            wrong.__cause__ = error
+            self._break(wrong, now)
+            return False
+
+    def _settle_failed(self, outcome: AnyOutcome, now: float) -> None:
+        self._fresh.append(outcome)
+        if outcome.kind == "cancelled":
+            return
+        self._failures += 1
+        limit = self._policy.max_failures
+        if limit is not None and self._failures >= limit:
+            self._cancel("failure limit", self._policy.grace, now)
+
+    def _returned(self, items: Sequence[Item]) -> None:
+        mine = [item for item in items if self._in_flight.pop(item.index, None) is not None]
+        for item in mine:
+            item.attempt -= 1  # It never began, or began through no fault of its own: uncharged.
+            self._waiting.gave_back(item)
+        if self._cancelling is None:
+            self._waiting.put_first(mine)
+        else:
+            self._settle_cancelled(mine)
+
+    def _break(self, error: BaseException, now: float) -> None:
+        if self.error is None:
+            self.error = error
+        self._cancel("the run could not go on", 0.0, now)
+
+    # ── what the user wants ─────────────────────────────────────────────────────────────────
+
+    def _pause(self, now: float) -> None:
+        if not self._paused:
+            self._paused = True
+            self._tell(events.Paused, now)
+
+    def _continue(self, now: float) -> None:
+        if self._paused:
+            self._paused = False
+            self._tell(events.Continued, now)
+
+    def _cancel(self, reason: str, grace: float, now: float) -> None:
+        if self._cancelling is None:
+            self._cancelling = reason
+            self._tell(events.Cancelling, now, reason=reason, grace=grace)
+            self._orders += [StopReading(), RecallItems()]
+            self._reading = 0
+            self._settle_cancelled(self._waiting.take_all())
+            self._settle_cancelled([item for _, _, item in sorted(self._delayed)])
+            self._delayed.clear()
+        self._kill_at = min(self._kill_at, now + grace)
+        if self._kill_at <= now:
+            self._kill()
+
+    def _kill(self) -> None:
+        self._kill_at = math.inf
+        running = list(self._in_flight.values())
+        self._in_flight.clear()
+        if running:
+            self._orders.append(StopItems(running))
+            self._settle_cancelled(running)
+
+    def _settle_cancelled(self, items: Sequence[Item]) -> None:
+        reason = self._cancelling or "cancelled"
+        self._fresh += [
+            Cancelled(item.key, item.index, item.attempt, 0.0, 0.0, None, None, None, reason)
+            for item in items
+        ]
+
+    # ── the passing of time ─────────────────────────────────────────────────────────────────
+
+    def _tick(self, tick: Tick, now: float) -> None:
+        self._window = max(1, tick.window)
+        self._consumed = tick.consumed
+        self._room = tick.room
+        if now >= self._deadline:
+            self._deadline = math.inf
+            self._cancel("deadline", 0.0, now)
+        if now >= self._kill_at:
+            self._kill()
+        if tick.running is not None:
+            self._time_out(tick.running, now)
+        if self._cancelling is None and not self._paused:
+            self._start(tick.room, now)
+        self._read_ahead()
+
+    def _time_out(self, running: Sequence[tuple[Item, events.Running]], now: float) -> None:
+        timeout = self._policy.timeout
+        if timeout is None or not self._capabilities.interrupts_timeouts:
+            return
+        overdue = []
+        self._time_out_at = now + timeout if self._in_flight else math.inf
+        for item, where in running:
+            if item.index not in self._in_flight:
+                continue
+            if where.since + timeout <= now:
+                overdue.append((item, where))
+            else:
+                self._time_out_at = min(self._time_out_at, where.since + timeout)
+        if overdue:
+            self._orders.append(StopItems([item for item, _ in overdue]))
+        for item, where in overdue:
+            del self._in_flight[item.index]
+            self._waiting.gave_back(item)
+            self._failed(item, self._timed_out(item, where, timeout, now), now)
+
+    def _timed_out(
+        self, item: Item, where: events.Running, timeout: float, now: float
+    ) -> TimedOut:
+        return TimedOut(
+            item.key,
+            item.index,
+            item.attempt,
+            where.since + self._epoch,
+            now - where.since,
+            None,
+            None,
+            where.worker,
+            timeout,
+            abandoned=not self._capabilities.stops_calls,
+        )
+
+    def _start(self, room: int, now: float) -> None:
+        if self._delayed and self._delayed[0][0] <= now:
+            due = []
+            while self._delayed and self._delayed[0][0] <= now:
+                due.append(heapq.heappop(self._delayed)[2])
+            self._waiting.put_first(due)
+        items = self._waiting.take(room, now) if room > 0 else []
+        if not items:
+            return
+        self._room -= len(items)
+        in_flight = self._in_flight
+        for item in items:
+            item.attempt += 1
+            in_flight[item.index] = item
+        if self._policy.timeout is not None:
+            self._time_out_at = min(self._time_out_at, now + self._policy.timeout)
+        self._orders.append(StartItems(items))
+
+    def _read_ahead(self) -> None:
+        if self._source_ended or self._cancelling is not None:
+            return
+        want = self._window - self.occupied
+        # In eighths of the window: an order for every single item would cost more than it gains.
+        if want > 0 and (want >= self._window // 8 or not self._unsettled):
+            self._reading += want
+            self._orders.append(ReadItems(want))
+
+    # ── what comes out ──────────────────────────────────────────────────────────────────────
+
+    def _publish(self, now: float) -> None:
+        if self._fresh:
+            fresh, self._fresh = self._fresh, []
+            self._tell(events.ItemsSettled, now, outcomes=tuple(fresh))
+            out = self._in_order(fresh) if self._policy.ordered else fresh
+            if out:
+                self._released += len(out)
+                self._orders.append(Release(out))
+        over = self._source_ended or self._cancelling is not None
+        if over and not self._unsettled and not self.ended:
+            self.ended = True
+            self._tell(events.RunEnded, now, stopped=self._cancelling)
+            self._orders.append(End(self.error))
+
+    def _in_order(self, fresh: list[AnyOutcome]) -> list[AnyOutcome]:
+        held = self._held
+        for outcome in fresh:
+            held[outcome.index] = outcome
+        out = []
+        while (outcome := held.pop(self._next_index, None)) is not None:  # type: ignore[assignment]
+            out.append(outcome)
+            self._next_index += 1
+        return out
+
+    def _tell(self, event: type, now: float, **facts: object) -> None:
+        if self._listening:
+            self._orders.append(Tell(event(at=now, **facts)))
+
+
+def _timed_out_late(outcome: AnyOutcome, timeout: float) -> TimedOut:
+    """Judge a call that could not be interrupted and came back too late."""
+    return TimedOut(
+        outcome.key,
+        outcome.index,
+        outcome.attempts,
+        outcome.started,
+        outcome.duration,
+        outcome.cpu,
+        outcome.peak_memory,
+        outcome.worker,
+        timeout,
+    )
+
+
+class _Waiting:
+    """
+    Items ready to start, as far as rate and capacity let them.
+
+    One queue per lane (the keys of the limits that apply), served in turn, so that a lane that
+    has used up its limit never blocks another one.
+    """
+
+    def __init__(self, policy: Policy) -> None:
+        self._rate = policy.rate
+        self._capacity = policy.capacity
+        self._lanes: dict[Lane, deque[Item]] = {}
+        self._size = 0
+        self._busy: defaultdict[Hashable, int] = defaultdict(int)  # in flight per capacity key
+        self._next_start: dict[Hashable, float] = {}  # per rate key; see _reserve
+        self.ready_at = math.inf
+        self.limits_capacity = self._capacity is not None
+
+    def __len__(self) -> int:
+        return self._size
+
+    def extend(self, items: Sequence[Item]) -> None:
+        """Queue items behind all others."""
+        self._size += len(items)
+        if self._rate is None and self._capacity is None:
+            self._lane(None).extend(items)
+            return
+        for item in items:
+            self._lane(item.lane).append(item)
+
+    def put_first(self, items: Sequence[Item]) -> None:
+        """Queue items before all others, keeping their order."""
+        self._size += len(items)
+        for item in reversed(items):
+            self._lane(item.lane).appendleft(item)
+
+    def take_all(self) -> list[Item]:
+        """Remove and return everything, in input order."""
+        items = sorted(itertools.chain.from_iterable(self._lanes.values()), key=_by_index)
+        self._lanes.clear()
+        self._size = 0
+        return items
+
+    def take(self, room: int, now: float) -> list[Item]:
+        """Remove and return up to *room* items that may start now."""
+        if self._rate is None and self._capacity is None:
+            lane = self._lanes.get(None)
+            count = min(room, self._size)
+            self._size -= count
+            return [lane.popleft() for _ in range(count)] if lane else []
+        return self._take_limited(room, now)
+
+    def gave_back(self, item: Item) -> None:
+        """Count *item* as no longer in flight."""
+        if self._capacity is not None and item.lane is not None:
+            self._busy[item.lane[1]] -= 1
+
+    def _lane(self, lane: Lane) -> deque[Item]:
+        queue = self._lanes.get(lane)
+        if queue is None:
+            queue = self._lanes[lane] = deque()
+        return queue
+
+    def _take_limited(self, room: int, now: float) -> list[Item]:
+        taken: list[Item] = []
+        self.ready_at = math.inf
+        open_lanes = list(self._lanes)
+        while open_lanes and len(taken) < room:
+            for lane in list(open_lanes):
+                queue = self._lanes[lane]
+                if len(taken) >= room:
+                    break
+                if not queue or not self._admit(lane, now):
+                    open_lanes.remove(lane)
+                    continue
+                taken.append(queue.popleft())
+        # A lane that was just served moves behind the others: over time each gets its turn.
+        for lane in {item.lane: None for item in taken}:
+            queue = self._lanes.pop(lane)
+            if queue:
+                self._lanes[lane] = queue
+        self._size -= len(taken)
+        return taken
+
+    def _admit(self, lane: Lane, now: float) -> bool:
+        rate_key, capacity_key = lane or (None, None)
+        limit = math.inf if self._capacity is None else self._capacity.of(capacity_key)
+        if self._busy[capacity_key] >= limit:
+            return False
+        if not self._reserve(rate_key, now):
+            return False
+        if self._capacity is not None:
+            self._busy[capacity_key] += 1
+        return True
+
+    def _reserve(self, key: Hashable, now: float) -> bool:
+        """
+        Take a token of the bucket of *key*, if there is one.
+
+        The generic cell rate algorithm (ITU-T I.371): one number per bucket, the theoretical time
+        of the next start, which may run ahead of the clock by the bucket's depth.
+        """
+        if self._rate is None:
+            return True
+        interval = self._rate.interval
+        due = self._next_start.get(key, now)
+        earliest = due - (self._rate.depth - 1) * interval
+        if earliest > now + 1e-9:  # rounding must not turn "now" into a wake-up that finds nothing
+            self.ready_at = min(self.ready_at, earliest)
+            return False
+        self._next_start[key] = max(due, now) + interval
+        return True
+
+
+def _by_index(item: Item) -> int:
+    return item.index

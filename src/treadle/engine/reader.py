@@ -1,0 +1,176 @@
+"""Read the source, as far as the machine allows, and make items of what it gives.
+
+In a thread of its own, because a source may block for as long as it likes (stdin, a queue, another
+run) and nothing else may stall meanwhile. Values are packed right here, before the source is asked
+for the next one: a source that yields the same dict again and again is read correctly.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Hashable, Iterator
+from typing import Any
+
+from treadle.core.failures import failure_from
+from treadle.core.item import Item, Key
+from treadle.core.outcome import AnyOutcome, Raised, Unpicklable
+from treadle.errors import NotPicklable
+
+
+class Reader:
+    """
+    Turns values into items and keeps them for the dispatcher to collect.
+
+    Args:
+        values: The source; any iterable.
+        call: Identifier of the call that the items are for.
+        pack: ``Backend.pack``.
+        key: Returns the key of a value at a position; None takes the position.
+        lane: ``Policy.lane`` when limits are keyed, else None.
+        wake: Wakes the dispatcher.
+    """
+
+    def __init__(
+        self,
+        values: Any,
+        *,
+        call: int,
+        pack: Callable[[Any], Any],
+        key: Callable[[Any, int], Key] | None,
+        lane: Callable[[Any], tuple[Hashable, Hashable] | None] | None,
+        wake: Callable[[], None],
+    ) -> None:
+        self._values = values
+        self._call = call
+        self._pack = pack
+        self._key = key
+        self._lane = lane
+        self._wake = wake
+        self._iterator: Iterator[Any] | None = None
+        self._index = 0
+        self._items: deque[Item] = deque()
+        self._refused: deque[tuple[Item, AnyOutcome]] = deque()
+        self._allowed = 0
+        self._changed = threading.Condition()
+        self._stopped = False
+        self._ended = False
+        self._error: BaseException | None = None
+        self._end_told = False
+        self._thread: threading.Thread | None = None
+        self.hungry = False  # set by the dispatcher when it wants to be woken by the next item
+
+    def start(self) -> None:
+        """Read in a thread of its own from now on."""
+        self._thread = threading.Thread(
+            target=self._read_as_allowed, name="treadle-reader", daemon=True
+        )
+        self._thread.start()
+
+    def allow(self, count: int) -> None:
+        """Let *count* further values be read."""
+        if self._thread is None:
+            self._read(count)
+            return
+        with self._changed:
+            self._allowed += count
+            self._changed.notify()
+
+    def stop(self) -> None:
+        """Read nothing further; what is read from now on is not kept."""
+        with self._changed:
+            self._stopped = True
+            self._changed.notify()
+
+    def join(self, timeout: float) -> None:
+        """Wait for the thread to end; one that is inside the source may outlive us."""
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join(timeout)
+
+    def collect(self) -> tuple[list[Item], list[tuple[Item, AnyOutcome]]]:
+        """Return the items read since the last call, and those that cannot travel."""
+        items, refused = self._items, self._refused
+        return (
+            [items.popleft() for _ in range(len(items))],
+            [refused.popleft() for _ in range(len(refused))],
+        )
+
+    @property
+    def has_news(self) -> bool:
+        """True when there is something to collect, the end included."""
+        return bool(self._items or self._refused or (self._ended and not self._end_told))
+
+    def take_end(self) -> tuple[bool, BaseException | None]:
+        """Tell, once, that the source has ended and everything it gave was collected."""
+        if not self._ended or self._end_told or self._items or self._refused:
+            return False, None
+        self._end_told = True
+        return True, self._error
+
+    def _read_as_allowed(self) -> None:
+        while True:
+            with self._changed:
+                while self._allowed <= 0 and not self._stopped:
+                    self._changed.wait()
+                if self._stopped:
+                    break
+                count, self._allowed = self._allowed, 0
+            if not self._read(count):
+                break
+        self._close_source()
+
+    def _read(self, count: int) -> bool:
+        """Read up to *count* values; return False when there will be no more."""
+        try:
+            if self._iterator is None:
+                self._iterator = iter(self._values)
+            for _ in range(count):
+                if self._stopped:
+                    return False
+                value = next(self._iterator)
+                if self._stopped:
+                    return False
+                self._take(value)
+                if self.hungry:
+                    self._wake()
+        except StopIteration:
+            self._end(None)
+        except BaseException as error:  # a source may raise anything, SystemExit included
+            self._end(error)
+        return not self._ended
+
+    def _take(self, value: Any) -> None:
+        index = self._index
+        self._index += 1
+        key: Key = index
+        try:
+            if self._key is not None:
+                key = self._key(value, index)
+            lane = None if self._lane is None else self._lane(value)
+            item = Item(index, key, self._pack(value), self._call, lane)
+        except Exception as error:
+            item = Item(index, key, None, self._call)
+            self._refused.append((item, _refusal(item, error)))
+        else:
+            self._items.append(item)
+
+    def _end(self, error: BaseException | None) -> None:
+        self._error = error
+        self._ended = True
+        self._wake()
+
+    def _close_source(self) -> None:
+        close = getattr(self._iterator, "close", None)
+        if close is not None and not self._ended:
+            try:
+                close()
+            except BaseException as error:  # a generator's ``finally`` may raise; tell, then end
+                self._end(error)
+
+
+def _refusal(item: Item, error: Exception) -> AnyOutcome:
+    """Settle an item that never reached a worker."""
+    facts = (item.key, item.index, 0, 0.0, 0.0, None, None, None)
+    if isinstance(error, NotPicklable):
+        return Unpicklable(*facts, "argument", failure_from(error))
+    return Raised(*facts, failure_from(error), error)

@@ -1,0 +1,55 @@
+"""One run on a dispatcher: its machine, its reader, its outlet and its listeners."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from treadle.core.call import Call
+from treadle.core.events import Event
+from treadle.core.protocols import Listener
+from treadle.engine.machine import Machine
+from treadle.engine.outlet import Outlet
+from treadle.engine.reader import Reader
+
+
+@dataclass(eq=False, slots=True)
+class Stage:
+    """
+    Everything that belongs to one run.
+
+    Attributes:
+        call: What is run.
+        machine: What decides.
+        reader: Where items come from; None when items are pushed (the executor).
+        outlet: Where outcomes go.
+        listeners: Who is told.
+        paced: Items start one by one under a rate limit, so none may wait behind another.
+        on_start: Called with the items just given to the backend (the executor marks futures).
+    """
+
+    call: Call
+    machine: Machine
+    reader: Reader | None
+    outlet: Outlet
+    listeners: list[Listener] = field(default_factory=list)
+    paced: bool = False
+    asks_running: bool = False
+    snapshot_due: float = 0.0
+    opened: bool = False
+    on_start: Callable[[Sequence[object]], None] | None = None
+
+    def tell(self, event: Event) -> None:
+        """Tell every listener; one that raises is reported and not told again."""
+        for listener in list(self.listeners):
+            try:
+                listener(event)
+            except Exception as error:
+                self.listeners.remove(listener)
+                warnings.warn(
+                    f"listener {listener!r} raised {type(error).__name__}: {error}; "
+                    "it gets no further events",
+                    RuntimeWarning,
+                    stacklevel=2,
+                )

@@ -1,0 +1,40 @@
+"""The benchmark scripts run, every one of them: what they measure is not looked at here."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+CASES = (
+    "tiny_items",
+    "uneven_items",
+    "arrays",
+    "start_up",
+    "memory",
+    "crash",
+    "timeouts",
+    "interrupt",
+    "coroutines",
+)
+
+
+@pytest.mark.slow
+def test_every_case_measures_treadle_and_prints_its_lines_of_the_table():
+    command = [sys.executable, "-m", "benchmarks.run_all", "--quick", "--peers", "none"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for case in CASES:
+        assert f"## {case}\n" in done.stdout
+    assert "| case | unit | treadle | best peer | ratio | target | reached |" in done.stdout
+
+
+def test_a_peer_nobody_knows_is_refused_with_the_names_of_those_that_are_known():
+    command = [sys.executable, "-m", "benchmarks.tiny_items", "--quick", "--peers", "pandas"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "unknown peers ['pandas']" in done.stderr
+    assert "joblib" in done.stderr

@@ -1,0 +1,126 @@
+"""A folder with functions and files, and the command run in it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+FUNCTIONS = '''\
+"""Functions that a person might map."""
+
+import os
+import time
+
+
+def size(path):
+    return path.stat().st_size
+
+
+def parse(path):
+    text = path.read_text()
+    if text.startswith("bad"):
+        raise ValueError(f"no header in [{path.name}]")
+    return {"name": path.name, "rows": len(text.splitlines())}
+
+
+def upper(line):
+    return line.upper()
+
+
+def field(row):
+    return row["a"]
+
+
+def setup():
+    return "state"
+
+
+def with_state(item, state):
+    return f"{item} {state}"
+
+
+async def later(line):
+    return line + " later"
+
+
+def leave(line):
+    os._exit(7)
+
+
+def slow(line):
+    time.sleep(60)
+
+
+def talk(line):
+    print("working on", line)
+    return line
+
+
+def unsendable(line):
+    return (character for character in line)
+
+
+not_a_function = 3
+'''
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """The current folder: a module called as nothing else is, and three data files."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    Path("mine.py").write_text(FUNCTIONS)
+    Path("data").mkdir()
+    for name, text in (("a.csv", "h\n1\n"), ("b.csv", "bad\n"), ("c10.csv", "h\n1\n2\n")):
+        Path("data", name).write_text(text)
+    yield tmp_path
+    for name in [name for name, module in sys.modules.items() if _is_below(module, tmp_path)]:
+        del sys.modules[name]
+
+
+def _is_below(module, folder):
+    return str(getattr(module, "__file__", None) or "").startswith(str(folder))
+
+
+@pytest.fixture
+def treadle_command(folder, capfd):
+    """Run the command in this process; return exit code, stdout lines and stderr."""
+    from treadle.cli import main
+
+    def run(*arguments):
+        code = main([str(argument) for argument in arguments])
+        out, err = capfd.readouterr()
+        assert "Traceback" not in err or code == 70 or "--verbose" in arguments, err
+        return code, out.splitlines(), err
+
+    return run
+
+
+@pytest.fixture
+def start(folder):
+    """Start the command as a person's shell does; return the process."""
+    processes = []
+
+    def start(*arguments, **options):
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "COLUMNS": "100"}
+        process = subprocess.Popen(
+            [sys.executable, "-m", "treadle", *map(str, arguments)],
+            stdin=options.pop("stdin", subprocess.DEVNULL),
+            stdout=options.pop("stdout", subprocess.PIPE),
+            stderr=options.pop("stderr", subprocess.PIPE),
+            env=environment,
+            text=True,
+            **options,
+        )
+        processes.append(process)
+        return process
+
+    yield start
+    for process in processes:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()

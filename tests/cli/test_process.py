@@ -1,0 +1,106 @@
+"""The command as a process among others: pipes, signals, terminals, workers."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+
+def test_it_maps_in_worker_processes_and_names_the_guilty(start):
+    Path("words.txt").write_text("a\nb\n")
+    process = start("map", "mine.py:upper", "words.txt", "--lines", "--workers", 2, "--json")
+    out, err = process.communicate(timeout=50)
+    assert process.returncode == 0, err
+    outcomes = [json.loads(line) for line in out.splitlines()]
+    assert sorted(outcome["value"] for outcome in outcomes) == ["A", "B"]
+    assert all(outcome["worker"].startswith("process") for outcome in outcomes)
+
+
+def test_a_function_that_ends_its_worker_is_a_failed_item(start):
+    Path("words.txt").write_text("a\n")
+    process = start("map", "mine.py:leave", "words.txt", "--lines", "--workers", 1)
+    _, err = process.communicate(timeout=50)
+    assert process.returncode == 1, err
+    assert "worker lost (exit code 7)" in err
+
+
+def test_items_come_from_stdin(start):
+    process = start("map", "mine.py:upper", "-", "--backend", "inline", stdin=subprocess.PIPE)
+    out, err = process.communicate("x\ny\n", timeout=50)
+    assert (process.returncode, out) == (0, "X\nY\n"), err
+
+
+def test_results_go_into_a_file_and_the_summary_says_which(start):
+    process = start("map", "mine.py:parse", "data", "--into", "out.jsonl", "--workers", 1)
+    out, err = process.communicate(timeout=50)
+    assert (process.returncode, out) == (1, ""), err
+    assert err.splitlines()[-1] == "results: out.jsonl"
+    lines = [json.loads(line) for line in Path("out.jsonl").read_text().splitlines()]
+    assert sorted(line["key"] for line in lines) == ["a.csv", "c10.csv"]
+
+
+def test_a_reader_that_leaves_ends_the_run_quietly(start):
+    process = start(
+        "map", "mine.py:upper", "-", "--backend", "inline", "--progress", "none",
+        stdin=subprocess.PIPE,
+    )  # fmt: skip
+    process.stdin.write("line\n" * 3)
+    process.stdin.flush()
+    assert process.stdout.readline() == "LINE\n"
+    process.stdout.close()
+    try:
+        for _ in range(100_000):
+            process.stdin.write("line\n" * 100)
+    except BrokenPipeError:
+        pass
+    else:
+        pytest.fail("it went on although nobody reads")
+    with suppress(BrokenPipeError):
+        process.stdin.close()
+    assert process.wait(timeout=50) == 0
+    assert process.stderr.read() == ""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupt_and_terminate_end_with_130_and_a_summary(start, number):
+    Path("words.txt").write_text("a\n")
+    process = start(
+        "map", "mine.py:slow", "words.txt", "--lines", "--workers", 1,
+        "--grace", "0.1", "--progress", "json",
+    )  # fmt: skip
+    for line in process.stderr:
+        told = json.loads(line)
+        if told["event"] == "progress" and told["running"]:
+            break
+    process.send_signal(number)
+    _, err = process.communicate(timeout=50)
+    assert process.returncode == 130, err
+    assert [one for one in map(json.loads, err.splitlines()) if one["event"] == "ended"]
+
+
+def test_on_a_terminal_a_bar_is_shown_and_prints_do_not_tear_it(folder):
+    pexpect = pytest.importorskip("pexpect")
+    Path("words.txt").write_text("one\ntwo\n")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "TERM": "xterm"}
+    arguments = ["-m", "treadle", "map", "mine.py:talk", "words.txt", "--lines", "--workers", "1"]
+    child = pexpect.spawn(
+        sys.executable,
+        arguments,
+        env=environment,
+        dimensions=(24, 80),
+        timeout=50,
+        encoding="utf-8",
+    )
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 0
+    assert "talk" in child.before
+    assert "2 ok" in child.before
+    assert "one\r\n" in child.before

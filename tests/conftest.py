@@ -1,0 +1,145 @@
+"""What holds for every test: it leaves no thread, process, descriptor or shared memory behind.
+
+A test that leaks fails, with the stacks of its threads or the command lines of its processes.
+Leaks of one test are not charged to the next.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+import threading
+import time
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+# Long-lived on purpose: started once, used by all pools, gone when the parent is.
+PROCESSES = "treadle.backends.processes"
+LONG_LIVED = (
+    f"{PROCESSES}.nursery",
+    "multiprocessing.resource_tracker",
+    "multiprocessing.forkserver",
+)
+
+# What ends by itself may take this long to do so. A net under slow machines, not a delay:
+# a clean test does not wait at all.
+PATIENCE = 5.0
+
+settings.register_profile("default", deadline=None, print_blob=True)
+settings.register_profile("ci", settings.get_profile("default"), derandomize=True)
+settings.register_profile(
+    "chaos",
+    settings.get_profile("default"),
+    max_examples=200_000,
+    suppress_health_check=list(HealthCheck),
+)
+settings.load_profile("ci" if os.environ.get("CI") else "default")
+
+
+@pytest.fixture(autouse=True)
+def nothing_leaks() -> Iterator[None]:
+    """Fail the test that leaves something behind, and show what."""
+    probes = (threads, processes, descriptors, shared_memory)
+    before = [set(probe()) for probe in probes]
+    yield
+    leaks = [
+        text for probe, known in zip(probes, before, strict=True) for text in leaked(probe, known)
+    ]
+    if leaks:
+        pytest.fail("the test left something behind\n" + "\n".join(leaks), pytrace=False)
+
+
+def leaked(probe: Callable[[], dict[object, str]], known: set[object]) -> list[str]:
+    """Describe what *probe* sees beyond *known*, once it has had time to go."""
+    until = time.monotonic() + PATIENCE
+    collected = False
+    while True:
+        new = {identity: text for identity, text in probe().items() if identity not in known}
+        if not new or time.monotonic() > until:
+            return list(new.values())
+        if not collected:
+            gc.collect()  # a caught exception keeps the frames of the test, and what they hold
+            collected = True
+        time.sleep(0.02)
+
+
+def threads() -> dict[object, str]:
+    """Return the living threads, each with its stack."""
+    frames = sys._current_frames()
+    living = {}
+    for thread in threading.enumerate():
+        frame = frames.get(thread.ident or 0)
+        stack = "".join(traceback.format_stack(frame)) if frame else "  (no stack)\n"
+        living[thread] = f"thread {thread.name!r} is still running:\n{stack}"
+    return living
+
+
+def processes() -> dict[object, str]:
+    """Return the living child processes, grandchildren included, each with its command line."""
+    living = {}
+    for child in psutil.Process().children(recursive=True):
+        try:
+            command = " ".join(child.cmdline())
+            if any(name in command for name in LONG_LIVED) and not is_worker(child):
+                continue
+            text = f"process {child.pid} ({child.status()}) is still there: {command or '?'}"
+        except psutil.NoSuchProcess:
+            continue
+        living[child.pid, child.create_time()] = text
+    return living
+
+
+def is_worker(child: psutil.Process) -> bool:
+    """Tell a worker that the nursery forked, and that has its command line, from the nursery."""
+    parent = child.parent()
+    return parent is not None and parent.pid != os.getpid()
+
+
+def descriptors() -> dict[object, str]:
+    """Return the open file descriptors, each with what it is open on (Linux)."""
+    folder = Path("/proc/self/fd")
+    if not folder.exists():
+        return {}
+    spared = long_lived_descriptors()
+    open_now = {}
+    for name in os.listdir(folder):
+        try:
+            target = os.readlink(folder / name)
+        except OSError:
+            continue  # the one that listed the folder
+        if int(name) not in spared and target != "/dev/urandom":
+            open_now[int(name), target] = f"descriptor {name} is still open on {target}"
+    return open_now
+
+
+def long_lived_descriptors() -> set[int]:
+    """Return our ends of the connections to the long-lived processes."""
+    found = []
+    for module, holder, attribute in (
+        (f"{PROCESSES}.launcher", "LAUNCHER", "_control"),
+        ("multiprocessing.resource_tracker", "_resource_tracker", "_fd"),
+        ("multiprocessing.forkserver", "_forkserver", "_forkserver_alive_fd"),
+    ):
+        held = getattr(getattr(sys.modules.get(module), holder, None), attribute, None)
+        found.append(held.fileno() if hasattr(held, "fileno") else held)
+    return {number for number in found if number is not None}
+
+
+def shared_memory() -> dict[object, str]:
+    """Return the named shared memory and semaphores that Python programs make (Linux)."""
+    folder = Path("/dev/shm")
+    names = os.listdir(folder) if folder.exists() else []
+    return {
+        name: f"shared memory {folder / name} is still there"
+        for name in names
+        if name.startswith(("treadle", "psm_", "sem.mp-"))
+    }
