@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 import treadle
-from treadle import TreadleError, UsageError
+from treadle import NotPicklable, TreadleError, UsageError
 from treadle.cli import people
 from treadle.cli.commands import doctor
 from treadle.cli.commands import map as map_command
@@ -60,7 +60,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
         )
     except TreadleError as error:
         people.complain(error)
-        return Exit.USAGE if isinstance(error, UsageError) else Exit.ITEMS_FAILED
+        nothing_ran = isinstance(error, (UsageError, NotPicklable))
+        return Exit.USAGE if nothing_ran else Exit.ITEMS_FAILED
     except (KeyboardInterrupt, typer.Abort):
         return Exit.INTERRUPTED
     except Exception as error:  # noqa: BLE001  the last resort

@@ -17,6 +17,7 @@ class Values:
     Writes outcomes to stdout as they settle.
 
     Args:
+        stream: Where to write; None for a program without stdout.
         json: Write one JSON object for each outcome, of whatever ending. Otherwise the values
             alone: text as it is, everything else as JSON.
 
@@ -24,17 +25,18 @@ class Values:
         closed: True once nobody reads any more (``| head``); further outcomes are dropped.
     """
 
-    def __init__(self, *, json: bool) -> None:
+    def __init__(self, stream: TextIO | None, *, json: bool) -> None:
+        self._stream = stream
         self._json = json
-        self.closed = False
+        self.closed = stream is None
 
     def write(self, outcome: Outcome[Any]) -> None:
         """Write one outcome, at once, so that a reader sees it when it happens."""
-        if self.closed or not (self._json or outcome.ok):
+        stream = self._stream
+        if stream is None or self.closed or not (self._json or outcome.ok):
             return
         text = columns.dumps(record(outcome)) if self._json else _value(outcome.get())
         try:
-            stream = _stdout()
             stream.write(encodable(text, stream) + "\n")
             stream.flush()
         except BrokenPipeError:
@@ -81,12 +83,6 @@ def _flat(value: object) -> Any:
         return columns.plain(value)
     except Exception:  # noqa: BLE001  # the value's own code runs here
         return repr(value)
-
-
-def _stdout() -> TextIO:
-    if sys.stdout is None:
-        raise BrokenPipeError
-    return sys.stdout
 
 
 def _drop_stdout() -> None:

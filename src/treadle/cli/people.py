@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Sequence
 
-from treadle import TreadleError
+from treadle import TreadleError, events
+from treadle.progress.status import notes
 from treadle.progress.terminal import encodable, is_terminal
 from treadle.progress.text import Line, printed_lines
 
@@ -13,6 +14,12 @@ from treadle.progress.text import Line, printed_lines
 def say(*lines: str) -> None:
     """Write lines as they are."""
     show([Line.of(line) for line in lines])
+
+
+def relay(event: events.Event) -> None:
+    """Follow a run without a display: show what calls print and log, and nothing else."""
+    if isinstance(event, events.Printed | events.Logged):
+        show(notes(event))
 
 
 def complain(error: TreadleError) -> None:

@@ -24,10 +24,9 @@ class Limited:
     def __iter__(self) -> Iterator[Any]:
         return islice(iter(self._source), self._limit)
 
-    def __length_hint__(self) -> int:
-        from operator import length_hint
-
-        return min(length_hint(self._source, self._limit), self._limit)
+    def __len__(self) -> int:
+        # TypeError where the source does not know: it is then not known here either.
+        return min(len(self._source), self._limit)
 
     def key(self, value: Any, index: int) -> str | int:
         """Return the key that the source gives."""

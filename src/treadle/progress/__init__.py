@@ -27,6 +27,9 @@ class Display(Protocol):
     def __call__(self, event: Event) -> None:
         """Take one event."""
 
+    def guard(self, stream: TextIO) -> TextIO:
+        """Return what to write to instead of *stream*, so that it does not tear the display."""
+
     def close(self) -> None:
         """Give the terminal back. Harmless when repeated."""
 

@@ -73,6 +73,10 @@ class Live:
         elif event.at - self._drawn >= _EVERY or len(self._pending) > _PENDING:
             self._draw(event.at)
 
+    def guard(self, stream: TextIO) -> TextIO:
+        """Return what to write to instead of *stream* while the block may stand there."""
+        return self._screen.guard(stream)
+
     def close(self) -> None:
         """Take the block away and give the streams back. Harmless when repeated."""
         pending, self._pending = self._pending, []

@@ -58,6 +58,10 @@ class Plain:
             self._stream.write(encodable(text, self._stream))
             self._stream.flush()
 
+    def guard(self, stream: TextIO) -> TextIO:
+        """Return *stream*: there is no block in its way."""
+        return stream
+
     def close(self) -> None:
         """Do nothing: every line was written when it was due."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, TextIO, cast
 
 from treadle.progress.terminal import encodable
@@ -101,16 +101,21 @@ class Screen:
             self.stream.write(text)
             self.stream.flush()
 
+    def guard(self, stream: TextIO) -> TextIO:
+        """Return what to write to instead of *stream*, so that its lines pass above the block."""
+        # A file or a pipe gets its data untouched; only a terminal can be garbled.
+        if isinstance(stream, _Aside) or not _is_tty(stream):
+            return stream
+        aside = _Aside(stream, self)
+        self._aside.append(aside)
+        return cast("TextIO", aside)
+
     def take_streams(self) -> None:
         """Lead ``sys.stdout`` and ``sys.stderr`` past the block where they are terminals."""
         for name in ("stdout", "stderr"):
             stream = getattr(sys, name)
-            # A file or a pipe gets its data untouched; only a terminal can be garbled.
-            if stream is None or isinstance(stream, _Aside) or not _is_tty(stream):
-                continue
-            aside = _Aside(name, stream, self)
-            self._aside.append(aside)
-            setattr(sys, name, cast("TextIO", aside))
+            if stream is not None:
+                setattr(sys, name, self.guard(stream))
 
     def close(self) -> None:
         """Take the block away and give the streams back. Harmless when repeated."""
@@ -118,6 +123,10 @@ class Screen:
             for aside in self._aside:
                 aside.finish()
             self._aside.clear()
+            for name in ("stdout", "stderr"):
+                stream = getattr(sys, name)
+                if isinstance(stream, _Aside) and stream.screen is self:
+                    setattr(sys, name, stream.behind)
             self.show([], [])
 
 
@@ -129,41 +138,38 @@ def _is_tty(stream: TextIO) -> bool:
 
 
 class _Aside:
-    """Stands in for a stream of ``sys``: passes whole lines on, above the block."""
+    """Stands in for a stream: passes whole lines on, above the block."""
 
     shared = True  # a second display must not draw a block of its own through this
 
-    def __init__(self, name: str, stream: TextIO, screen: Screen) -> None:
-        self._name = name
-        self._stream = stream
-        self._screen = screen
+    def __init__(self, stream: TextIO, screen: Screen) -> None:
+        self.behind = stream
+        self.screen = screen
         self._held = ""
         self._over = False
 
     def write(self, text: str) -> int:
         """Write; a line that is not finished waits for its end."""
-        with self._screen.lock:
-            if self._over:
-                return self._stream.write(text)
+        with self.screen.lock:
+            if self._over:  # somebody kept a reference
+                return self.behind.write(text)
             whole, newline, self._held = (self._held + text).rpartition("\n")
             if newline:
-                self._screen.pass_on(whole + newline, self._stream)
+                self.screen.pass_on(whole + newline, self.behind)
         return len(text)
 
-    def writelines(self, lines: Sequence[str]) -> None:
+    def writelines(self, lines: Iterable[str]) -> None:
         """Write each of *lines*."""
         for line in lines:
             self.write(line)
 
     def finish(self) -> None:
-        """Put the stream back and write what was held; a reference kept elsewhere still works."""
-        with self._screen.lock:
+        """Write what was held, and from now on everything at once."""
+        with self.screen.lock:
             self._over = True
             if self._held:
-                self._screen.pass_on(self._held + "\n", self._stream)
+                self.screen.pass_on(self._held + "\n", self.behind)
                 self._held = ""
-        if getattr(sys, self._name) is self:
-            setattr(sys, self._name, self._stream)
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
+        return getattr(self.behind, name)

@@ -210,7 +210,25 @@ def fitted(table: Any, schema: Any, *, rounding: bool = False) -> Any:
             columns.append(pa.nulls(table.num_rows, field.type))
             continue
         try:
-            columns.append(table.column(at).cast(field.type, safe=not rounding))
+            columns.append(_cast(table.column(at), field.type, rounding=rounding))
         except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
             raise SinkFailed(f"the column {field.name!r} does not fit: {error}") from error
     return pa.table(columns, schema=schema)
+
+
+def _cast(column: Any, wide: Any, *, rounding: bool) -> Any:
+    import pyarrow as pa
+
+    if column.type == wide:
+        return column
+    if _has_null_within(wide):
+        # pyarrow 26 makes invalid arrays when it casts a null type inside a list to itself.
+        return pa.chunked_array([pa.array(column.to_pylist(), wide)])
+    return column.cast(wide, safe=not rounding)
+
+
+def _has_null_within(kind: Any) -> bool:
+    import pyarrow as pa
+
+    inner = [kind.field(i).type for i in range(kind.num_fields)]
+    return any(pa.types.is_null(one) or _has_null_within(one) for one in inner)

@@ -152,7 +152,7 @@ class Parquet:
                 for outcome in outcomes:
                     self._take([outcome], refused)
             return
-        if table.num_columns > 1:  # else there was nothing but empty lists
+        if table.num_rows or table.num_columns > 1:  # else there was nothing but empty lists
             self._schema = schema
         if table.num_rows:
             self._append(table)

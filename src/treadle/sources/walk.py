@@ -5,7 +5,8 @@ from __future__ import annotations
 import fnmatch
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from operator import itemgetter
 
 from treadle.errors import SourceFailed
 
@@ -81,19 +82,27 @@ def walk(folder: str, written: str, pattern: Pattern, *, hidden: bool) -> Iterat
     entered: set[tuple[int, int, frozenset[int]]] = set()
     while real or links:
         if not real:
-            links.sort(reverse=True)
+            links.sort(key=itemgetter(0), reverse=True)
             real.append(links.pop())
         path, text, at = real.pop()
         if not _first_time(path, at, entered):
             continue
         for entry in _entries(path):
-            if entry.is_dir():
+            if _leads(entry.is_dir):
                 onward = pattern.enter(at, entry.name, hidden=hidden)
                 if onward:
                     below = (entry.path, os.path.join(text, entry.name), onward)
                     (links if entry.is_symlink() else real).append(below)
-            elif pattern.takes(at, entry.name, hidden=hidden) and entry.is_file():
+            elif pattern.takes(at, entry.name, hidden=hidden) and _leads(entry.is_file):
                 yield entry.path, os.path.join(text, entry.name)
+
+
+def _leads(is_kind: Callable[[], bool]) -> bool:
+    """Ask an entry what it is; a link that leads nowhere, or round in a circle, is nothing."""
+    try:
+        return is_kind()
+    except OSError:
+        return False
 
 
 def _first_time(

@@ -186,19 +186,19 @@ class Processes:
         pace = self._paces[call.id]
         frame = self._frames[call.id]
         left = list(items)
+        # No more than a fair share: near the end of a run the rest is spread, not piled up.
+        share = max(1, min(pace.batch, -(-len(left) // self.workers)))
         for item in left:
             if type(item.payload) is Packed:
                 pace.weighs(item.payload.size)
         while left:
-            seat = self._least_busy(len(left))
-            # No more than a fair share: near the end of a run the rest is spread, not piled up.
-            count = max(1, min(pace.batch, -(-len(left) // self.workers)))
-            part = _together(left, count)
+            seat = self._least_busy()
+            part = _together(left, share)
             del left[: len(part)]
             seat.give(call, frame, part)
             self._listen(seat)
 
-    def _least_busy(self, waiting: int) -> Seat:
+    def _least_busy(self) -> Seat:
         serving = [seat for seat in self._seats if seat.serves]
         idle = [seat for seat in serving if not seat.batches]
         if idle:
@@ -299,11 +299,10 @@ class Processes:
     # ── what workers say ────────────────────────────────────────────────────────────────────
 
     def _on_wake(self) -> None:
+        os.read(self._wake_read, 512)
+        # After the read: a wake-up that falls between the two finds the flag set and writes
+        # nothing, and is served all the same, because ``wait`` is about to return.
         self._woken = False
-        try:
-            os.read(self._wake_read, 512)
-        except BlockingIOError:
-            return
 
     def _on_channel(self, seat: Seat) -> None:
         seat.flush()
