@@ -15,7 +15,8 @@ from typing import Protocol, assert_never
 
 from treadle.core import events
 from treadle.core.item import Item
-from treadle.core.protocols import Backend, Noted, Report, Returned
+from treadle.core.outcome import AnyOutcome, Cancelled
+from treadle.core.protocols import Backend, Finished, Noted, Report, Returned
 from treadle.engine.stage import Stage
 from treadle.engine.stimuli import (
     Cancel,
@@ -255,9 +256,15 @@ class Dispatcher:
                 assert_never(order)
 
     def _start(self, stage: Stage, items: Sequence[Item]) -> None:
-        if stage.on_start is not None:
-            stage.on_start(items)
-        self.backend.start(stage.call, items)
+        if stage.on_start is not None and (unwanted := stage.on_start(items)):
+            endings: list[tuple[Item, AnyOutcome]] = [
+                (item, Cancelled(item.key, item.index, 0, 0.0, 0.0, None, None, None, "cancelled"))
+                for item in unwanted
+            ]
+            self._inbox.append((stage, Finished(stage.call.id, endings)))
+            items = [item for item in items if item not in unwanted]
+        if items:
+            self.backend.start(stage.call, items)
 
     def _recall(self, stage: Stage) -> None:
         items = self.backend.recall(stage.call)

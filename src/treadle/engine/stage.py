@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from treadle.core.call import Call
 from treadle.core.events import Event
+from treadle.core.item import Item
 from treadle.core.protocols import Listener
 from treadle.engine.machine import Machine
 from treadle.engine.outlet import Outlet
@@ -26,7 +27,8 @@ class Stage:
         outlet: Where outcomes go.
         listeners: Who is told.
         paced: Items start one by one under a rate limit, so none may wait behind another.
-        on_start: Called with the items just given to the backend (the executor marks futures).
+        on_start: Called with items about to start; returns those that shall not (the executor
+            marks futures as running, and finds some cancelled).
     """
 
     call: Call
@@ -37,8 +39,7 @@ class Stage:
     paced: bool = False
     asks_running: bool = False
     snapshot_due: float = 0.0
-    opened: bool = False
-    on_start: Callable[[Sequence[object]], None] | None = None
+    on_start: Callable[[Sequence[Item]], list[Item]] | None = None
 
     def tell(self, event: Event) -> None:
         """Tell every listener; one that raises is reported and not told again."""
