@@ -9,6 +9,7 @@ Workers started with spawn or forkserver import this module again, so it imports
 
 from __future__ import annotations
 
+import faulthandler
 import importlib
 import json
 import os
@@ -37,6 +38,7 @@ def main(case: str, arguments: str, path: str, limit: str) -> None:
 
 def _give_up(facts: dict[str, Any], path: str) -> None:
     facts["hung"] = True
+    faulthandler.dump_traceback(sys.stderr, all_threads=True)  # the harness keeps it
     _write(facts, path)
     os._exit(0)
 

@@ -39,6 +39,7 @@ TREADLE = "treadle"
 MARK = "TREADLE_BENCHMARK"
 # A file that `functions.pause` touches when it begins.
 READY = "TREADLE_BENCHMARK_READY"
+SAID = 6000  # characters: the stacks of a dozen threads
 LIBRARIES = ("treadle", "joblib", "loky", "mpire", "pebble", "distributed", "ray", "numpy")
 
 Facts: TypeAlias = dict[str, Any]
@@ -210,12 +211,15 @@ class Child:
     ready_path: Path
 
     def facts(self) -> Facts:
-        """Return what it wrote, or the end of its complaints."""
-        if self.facts_path.exists():
-            facts: Facts = json.loads(self.facts_path.read_text(encoding="utf-8"))
-            return facts
-        lines = self.errors_path.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-        return {"error": lines[-1] if lines else f"exit code {self.process.returncode}"}
+        """Return what it wrote; with what it said at the end when something went wrong."""
+        said = self.errors_path.read_text(encoding="utf-8", errors="replace").strip()
+        if not self.facts_path.exists():
+            lines = said.splitlines() or [f"exit code {self.process.returncode}"]
+            return {"error": lines[-1], "said": said[-SAID:]}
+        facts: Facts = json.loads(self.facts_path.read_text(encoding="utf-8"))
+        if _trouble(facts):
+            facts["said"] = said[-SAID:]
+        return facts
 
     def others(self) -> list[psutil.Process]:
         """Return the processes that descend from it and still run."""

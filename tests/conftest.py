@@ -135,11 +135,15 @@ def long_lived_descriptors() -> set[int]:
 
 
 def shared_memory() -> dict[object, str]:
-    """Return the named shared memory and semaphores that Python programs make (Linux)."""
+    """
+    Return the named shared memory (Linux).
+
+    Semaphores are not looked at: the folder is the whole machine's, and other programs make them.
+    """
     folder = Path("/dev/shm")
     names = os.listdir(folder) if folder.exists() else []
     return {
         name: f"shared memory {folder / name} is still there"
         for name in names
-        if name.startswith(("treadle", "psm_", "sem.mp-"))
+        if name.startswith(("treadle", "psm_"))
     }

@@ -65,6 +65,15 @@ def unsendable(line):
     return (character for character in line)
 
 
+class Odd:
+    def __repr__(self):
+        return "<odd>"
+
+
+def odd(line):
+    return Odd()
+
+
 not_a_function = 3
 '''
 

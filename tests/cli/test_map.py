@@ -180,3 +180,58 @@ def test_flags_reach_the_run_as_arguments(folder, monkeypatch):
         "backend": "auto",
         "ordered": False,
     }
+
+
+def test_what_the_function_prints_in_this_process_does_not_mix_with_the_data(treadle_command):
+    Path("words.txt").write_text("a\nb\n")
+    _, out, err = treadle_command("map", "mine.py:talk", "words.txt", "--lines", *HERE)
+    assert out == ["a", "b"]
+    assert "working on a" in err
+
+
+def test_a_value_that_the_file_cannot_hold_is_a_failed_item(treadle_command):
+    Path("words.txt").write_text("a\n")
+    arguments = ("map", "mine.py:odd", "words.txt", "--lines", "--into", "out.jsonl")
+    code, _, err = treadle_command(*arguments, *HERE)
+    assert code == 1
+    assert "0 ok, 1 failed" in err
+    assert "SinkFailed" in err
+
+
+def test_a_value_without_a_json_form_is_printed_by_its_name(treadle_command):
+    Path("words.txt").write_text("a\n")
+    code, out, _ = treadle_command("map", "mine.py:odd", "words.txt", "--lines", *HERE)
+    assert code == 0
+    assert json.loads(out[0]) == "<odd>"
+
+
+def test_json_and_into_go_together(treadle_command):
+    arguments = ("map", "mine.py:parse", "data", "--into", "out.jsonl", "--json", *HERE)
+    _, out, _ = treadle_command(*arguments)
+    assert {json.loads(line)["key"] for line in out} == {"a.csv", "b.csv", "c10.csv"}
+    assert len(Path("out.jsonl").read_text().splitlines()) == 2
+
+
+def test_a_source_that_breaks_ends_the_run_after_what_settled(treadle_command):
+    Path("words.txt").write_bytes(b"a\nb\n\xff\n")
+    code, out, err = treadle_command("map", "mine.py:upper", "words.txt", "--lines", *HERE)
+    assert code == 1
+    assert out == ["A", "B"]
+    assert "2 ok" in err
+    assert err.count("error: ") == 1
+    assert "line 3 of words.txt is not utf-8" in err
+    assert "hint: " in err
+
+
+def test_a_function_that_cannot_travel_is_refused_before_anything_runs(treadle_command):
+    Path("locked.py").write_text(
+        "import threading\n"
+        "def make():\n"
+        "    lock = threading.Lock()\n"
+        "    return lambda item: lock\n"
+        "f = make()\n"
+    )
+    code, out, err = treadle_command("map", "locked.py:f", "data", "--workers", "1")
+    assert (code, out) == (2, [])
+    assert "cannot be pickled" in err
+    assert "lock" in err

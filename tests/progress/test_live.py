@@ -193,6 +193,19 @@ def test_prints_of_the_calling_program_pass_above_the_block(fake_terminal, scrip
     assert "no end" in terminal.lines
 
 
+def test_a_guarded_stream_passes_above_the_block_and_works_on_afterwards(fake_terminal, script):
+    terminal = fake_terminal()
+    display = Live(terminal, width=80)
+    guarded = display.guard(terminal)
+    display(script.started())
+    guarded.write("a value\n")
+    assert terminal.lines[0] == "a value"
+    assert len(terminal.lines) == 3
+    display(script.ended())
+    guarded.write("late\n")
+    assert terminal.lines[-1] == "late"
+
+
 def test_a_redirected_stdout_gets_its_data_untouched(fake_terminal, script, monkeypatch, tmp_path):
     """
     stdout is for data: what goes into a file must not end up on the terminal.

@@ -60,6 +60,10 @@ class Outbox:
         """Queue a frame; *keep* are the segments whose descriptors go with it."""
         self._frames.append((memoryview(frame), keep))
 
+    def clear(self) -> None:
+        """Drop all frames."""
+        self._frames.clear()
+
     def flush(self) -> None:
         """
         Write as much as the socket takes.
