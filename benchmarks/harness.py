@@ -450,7 +450,7 @@ def _reached(target: Target, mine: float | None, ratio: float | None, better: st
     return None if None in verdicts or not verdicts else True
 
 
-def add_troubles(result: Result) -> None:
+def _add_notes_of_troubles(result: Result) -> None:
     """Note once per engine and variant why a number is missing."""
     told = set()
     for measured in result.measurements:
@@ -458,6 +458,16 @@ def add_troubles(result: Result) -> None:
         if trouble and (line := f"{measured.engine}, {measured.variant}: {trouble}") not in told:
             told.add(line)
             result.notes.append(line)
+
+
+def _add_row_of_broken(result: Result) -> None:
+    # Medians are of the measurements that have numbers; without this line a run of treadle that
+    # hung would only make its numbers look better.
+    mine = [measured for measured in result.measurements if measured.engine == TREADLE]
+    broken = sum(bool(_trouble(measured.facts)) for measured in mine)
+    if broken:
+        name, unit = f"{result.case}, hung or failed", f"of {len(mine)}"
+        result.rows.append(Row(name, unit, broken, None, "", None, "≤ 0", reached=False))
 
 
 def _trouble(facts: Facts) -> str:
@@ -587,7 +597,8 @@ def options_from(parsed: argparse.Namespace) -> Options:
 
 def finish(result: Result, options: Options, before: Facts) -> None:
     """Print one case and save it."""
-    add_troubles(result)
+    _add_row_of_broken(result)
+    _add_notes_of_troubles(result)
     print(table(result.rows), details(result), sep="\n\n", end="\n\n")
     if options.save and not options.quick:
         print(f"written: {save(result, {**before, 'load_after': machine()['load']})}")

@@ -22,6 +22,7 @@ CASE = "uneven_items"
 BARE = "bare loop"
 CHUNK = 16  # by hand: 16 ms of work in the even case, about 26 ms in the skewed ones
 SIGMA = 1.0  # of the log-normal distribution with median 1 ms: mean 1.65 ms, longest about 25 ms
+DISTURBED = 1.05  # no engine beats a bare loop by that much: something else ran beside it
 ORDERS = ("even", "random", "ascending", "descending")
 
 
@@ -119,11 +120,14 @@ def run(options: Options) -> Result:
     rounds = options.rounds or (1 if options.quick else 3)
     result.measurements = harness.interleave(CASE, engines, variants, rounds=rounds)
     for order in orders:
+        by_engine = efficiencies(result.measurements, order)
+        if max((max(found) for found in by_engine.values()), default=0.0) > DISTURBED:
+            result.notes.append(f"{order}: an engine beat the bare loop; the machine is not quiet")
         harness.add_row(
             result,
             "1 ms items" if order == "even" else f"log-normal items, {order}",
             "of a bare loop",
-            efficiencies(result.measurements, order),
+            by_engine,
             better="higher",
             target=Target(ratio=1.0, limit=0.95),
         )

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from treadle.core.outcome import (
         AnyOutcome,
         Cancelled,
+        FailedOutcome,
         Failure,
         Outcome,
         Raised,
@@ -75,6 +76,7 @@ _HOMES = {
     "treadle.core.outcome": (
         "AnyOutcome",
         "Cancelled",
+        "FailedOutcome",
         "Failure",
         "Outcome",
         "Raised",
@@ -106,17 +108,70 @@ _HOMES = {
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
-__all__ = [*sorted(_HOME_OF), "__version__", "events"]  # noqa: PLE0604  all are strings
+__all__ = [
+    "AnyOutcome",
+    "CallCancelled",
+    "CallFailed",
+    "CallTimedOut",
+    "Cancelled",
+    "Capabilities",
+    "Capacity",
+    "Culprit",
+    "Current",
+    "Executor",
+    "FailedOutcome",
+    "Failure",
+    "FailureKind",
+    "Interrupted",
+    "Listener",
+    "MissingExtra",
+    "NotPicklable",
+    "Outcome",
+    "Outcomes",
+    "Pool",
+    "Raised",
+    "Rate",
+    "RemoteError",
+    "Report",
+    "Retry",
+    "RunFailed",
+    "SetupFailed",
+    "Sink",
+    "SinkFailed",
+    "Source",
+    "SourceFailed",
+    "Stats",
+    "Succeeded",
+    "TimedOut",
+    "TreadleError",
+    "Unpicklable",
+    "UsageError",
+    "WorkerDied",
+    "WorkerLost",
+    "__version__",
+    "amap",
+    "current",
+    "events",
+    "files",
+    "find_culprit",
+    "lines",
+    "map",
+    "rows",
+    "run",
+    "usable_cpus",
+]
 
 
-def __getattr__(name: str) -> Any:
-    if name == "events":
-        return importlib.import_module("treadle.core.events")
-    if name not in _HOME_OF:
-        raise AttributeError(f"module 'treadle' has no attribute {name!r}")
-    value = getattr(importlib.import_module(_HOME_OF[name]), name)
-    globals()[name] = value
-    return value
+if not TYPE_CHECKING:  # a type checker would believe that any name exists
+
+    def __getattr__(name: str) -> Any:
+        if name == "events":
+            return importlib.import_module("treadle.core.events")
+        if name not in _HOME_OF:
+            raise AttributeError(f"module 'treadle' has no attribute {name!r}")
+        value = getattr(importlib.import_module(_HOME_OF[name]), name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

@@ -1,12 +1,12 @@
 """The family tree of exceptions: what was wrong, which value, and a hint.
 
     TreadleError                 catch this to catch everything treadle raises on purpose
-    ├── UsageError               a bad argument; raised before any worker starts   (also ValueError)
-    │   └── MissingExtra         an optional library is not installed              (also ImportError)
-    ├── NotPicklable             a value cannot travel to or from a worker         (also TypeError)
+    ├── UsageError               a bad argument; raised before any worker starts (also ValueError)
+    │   └── MissingExtra         an optional library is not installed            (also ImportError)
+    ├── NotPicklable             a value cannot travel to or from a worker       (also TypeError)
     ├── CallFailed               how one item ended, as an exception
     │   ├── RemoteError          the call raised something that could not travel itself
-    │   ├── CallTimedOut         the attempt ran past its timeout                  (also TimeoutError)
+    │   ├── CallTimedOut         the attempt ran past its timeout                (also TimeoutError)
     │   ├── WorkerDied           the process died under the call
     │   └── CallCancelled        the run ended before the item did
     └── RunFailed                the run as a whole could not go on

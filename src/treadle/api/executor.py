@@ -75,7 +75,7 @@ class Executor(Base):
         self._futures: dict[int, Future[Any]] = {}
         self._shut_down = False
         self._broken: list[BaseException] = []
-        self._outcomes = self._pool._begin(_apply, None, settings_from({"setup": setup}))
+        self._outcomes = self._pool.begin(_apply, None, settings_from({"setup": setup}))
         stage = self._outcomes._stage
         self._call_id = stage.call.id
         self._pack = self._outcomes._dispatcher.backend.pack
@@ -165,9 +165,7 @@ class Executor(Base):
         import time
 
         until = None if timeout is None else time.monotonic() + timeout
-        ahead = deque(
-            self.submit(fn, *each) for each in itertools.islice(arguments, buffersize)
-        )
+        ahead = deque(self.submit(fn, *each) for each in itertools.islice(arguments, buffersize))
 
         def results() -> Iterator[T]:
             try:
@@ -251,7 +249,10 @@ def _begin_futures(futures: dict[int, Future[Any]], items: Iterable[Item]) -> li
 
 
 def _settle_futures(
-    outcomes: Outcomes[Any], futures: dict[int, Future[Any]], pool: Pool, broken: list[BaseException]
+    outcomes: Outcomes[Any],
+    futures: dict[int, Future[Any]],
+    pool: Pool,
+    broken: list[BaseException],
 ) -> None:
     """Give every future its result, until the executor is shut down and all have settled."""
     try:

@@ -4,8 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import queue
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping
-from typing import Any, TypeVar, Unpack, cast
+from collections.abc import (
+    AsyncIterable,
+    AsyncIterator,
+    Callable,
+    Coroutine,
+    Iterable,
+    Iterator,
+    Mapping,
+)
+from typing import Any, TypeVar, Unpack, cast, overload
 
 from treadle.api.options import (
     MAP_NAMES,
@@ -22,9 +30,23 @@ from treadle.core.outcome import Outcome
 T = TypeVar("T")
 
 
+@overload
 def map(  # noqa: A001  the name is the point
+    function: Callable[..., Coroutine[Any, Any, T]],
+    items: Iterable[Any],
+    **options: Unpack[Options],
+) -> Outcomes[T]: ...
+
+
+@overload
+def map(  # noqa: A001
     function: Callable[..., T], items: Iterable[Any], **options: Unpack[Options]
-) -> Outcomes[T]:
+) -> Outcomes[T]: ...
+
+
+def map(  # noqa: A001
+    function: Callable[..., Any], items: Iterable[Any], **options: Unpack[Options]
+) -> Outcomes[Any]:
     """
     Call *function* on every item in parallel and yield an outcome for each, as they settle.
 
@@ -43,7 +65,7 @@ def map(  # noqa: A001  the name is the point
         NotPicklable: The function cannot travel to a worker process; nothing was started.
     """
     pool, settings = _pool_for("map", options)
-    return pool._begin(function, items, settings, then_close=True)
+    return pool.begin(function, items, settings, then_close=True)
 
 
 def amap(
@@ -64,7 +86,7 @@ def amap(
     """
     pool, settings = _pool_for("amap", options)
     return iterate_async(
-        lambda source: pool._begin(function, source, settings, then_close=True), items
+        lambda source: pool.begin(function, source, settings, then_close=True), items
     )
 
 
@@ -72,7 +94,7 @@ def _pool_for(where: str, options: Mapping[str, Any]) -> tuple[Pool, Any]:
     check_names(options, POOL_NAMES | MAP_NAMES, where)
     settings = settings_from(options)
     mine = {name: value for name, value in options.items() if name in POOL_NAMES}
-    return Pool(**cast(PoolOptions, mine)), settings
+    return Pool(**cast("PoolOptions", mine)), settings
 
 
 async def iterate_async(

@@ -60,8 +60,8 @@ class MapOptions(TypedDict, total=False):
         deadline: A ``datetime``, or a ``timedelta`` from now; what is unsettled then is cancelled.
         grace: Seconds that running items get to finish after a cancel (default 30).
         key: A function of an item that returns its stable key (text or number).
-        progress: ``"auto"``, ``"live"``, ``"plain"``, ``"json"``, ``"none"``; None (default) is
-            ``"none"``.
+        progress: ``"auto"``, ``"live"``, ``"plain"``, ``"json"``, ``"none"``, or a display of your
+            own (a listener); None (default) is ``"none"``.
         name: Name of the run in events and displays; the function's name by default.
         setup: Called once in each worker; the function then gets what it returned as its second
             argument.
@@ -80,7 +80,7 @@ class MapOptions(TypedDict, total=False):
     deadline: datetime | timedelta | None
     grace: float
     key: Callable[[Any], Key] | None
-    progress: Progress | None
+    progress: Progress | Listener | None
     name: str | None
     setup: Callable[[], Any] | None
     teardown: Callable[[Any], Any] | None
@@ -102,7 +102,7 @@ class Settings:
     policy: Policy
     seed: int | None = None
     key: Callable[[Any], Key] | None = None
-    progress: str | None = None
+    progress: str | Listener | None = None
     name: str | None = None
     setup: Callable[[], Any] | None = None
     teardown: Callable[[Any], Any] | None = None
@@ -119,8 +119,8 @@ def check_names(given: Collection[str], known: Collection[str], where: str) -> N
     for name in given:
         if name not in known:
             near = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.5)
-            meant = f"did you mean {near[0]!r}?" if near else "options are: " + ", ".join(
-                sorted(known)
+            meant = (
+                f"did you mean {near[0]!r}?" if near else "options are: " + ", ".join(sorted(known))
             )
             raise UsageError(f"{where} has no option {name!r}", hint=meant)
 
@@ -146,7 +146,9 @@ def settings_from(options: Mapping[str, Any]) -> Settings:
     for name in ("key", "setup", "teardown"):
         function = options.get(name)
         if function is not None and not callable(function):
-            raise UsageError(f"{name} must be a function, got {function!r}", hint=f"{name}=my_{name}")
+            raise UsageError(
+                f"{name} must be a function, got {function!r}", hint=f"{name}=my_{name}"
+            )
     if options.get("teardown") is not None and options.get("setup") is None:
         raise UsageError(
             "teardown was given without setup",
@@ -156,7 +158,7 @@ def settings_from(options: Mapping[str, Any]) -> Settings:
     if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int)):
         raise UsageError(f"seed must be a whole number, got {seed!r}", hint="seed=42")
     progress = options.get("progress")
-    if progress is not None:
+    if progress is not None and not callable(progress):
         one_of("progress", progress, PROGRESS)
     return Settings(
         policy=_policy_from(options),

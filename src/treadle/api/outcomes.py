@@ -7,7 +7,7 @@ import weakref
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from treadle.core.outcome import AnyOutcome, Outcome
+from treadle.core.outcome import AnyOutcome, FailedOutcome, Outcome
 from treadle.core.stats import Stats
 from treadle.engine.dispatcher import Dispatcher
 from treadle.engine.outlet import Outlet
@@ -54,11 +54,11 @@ class Outcomes(Generic[T]):
     def __iter__(self) -> Iterator[Outcome[T]]:
         # A generator: twice as fast as a ``__next__`` for every item.
         while True:
+            yield from self._handing_out
             block = self.next_block()
             if block is None:
                 return
-            for outcome in self._stage.outlet.hand_out(block):
-                yield outcome
+            self._handing_out = self._stage.outlet.hand_out(block)
 
     def __next__(self) -> Outcome[T]:
         while True:
@@ -132,9 +132,9 @@ class Outcomes(Generic[T]):
         found.sort(key=lambda pair: pair[0])
         return [value for _, value in found]
 
-    def failures(self) -> list[AnyOutcome]:
+    def failures(self) -> list[FailedOutcome]:
         """Return the outcomes that are not ``ok``, in input order, once the run has ended."""
-        failed: list[AnyOutcome] = [outcome for outcome in self if not outcome.ok]
+        failed: list[FailedOutcome] = [outcome for outcome in self if not outcome.ok]
         return sorted(failed, key=lambda outcome: outcome.index)
 
     def cancel(self, grace: float | None = None) -> None:

@@ -7,7 +7,7 @@ import threading
 import time
 import weakref
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
-from typing import TYPE_CHECKING, Any, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 
 from treadle.api.options import (
     MAP_NAMES,
@@ -77,7 +77,7 @@ class Pool:
             NotPicklable: The function cannot travel to a worker process.
         """
         check_names(options, MAP_NAMES, "Pool.map")
-        return self._begin(function, items, settings_from(options))
+        return self.begin(function, items, settings_from(options))
 
     def amap(
         self,
@@ -95,7 +95,7 @@ class Pool:
 
         check_names(options, MAP_NAMES, "Pool.amap")
         settings = settings_from(options)
-        return iterate_async(lambda source: self._begin(function, source, settings), items)
+        return iterate_async(lambda source: self.begin(function, source, settings), items)
 
     def run(
         self,
@@ -131,13 +131,13 @@ class Pool:
         for dispatcher in dispatchers:
             dispatcher.close(kill=kill)
 
-    def __enter__(self) -> Pool:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
         self.close(kill=exc_info[0] is not None)
 
-    def _begin(
+    def begin(
         self,
         function: Callable[..., Any],
         items: Iterable[Any] | None,
@@ -145,26 +145,30 @@ class Pool:
         *,
         then_close: bool = False,
     ) -> Outcomes[Any]:
-        """Put a run together from its parts and start it."""
-        if not callable(function):
-            raise UsageError(
-                f"the function is not callable: {function!r}", hint="pass the function itself"
+        """
+        Put a run together from its parts and start it.
+
+        Args:
+            function: The function.
+            items: The source; None when items are pushed (the executor).
+            settings: The checked options.
+            then_close: Close this pool with the run, also when the run cannot begin.
+
+        Raises:
+            UsageError: *function* or *items* is not what its name says.
+            NotPicklable: The function cannot travel to a worker process.
+        """
+        try:
+            _check_arguments(function, items)
+            dispatcher = self._dispatcher(function)
+            call = Call(
+                function, settings.setup, settings.teardown, settings.seed, settings.name or ""
             )
-        if isinstance(items, (str, bytes)):
-            raise UsageError(
-                f"items is text, {items!r:.60}; its letters are hardly what is meant",
-                hint="pass a list, or treadle.files(...), lines(...), rows(...)",
-            )
-        if items is not None and not hasattr(items, "__iter__") and not hasattr(items, "__getitem__"):
-            raise UsageError(
-                f"items must be iterable, got {type(items).__name__}: {items!r:.60}",
-                hint="pass a list, a generator, or treadle.files(...)",
-            )
-        dispatcher = self._dispatcher(function)
-        call = Call(
-            function, settings.setup, settings.teardown, settings.seed, settings.name or ""
-        )
-        dispatcher.backend.open_call(call)
+            dispatcher.backend.open_call(call)
+        except BaseException:
+            if then_close:
+                self.close()
+            raise
         stats = Stats()
         stage = self._stage(dispatcher, call, items, settings, stats)
         stage.tell(
@@ -191,9 +195,7 @@ class Pool:
         stats: Stats,
     ) -> Stage:
         policy, backend = settings.policy, dispatcher.backend
-        keyed = bool(
-            (policy.rate and policy.rate.key) or (policy.capacity and policy.capacity.key)
-        )
+        keyed = bool((policy.rate and policy.rate.key) or (policy.capacity and policy.capacity.key))
         reader = None
         if items is not None:
             reader = Reader(
@@ -244,6 +246,23 @@ def _close_all() -> None:
 
 # Before the interpreter joins its threads, which is too late to end ours in good order.
 threading._register_atexit(_close_all)  # type: ignore[attr-defined]
+
+
+def _check_arguments(function: object, items: object) -> None:
+    if not callable(function):
+        raise UsageError(
+            f"the function is not callable: {function!r:.60}", hint="pass the function itself"
+        )
+    if isinstance(items, (str, bytes)):
+        raise UsageError(
+            f"items is text, {items!r:.60}; its letters are hardly what is meant",
+            hint="pass a list, or treadle.files(...), lines(...), rows(...)",
+        )
+    if items is not None and not hasattr(items, "__iter__") and not hasattr(items, "__getitem__"):
+        raise UsageError(
+            f"items must be iterable, got {type(items).__name__}: {items!r:.60}",
+            hint="pass a list, a generator, or treadle.files(...)",
+        )
 
 
 def _make_backend(name: str, options: PoolOptions) -> Backend:
@@ -299,6 +318,8 @@ def _listeners(settings: Settings) -> list[Callable[[events.Event], object]]:
 
     if settings.progress is None or settings.progress == "none":
         return [relay, *settings.listeners]
+    if not isinstance(settings.progress, str):
+        return [settings.progress, *settings.listeners]
     from treadle.progress import listener_for
 
     display = listener_for(settings.progress)

@@ -1,4 +1,4 @@
-"""Without a display: what workers print appears here, what they log goes to the same logger here."""
+"""Without a display: what workers print and log appears as if this process had done it."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from os import PathLike
 from typing import Any, Unpack
@@ -11,7 +11,7 @@ from typing import Any, Unpack
 from treadle.api.options import MAP_NAMES, POOL_NAMES, Options, check_names
 from treadle.api.outcomes import Outcomes
 from treadle.core.failures import failure_from
-from treadle.core.outcome import AnyOutcome, Raised
+from treadle.core.outcome import AnyOutcome, FailedOutcome, Raised
 from treadle.core.protocols import Sink
 from treadle.core.stats import Stats
 from treadle.engine.interrupt import two_steps
@@ -43,7 +43,7 @@ class Report:
     stats: Stats
     stopped: str | None
     sink: Sink
-    failures: list[AnyOutcome] = field(default_factory=list)
+    failures: list[FailedOutcome] = field(default_factory=list)
 
     @property
     def throughput(self) -> float:
@@ -90,9 +90,7 @@ def run(
     return collect(lambda: map_(function, items, **options), into)
 
 
-def collect(
-    begin: Callable[[], Outcomes[Any]], into: str | PathLike[str] | Sink | None
-) -> Report:
+def collect(begin: Callable[[], Outcomes[Any]], into: str | PathLike[str] | Sink | None) -> Report:
     """Start a run and see it to its end."""
     from treadle.sinks import sink_for
 

@@ -424,6 +424,6 @@ async def _attempt(work: Work, arguments: tuple[Any, ...]) -> AnyOutcome:
     active.set(work.begin())  # each task has a context of its own, which ends with it
     try:
         value = await work.call.function(*arguments)
-    except BaseException as error:  # noqa: BLE001  whatever it raises is this item's ending
+    except BaseException as error:
         return work.raised(error, None)
     return work.returned(value, None)

@@ -145,7 +145,7 @@ def tear_down(call: Call, state: Any) -> None:
         return
     try:
         call.teardown(state)
-    except BaseException as error:  # noqa: BLE001  whatever it raises, it is told
+    except BaseException as error:
         warn_of_teardown(call, error)
 
 

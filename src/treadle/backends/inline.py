@@ -158,7 +158,7 @@ def _attempt(work: Work, arguments: tuple[Any, ...]) -> AnyOutcome:
     cpu = time.process_time()
     try:
         value = work.call.function(*arguments)
-    except BaseException as error:  # noqa: BLE001  whatever it raises is this item's ending
+    except BaseException as error:
         _let_interrupt_through(error)
         return work.raised(error, time.process_time() - cpu)
     finally:

@@ -298,7 +298,7 @@ def _attempt(work: Work, arguments: tuple[Any, ...]) -> AnyOutcome:
     cpu = time.thread_time()
     try:
         value = work.call.function(*arguments)
-    except BaseException as error:  # noqa: BLE001  whatever it raises is this item's ending
+    except BaseException as error:
         return work.raised(error, time.thread_time() - cpu)
     finally:
         active.reset(token)

@@ -64,7 +64,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return Exit.USAGE if nothing_ran else Exit.ITEMS_FAILED
     except (KeyboardInterrupt, typer.Abort):
         return Exit.INTERRUPTED
-    except Exception as error:  # noqa: BLE001  the last resort
+    except Exception as error:
         return _unexpected(error)
     return result if isinstance(result, int) else Exit.OK
 

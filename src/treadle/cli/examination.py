@@ -81,7 +81,7 @@ class Examination:
         began = time.perf_counter()
         try:
             result = _call(self._function, value, *state)
-        except Exception as error:  # noqa: BLE001  the user's function may raise anything
+        except Exception as error:
             yield Finding(
                 "run",
                 f"raised {type(error).__name__}: {one_line(error, 200)}{_where(error)}",
@@ -115,7 +115,7 @@ def _by(function: Callable[..., Any]) -> str:
     """Say how a function that can travel does so."""
     try:
         pickle.dumps(function)
-    except Exception:  # noqa: BLE001  pickling runs the user's code
+    except Exception:
         size = len(cloudpickle.dumps(function)) if treadle.find_culprit(function) is None else 0
         return f"travels by value ({size:,} bytes): workers cannot import it by name"
     module = getattr(function, "__module__", None) or type(function).__module__

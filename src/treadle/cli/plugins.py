@@ -54,7 +54,7 @@ def _load(point: EntryPoint) -> Any:
     package = point.dist.name if point.dist else point.value
     try:
         command = typer.main.get_command(_typer(point.load(), point))
-    except Exception as error:  # noqa: BLE001  whatever it does, our own commands go on
+    except Exception as error:
         people.warn(
             f"the command {point.name!r} of {package} cannot be used: "
             f"{type(error).__name__}: {error}",

@@ -18,7 +18,7 @@ class Call:
     A function to run on items, with its state per worker and its seed.
 
     Attributes:
-        function: Called as ``function(item)``; as ``function(item, state)`` when ``setup`` is given.
+        function: Called as ``function(item)``; as ``function(item, state)`` if ``setup`` is given.
         setup: Called once in each worker before its first item; what it returns is the state.
         teardown: Called with the state when a worker ends in an orderly way.
         seed: Root of the random seed of each item; None leaves random numbers alone.

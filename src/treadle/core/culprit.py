@@ -235,7 +235,7 @@ class _Trials:
                 loader.load()
         except KeyboardInterrupt:
             raise
-        except BaseException as error:  # noqa: BLE001  code of the user's objects ran
+        except BaseException as error:
             return _Failure(_reason(error), stage, _is_too_deep(error))
         return None
 
@@ -312,7 +312,7 @@ def _safely(function: Callable[[Any], str], value: object, otherwise: str) -> st
         return str(function(value))
     except KeyboardInterrupt:
         raise
-    except BaseException:  # noqa: BLE001  a __repr__ or __str__ may raise anything
+    except BaseException:
         return otherwise
 
 
@@ -333,7 +333,7 @@ def _parts_of(value: object) -> list[_Group]:
         groups.extend(_groups(value))
     except KeyboardInterrupt:
         raise
-    except BaseException:  # noqa: BLE001  a __reduce__ that raises: its object is the culprit,
+    except BaseException:
         return groups  # with the reason that pickle gave for it
     return groups
 

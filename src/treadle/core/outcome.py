@@ -74,6 +74,11 @@ class Settled:
     worker: str | None
 
 
+Facts: TypeAlias = tuple[
+    Key, int, int, float, float, float | None, int | None, str | None
+]  # the fields of Settled, in order
+
+
 @dataclass(slots=True)
 class Succeeded(Settled, Generic[T]):
     """The call returned ``value``."""
@@ -304,8 +309,9 @@ class Cancelled(_Failed, Settled):
         return f"cancelled ({self.reason})"
 
 
-Outcome: TypeAlias = Succeeded[T] | Raised | TimedOut | WorkerLost | Unpicklable | Cancelled
-AnyOutcome: TypeAlias = Succeeded[Any] | Raised | TimedOut | WorkerLost | Unpicklable | Cancelled
+FailedOutcome: TypeAlias = Raised | TimedOut | WorkerLost | Unpicklable | Cancelled
+Outcome: TypeAlias = Succeeded[T] | FailedOutcome
+AnyOutcome: TypeAlias = Succeeded[Any] | FailedOutcome
 
 
 def remote_error(failure: Failure) -> RemoteError:

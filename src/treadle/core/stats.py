@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from treadle.core import events
-from treadle.core.outcome import AnyOutcome, Failure
+from treadle.core.outcome import AnyOutcome, Failure, Succeeded
 
 
 @dataclass(slots=True)
@@ -87,7 +87,9 @@ class Stats:
         """Take *event* into account and return self, so that it can be used with ``reduce``."""
         match event:
             case events.ItemsSettled(outcomes=outcomes):
-                for outcome in outcomes:
+                others = [outcome for outcome in outcomes if type(outcome) is not Succeeded]
+                self.ok += len(outcomes) - len(others)
+                for outcome in others:
                     self._count(outcome)
             case events.ItemsRead(count=count):
                 self.read += count
@@ -111,9 +113,7 @@ class Stats:
         return self
 
     def _count(self, outcome: AnyOutcome) -> None:
-        if outcome.ok:
-            self.ok += 1
-        elif outcome.kind == "cancelled":
+        if outcome.kind == "cancelled":
             self.cancelled += 1
         else:
             self.failed += 1

@@ -69,6 +69,7 @@ class Dispatcher:
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._closing: str | None = None  # "orderly" or "kill"
+        self._delivered = False  # something was handed to a consumer during this turn
         self._failed: BaseException | None = None
 
     # ── from any thread ─────────────────────────────────────────────────────────────────────
@@ -97,6 +98,8 @@ class Dispatcher:
             self._closing = "kill" if kill else self._closing or "orderly"
             thread = self._thread
         if thread is None:
+            while self._stages or self._inbox:
+                self.turn()
             self._shut_down()
         else:
             self.backend.wake()
@@ -116,6 +119,7 @@ class Dispatcher:
 
     def turn(self) -> None:
         """Do everything that is due, then wait for the next thing to happen and take it in."""
+        self._delivered = False
         self._take_commands()
         self._collect_items()
         wake_at = self._tick_all()
@@ -124,8 +128,11 @@ class Dispatcher:
 
     def _patience(self, wake_at: float) -> float | None:
         """How many seconds to wait at most; None for as long as it takes."""
-        if self._inbox or (self._closing and not self._stages):
+        nothing_left = not self._stages and (self._closing or not self.threaded)
+        if self._inbox or nothing_left:
             return 0.0
+        if self._delivered and not self.threaded:
+            return 0.0  # the consumer is the caller, and would wait for itself
         if wake_at == math.inf:
             return None
         return max(0.0, wake_at - self.clock.monotonic())
@@ -208,10 +215,9 @@ class Dispatcher:
         before it is seen by the look.
         """
         reader, outlet = stage.reader, stage.outlet
-        before = outlet.consumed
         if stage.machine.starved:
             outlet.starving = True
-            if outlet.consumed != before:
+            if outlet.consumed != stage.machine.consumed:
                 return True
         if reader is not None and stage.machine.hungry:
             reader.hungry = True
@@ -235,6 +241,7 @@ class Dispatcher:
     def _carry_out(self, stage: Stage, order: Order) -> None:
         match order:
             case Release(outcomes=outcomes):
+                self._delivered = True
                 stage.outlet.put(outcomes)
             case StartItems(items=items):
                 self._start(stage, items)
@@ -246,8 +253,7 @@ class Dispatcher:
             case StopItems(items=items):
                 self.backend.stop(stage.call, items)
             case StopReading():
-                if stage.reader is not None:
-                    stage.reader.stop()
+                self._stop_reading(stage)
             case RecallItems():
                 self._recall(stage)
             case End(error=error):
@@ -266,12 +272,24 @@ class Dispatcher:
         if items:
             self.backend.start(stage.call, items)
 
+    def _stop_reading(self, stage: Stage) -> None:
+        """Take what was read before the stop, too: only then is the source at its end."""
+        if stage.reader is not None:
+            stage.reader.stop()
+            items, refused = stage.reader.collect()
+            if refused:
+                self._inbox.append((stage, ItemsRefused(refused)))
+            if items:
+                self._inbox.append((stage, ItemsRead(items)))
+        self._inbox.append((stage, SourceEnded()))
+
     def _recall(self, stage: Stage) -> None:
         items = self.backend.recall(stage.call)
         if items:
             self._inbox.append((stage, Returned(stage.call.id, items)))
 
     def _end(self, stage: Stage, error: BaseException | None) -> None:
+        self._delivered = True
         if stage.reader is not None:
             stage.reader.stop()
         del self._stages[stage.call.id]

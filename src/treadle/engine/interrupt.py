@@ -40,10 +40,10 @@ def two_steps(
     if threading.current_thread() is not threading.main_thread():
         yield steps
         return
-    before: dict[int, Any] = {}
-    defaults = {signal.SIGINT: signal.default_int_handler}
+    before: dict[signal.Signals, Any] = {}
+    defaults: dict[signal.Signals, Any] = {signal.SIGINT: signal.default_int_handler}
     if also_terminate:
-        defaults[signal.SIGTERM] = signal.SIG_DFL  # type: ignore[assignment]
+        defaults[signal.SIGTERM] = signal.SIG_DFL
     for number, default in defaults.items():
         if signal.getsignal(number) == default:
             before[number] = signal.signal(number, handle)

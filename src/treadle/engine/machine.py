@@ -24,7 +24,7 @@ from typing import TypeAlias, assert_never
 
 from treadle.core import events
 from treadle.core.item import Item
-from treadle.core.outcome import AnyOutcome, Cancelled, TimedOut
+from treadle.core.outcome import AnyOutcome, Cancelled, Succeeded, TimedOut
 from treadle.core.policy import Policy
 from treadle.core.protocols import Broken, Capabilities, Finished, Returned
 from treadle.engine.stimuli import (
@@ -110,10 +110,15 @@ class Machine:
     def next_wake(self) -> float:
         """Monotonic seconds at which a ``Tick`` is due even if nothing happens."""
         start_at = math.inf
-        if self._room > 0 and not self._paused:
+        if self._room > 0 and not self._paused and self._cancelling is None:
             due = self._delayed[0][0] if self._delayed else math.inf
             start_at = min(due, self._waiting.ready_at)
         return min(start_at, self._kill_at, self._time_out_at, self._deadline)
+
+    @property
+    def consumed(self) -> int:
+        """Outcomes that the consumer had taken at the last ``Tick``."""
+        return self._consumed
 
     @property
     def in_flight(self) -> int:
@@ -133,8 +138,10 @@ class Machine:
 
     @property
     def hungry(self) -> bool:
-        """True when the backend would take more items and there are none to start."""
-        return self._room > 0 and not self._waiting and not self._source_ended
+        """True when the backend would take more items and there may be none that can start."""
+        # With keyed limits, what waits may belong to lanes that have reached theirs.
+        short = not self._waiting or self._waiting.keyed
+        return self._room > 0 and short and not self._source_ended
 
     @property
     def _unsettled(self) -> int:
@@ -196,7 +203,9 @@ class Machine:
     def _source_end(self, error: BaseException | None) -> None:
         self._source_ended = True
         self._reading = 0
-        if error is not None and self.error is None:
+        if isinstance(error, SourceFailed):
+            self.error = self.error or error
+        elif error is not None and self.error is None:
             self.error = SourceFailed(
                 f"the source of items raised {type(error).__name__}: {error}",
                 hint="what was read before was finished; mend the source and run again",
@@ -217,7 +226,7 @@ class Machine:
                 self._waiting.gave_back(item)
             if late is not None and outcome.duration > late:
                 self._failed(item, _timed_out_late(outcome, late), now)
-            elif outcome.ok:
+            elif type(outcome) is Succeeded:  # half the cost of asking ``outcome.ok``
                 fresh.append(outcome)
             else:
                 self._failed(item, outcome, now)
@@ -287,6 +296,7 @@ class Machine:
         if not self._paused:
             self._paused = True
             self._tell(events.Paused, now)
+            self._orders.append(RecallItems())
 
     def _continue(self, now: float) -> None:
         if self._paused:
@@ -302,9 +312,9 @@ class Machine:
             self._settle_cancelled(self._waiting.take_all())
             self._settle_cancelled([item for _, _, item in sorted(self._delayed)])
             self._delayed.clear()
+        # The next tick kills, not this very stimulus: what is recalled comes back before that, and
+        # so does not pass for running.
         self._kill_at = min(self._kill_at, now + grace)
-        if self._kill_at <= now:
-            self._kill()
 
     def _kill(self) -> None:
         self._kill_at = math.inf
@@ -327,11 +337,11 @@ class Machine:
         self._window = max(1, tick.window)
         self._consumed = tick.consumed
         self._room = tick.room
+        if now >= self._kill_at:
+            self._kill()
         if now >= self._deadline:
             self._deadline = math.inf
             self._cancel("deadline", 0.0, now)
-        if now >= self._kill_at:
-            self._kill()
         if tick.running is not None:
             self._time_out(tick.running, now)
         if self._cancelling is None and not self._paused:
@@ -358,9 +368,7 @@ class Machine:
             self._waiting.gave_back(item)
             self._failed(item, self._timed_out(item, where, timeout, now), now)
 
-    def _timed_out(
-        self, item: Item, where: events.Running, timeout: float, now: float
-    ) -> TimedOut:
+    def _timed_out(self, item: Item, where: events.Running, timeout: float, now: float) -> TimedOut:
         return TimedOut(
             item.key,
             item.index,
@@ -411,8 +419,7 @@ class Machine:
             if out:
                 self._released += len(out)
                 self._orders.append(Release(out))
-        over = self._source_ended or self._cancelling is not None
-        if over and not self._unsettled and not self.ended:
+        if self._source_ended and not self._unsettled:
             self.ended = True
             self._tell(events.RunEnded, now, stopped=self._cancelling)
             self._orders.append(End(self.error))
@@ -422,8 +429,8 @@ class Machine:
         for outcome in fresh:
             held[outcome.index] = outcome
         out = []
-        while (outcome := held.pop(self._next_index, None)) is not None:  # type: ignore[assignment]
-            out.append(outcome)
+        while self._next_index in held:
+            out.append(held.pop(self._next_index))
             self._next_index += 1
         return out
 
@@ -462,8 +469,10 @@ class _Waiting:
         self._size = 0
         self._busy: defaultdict[Hashable, int] = defaultdict(int)  # in flight per capacity key
         self._next_start: dict[Hashable, float] = {}  # per rate key; see _reserve
+        self._prune_at = 64
         self.ready_at = math.inf
         self.limits_capacity = self._capacity is not None
+        self.keyed = self.limits_capacity or (self._rate is not None and self._rate.key is not None)
 
     def __len__(self) -> int:
         return self._size
@@ -502,7 +511,10 @@ class _Waiting:
     def gave_back(self, item: Item) -> None:
         """Count *item* as no longer in flight."""
         if self._capacity is not None and item.lane is not None:
-            self._busy[item.lane[1]] -= 1
+            key = item.lane[1]
+            self._busy[key] -= 1
+            if not self._busy[key]:
+                del self._busy[key]  # there may be as many keys as items
 
     def _lane(self, lane: Lane) -> deque[Item]:
         queue = self._lanes.get(lane)
@@ -534,7 +546,7 @@ class _Waiting:
     def _admit(self, lane: Lane, now: float) -> bool:
         rate_key, capacity_key = lane or (None, None)
         limit = math.inf if self._capacity is None else self._capacity.of(capacity_key)
-        if self._busy[capacity_key] >= limit:
+        if self._busy.get(capacity_key, 0) >= limit:
             return False
         if not self._reserve(rate_key, now):
             return False
@@ -558,7 +570,14 @@ class _Waiting:
             self.ready_at = min(self.ready_at, earliest)
             return False
         self._next_start[key] = max(due, now) + interval
+        if len(self._next_start) > self._prune_at:
+            self._prune(now)
         return True
+
+    def _prune(self, now: float) -> None:
+        """Forget the buckets that are full again: there may be as many keys as items."""
+        self._next_start = {key: due for key, due in self._next_start.items() if due > now}
+        self._prune_at = 2 * len(self._next_start) + 64
 
 
 def _by_index(item: Item) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Generator, Hashable, Iterator
 from typing import Any
 
 from treadle.core.failures import failure_from
@@ -79,8 +79,10 @@ class Reader:
     def stop(self) -> None:
         """Read nothing further; what is read from now on is not kept."""
         with self._changed:
-            self._stopped = True
+            stopped, self._stopped = self._stopped, True
             self._changed.notify()
+        if self._thread is None and not stopped:
+            self._close_source()
 
     def join(self, timeout: float) -> None:
         """Wait for the thread to end; one that is inside the source may outlive us."""
@@ -124,35 +126,38 @@ class Reader:
         try:
             if self._iterator is None:
                 self._iterator = iter(self._values)
+            take, iterator = self._take, self._iterator
             for _ in range(count):
                 if self._stopped:
                     return False
-                value = next(self._iterator)
+                value = next(iterator)
                 if self._stopped:
                     return False
-                self._take(value)
+                take(value)
                 if self.hungry:
                     self._wake()
         except StopIteration:
             self._end(None)
+        except KeyboardInterrupt as error:
+            if self._thread is None:
+                raise  # the caller's own Ctrl-C: Python delivers it to no other thread
+            self._end(error)
         except BaseException as error:  # a source may raise anything, SystemExit included
             self._end(error)
         return not self._ended
 
     def _take(self, value: Any) -> None:
         index = self._index
-        self._index += 1
+        self._index = index + 1
         key: Key = index
         try:
             if self._key is not None:
                 key = self._key(value, index)
             lane = None if self._lane is None else self._lane(value)
-            item = Item(index, key, self._pack(value), self._call, lane)
+            self._items.append(Item(index, key, self._pack(value), self._call, lane))
         except Exception as error:
             item = Item(index, key, None, self._call)
             self._refused.append((item, _refusal(item, error)))
-        else:
-            self._items.append(item)
 
     def _end(self, error: BaseException | None) -> None:
         self._error = error
@@ -160,10 +165,10 @@ class Reader:
         self._wake()
 
     def _close_source(self) -> None:
-        close = getattr(self._iterator, "close", None)
-        if close is not None and not self._ended:
+        # Only generators: a file, too, has a ``close``, but whoever opened it closes it.
+        if isinstance(self._iterator, Generator) and not self._ended:
             try:
-                close()
+                self._iterator.close()
             except BaseException as error:  # a generator's ``finally`` may raise; tell, then end
                 self._end(error)
 

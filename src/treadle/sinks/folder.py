@@ -84,7 +84,7 @@ class Folder:
                     self._store(outcome)
                 except _DiskError as error:
                     raise SinkFailed(str(error), hint="is the disk full?") from error.__cause__
-                except Exception as error:  # noqa: BLE001  # the value's own code runs here
+                except Exception as error:  # the value's own code runs here
                     refused.append(refusal(outcome, error))
         return refused
 

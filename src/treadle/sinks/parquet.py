@@ -145,7 +145,7 @@ class Parquet:
             table = table_of(outcomes)
             schema = table.schema if self._schema is None else united(self._schema, table.schema)
             table = fitted(table, schema)
-        except Exception as error:  # noqa: BLE001  # the values' own code runs here
+        except Exception as error:  # the values' own code runs here
             if len(outcomes) == 1:
                 refused.append(refusal(outcomes[0], error))
             else:

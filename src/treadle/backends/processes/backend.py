@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import pickle
@@ -12,7 +13,7 @@ import time
 import warnings
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from treadle.backends import cpus
 from treadle.backends.processes import worker as far
@@ -28,6 +29,7 @@ from treadle.core.call import Call
 from treadle.core.item import Item
 from treadle.core.outcome import (
     AnyOutcome,
+    Facts,
     Failure,
     Raised,
     Succeeded,
@@ -188,12 +190,12 @@ class Processes:
         left = list(items)
         # No more than a fair share: near the end of a run the rest is spread, not piled up.
         share = max(1, min(pace.batch, -(-len(left) // self.workers)))
-        for item in left:
-            if type(item.payload) is Packed:
-                pace.weighs(item.payload.size)
+        packed = [item for item in left if type(item.payload) is Packed]
+        for item in packed:
+            pace.weighs(item.payload.size)
         while left:
             seat = self._least_busy()
-            part = _together(left, share)
+            part = _together(left, share) if packed else left[:share]
             del left[: len(part)]
             seat.give(call, frame, part)
             self._listen(seat)
@@ -280,9 +282,7 @@ class Processes:
         for thief in self._seats:
             if not (thief.serves and thief.is_idle):
                 continue
-            victim = max(
-                (seat for seat in self._seats if seat.serves), key=self._queued_seconds
-            )
+            victim = max((seat for seat in self._seats if seat.serves), key=self._queued_seconds)
             if victim is thief or self._queued_seconds(victim) < WORTH_TAKING:
                 return
             for batch in victim.take_back(_later_half):
@@ -306,10 +306,8 @@ class Processes:
 
     def _on_channel(self, seat: Seat) -> None:
         seat.flush()
-        try:
+        with contextlib.suppress(BlockingIOError):
             seat.inbox.receive()
-        except BlockingIOError:
-            pass
         self._take_frames(seat)
         self._listen(seat)
 
@@ -346,18 +344,16 @@ class Processes:
             pace.took(total, count)
         share = cpu / total if total > 0 else 0.0
         name = seat.name
+        endings: list[tuple[Item, AnyOutcome]] = []
         if kinds is None:
-            endings: list[tuple[Item, AnyOutcome]] = [
-                (
-                    item,
-                    Succeeded(
-                        item.key, item.index, item.attempt, at, took, took * share, peak, name, value
-                    ),
+            outcomes = [
+                Succeeded(
+                    item.key, item.index, item.attempt, at, took, took * share, peak, name, value
                 )
                 for item, value, at, took in zip(items, values, started, durations, strict=True)
             ]
+            endings = list(zip(items, outcomes, strict=True))
         else:
-            endings = []
             for item, kind, value, at, took in zip(
                 items, kinds, values, started, durations, strict=True
             ):
@@ -371,7 +367,7 @@ class Processes:
         item: Item,
         kind: int,
         value: Any,
-        facts: tuple[Any, ...],
+        facts: Facts,
         fds: list[int],
         endings: list[tuple[Item, AnyOutcome]],
     ) -> None:
@@ -379,8 +375,10 @@ class Processes:
         if kind == far.RETURNED:
             endings.append((item, Succeeded(*facts, value)))
         elif kind in (far.UNPICKLABLE_ARGUMENT, far.UNPICKLABLE_RESULT):
-            what = "argument" if kind == far.UNPICKLABLE_ARGUMENT else "result"
-            endings.append((item, Unpicklable(*facts, what, Failure(*value))))  # type: ignore[arg-type]
+            what: Literal["argument", "result"] = (
+                "argument" if kind == far.UNPICKLABLE_ARGUMENT else "result"
+            )
+            endings.append((item, Unpicklable(*facts, what, Failure(*value))))
         else:
             make: Callable[[], AnyOutcome]
             if kind == far.RAISED:
@@ -394,8 +392,10 @@ class Processes:
             else:
                 endings.append((item, make()))
 
-    def _load(self, item: Item, make: Callable[[], AnyOutcome], facts: tuple[Any, ...]) -> None:
-        where = events.Running(item.key, item.index, item.attempt, facts[-1], time.monotonic())
+    def _load(self, item: Item, make: Callable[[], AnyOutcome], facts: Facts) -> None:
+        where = events.Running(
+            item.key, item.index, item.attempt, facts[-1] or "", time.monotonic()
+        )
         self._loading[item.index] = (item, where)
 
         def loaded() -> Report:
@@ -468,9 +468,7 @@ class Processes:
         }
         seat = Seat(self._started, self._method, prepare)
         self._seats.append(seat)
-        self._selector.register(
-            seat.channel, selectors.EVENT_READ, lambda: self._on_channel(seat)
-        )
+        self._selector.register(seat.channel, selectors.EVENT_READ, lambda: self._on_channel(seat))
         self._selector.register(seat.status, selectors.EVENT_READ, lambda: self._on_status(seat))
         self._selector.register(seat.output, selectors.EVENT_READ, lambda: self._on_output(seat))
         self._listen(seat)
@@ -637,7 +635,7 @@ class _Return:
 
     def __init__(
         self,
-        facts: tuple[Any, ...],
+        facts: Facts,
         data: bytes | None,
         extents: list[tuple[int, int, bool]] | None,
         fd: int | None,
@@ -660,7 +658,7 @@ class _Return:
 class _Raise:
     """Make the outcome of a call that raised."""
 
-    def __init__(self, facts: tuple[Any, ...], failure: Failure, data: bytes | None) -> None:
+    def __init__(self, facts: Facts, failure: Failure, data: bytes | None) -> None:
         self._facts, self._failure, self._data = facts, failure, data
 
     def __call__(self) -> AnyOutcome:

@@ -109,7 +109,7 @@ atexit.register(LAUNCHER.close)
 
 def _interpreter() -> list[str]:
     """Return the command that starts a Python like this one."""
-    return [sys.executable, *subprocess._args_from_interpreter_flags()]  # type: ignore[attr-defined]
+    return [sys.executable, *subprocess._args_from_interpreter_flags()]  # type: ignore[attr-defined]  # noqa: SLF001
 
 
 def _argv() -> list[str]:

@@ -20,8 +20,8 @@ from treadle.errors import NotPicklable
 
 LARGE = 1 << 20  # bytes; below, copying through the socket is cheaper than making a file
 
-ATOMS = frozenset({int, float, bool, type(None), str, bytes})
 ATOM_LIMIT = 1 << 15  # characters or bytes; longer ones are packed on their own
+_NUMBERS = frozenset({int, float, bool, type(None)})
 
 # Loading instances of these runs no code but the standard library's.
 _HARMLESS = frozenset(
@@ -53,9 +53,9 @@ class Packed:
 def is_atom(value: object) -> bool:
     """Tell whether *value* is immutable, plain and short: it may be pickled late and in company."""
     kind = type(value)
-    if kind is str or kind is bytes:
-        return len(value) < ATOM_LIMIT  # type: ignore[arg-type]
-    return kind in ATOMS
+    if kind in _NUMBERS:
+        return True
+    return (kind is str or kind is bytes) and len(value) < ATOM_LIMIT  # type: ignore[arg-type]
 
 
 def pack(value: object) -> Any:
@@ -95,7 +95,7 @@ def _dump(
 
 
 def _pickle(value: object, buffers: list[memoryview] | None) -> bytes:
-    """Pickle, by value where the far side has nothing to refer to; *buffers* gets the large ones."""
+    """Pickle, by value where the far side has nothing to refer to; large *buffers* aside."""
     half_imported = _module_being_imported(value)
     if half_imported is None:
         try:
@@ -111,9 +111,7 @@ def _pickle(value: object, buffers: list[memoryview] | None) -> bytes:
     return _cloudpickle(value, buffers, half_imported)
 
 
-def _cloudpickle(
-    value: object, buffers: list[memoryview] | None, by_value: Any = None
-) -> bytes:
+def _cloudpickle(value: object, buffers: list[memoryview] | None, by_value: Any = None) -> bytes:
     import cloudpickle  # late: a run of importable functions on plain values never needs it
 
     if by_value is not None:

@@ -120,21 +120,20 @@ class Seat:
             self.outbox.put(frame)
         batch = Batch(self._next_tag(), call, items)
         self.batches.append(batch)
-        packed = any(isinstance(item.payload, Packed) for item in items)
+        payloads = [item.payload for item in items]
+        packed = Packed in set(map(type, payloads))
+        segments = (
+            tuple(p.segment for p in payloads if type(p) is Packed and p.segment) if packed else ()
+        )
         body = {
             "tag": batch.tag,
             "call": call.id,
             "keys": _compact([item.key for item in items]),
             "indices": _compact([item.index for item in items]),
-            "attempts": bytes(min(item.attempt, 255) for item in items),
+            "attempts": [item.attempt for item in items],
             "packed": packed,
-            "payloads": [_payload(item.payload) for item in items] if packed
-            else [item.payload for item in items],
+            "payloads": [_payload(payload) for payload in payloads] if packed else payloads,
         }
-        segments = tuple(
-            item.payload.segment for item in items
-            if packed and isinstance(item.payload, Packed) and item.payload.segment is not None
-        )
         self.outbox.put(encode(Kind.BATCH, body, len(segments)), segments)
         self.flush()
         self._grant(bytes([batch.tag]) * len(items))

@@ -157,6 +157,7 @@ class Worker:
         self._out = threading.RLock()
         self._pending: list[_Result] = []
         self._messages: list[bytes] = []
+        self._sending = False
         self._flushed_at = 0.0
         self._cpu_at = time.process_time()
         self._stale = threading.Event()
@@ -382,9 +383,9 @@ class Worker:
         if os.getcwd() != self._home:
             os.chdir(self._home)
         self._streams = [stream.revived() for stream in self._streams]
-        if self._max_items is not None and self._done >= self._max_items:
-            self._retire()
-        elif self._max_memory is not None and _resident() > self._max_memory:
+        if (self._max_items is not None and self._done >= self._max_items) or (
+            self._max_memory is not None and _resident() > self._max_memory
+        ):
             self._retire()
 
     def _retire(self) -> None:
@@ -397,7 +398,7 @@ class Worker:
         for call_id in list(self._calls):
             self._forget(call_id)
         self._flush()
-        atexit._run_exitfuncs()
+        atexit._run_exitfuncs()  # noqa: SLF001  os._exit, which ends us, runs none
         self._flush()
 
     # ── sending ─────────────────────────────────────────────────────────────────────────────
@@ -407,7 +408,8 @@ class Worker:
         place = self._slot.place[0]
         with self._out:
             self._messages.append(encode(kind, (place, *body)))
-        self._stale.set()
+            if not self._sending:  # at once: these may be the last words before a crash
+                self._send_messages()
 
     def _flush_stale(self) -> None:
         """Send what the main thread, busy with a long item, has not sent."""
@@ -415,7 +417,7 @@ class Worker:
             self._stale.wait()
             self._stale.clear()
             self._left.wait(FLUSH_AFTER)
-            if self._pending or self._messages:
+            if self._pending or self._messages:  # the latter by a finalizer while we sent
                 try:
                     self._flush()
                 except ConnectionError:
@@ -424,9 +426,7 @@ class Worker:
     def _flush(self) -> None:
         """Send everything there is to send."""
         with self._out:
-            for message in self._messages:
-                self._channel.sendall(message)
-            self._messages.clear()
+            self._send_messages()
             chunk = self._pending
             count = len(chunk)
             if count:
@@ -434,6 +434,12 @@ class Worker:
                 del self._pending[:count]
                 self._send_results(chunk)
             self._flushed_at = time.monotonic()
+
+    def _send_messages(self) -> None:
+        self._sending = True
+        while self._messages:
+            self._channel.sendall(self._messages.pop(0))
+        self._sending = False
 
     def _send_results(self, chunk: list[_Result]) -> None:
         kinds, values, started, durations, segments = zip(*chunk, strict=True)
@@ -449,17 +455,25 @@ class Worker:
             self._send_frame(frame, [])
 
     def _send_frame(self, frame: bytes, fds: list[int]) -> None:
+        self._sending = True
         if fds:
             sent = socket.send_fds(self._channel, [frame], fds)
             frame = frame[sent:]
         if frame:
             self._channel.sendall(frame)
+        self._sending = False
 
 
 def _as_tuple(failure: Failure, trace: str | None = None) -> tuple[Any, ...]:
     """Take a failure apart into builtins, in the order of its fields."""
     text = failure.traceback if trace is None else trace
     return (failure.type, failure.message, text, failure.notes, failure.hint, failure.mro)
+
+
+_CANNOT_LOAD_HINT = (
+    "its class must be importable in the worker and load from what was pickled; "
+    "pass plain values instead"
+)
 
 
 def _cannot_load(error: BaseException) -> tuple[Any, ...]:
@@ -470,8 +484,7 @@ def _cannot_load(error: BaseException) -> tuple[Any, ...]:
         f"the argument cannot be loaded in the worker: {failure.type}: {failure.message}",
         failure.traceback,
         failure.notes,
-        "its class must be importable in the worker and load from what was pickled; "
-        "pass plain values instead",
+        _CANNOT_LOAD_HINT,
         failure.mro,
     )
 
