@@ -241,7 +241,7 @@ def _worker_hint(exitcode: int | None, signal: str | None, reason: str | None) -
     if reason and "memory" in reason:
         return "use fewer workers, smaller items, or max_worker_memory="
     if signal in {"SIGSEGV", "SIGBUS", "SIGILL", "SIGFPE", "SIGABRT"}:
-        return "a C extension crashed; run this item alone with backend='inline' under faulthandler"
+        return "a C extension crashed; the traceback of this failure shows where"
     if signal == "SIGKILL":
         return "something killed it from outside, often the kernel when memory runs out"
     if exitcode is not None:

@@ -128,8 +128,8 @@ class Machine:
     @property
     def occupied(self) -> int:
         """Items between source and consumer, those that were ordered to be read included."""
-        unconsumed = self._released - self._consumed
-        return self._reading + self._unsettled + len(self._held) + unconsumed
+        settled = len(self._fresh) + len(self._held) + self._released - self._consumed
+        return self._reading + self._unsettled + settled
 
     @property
     def starved(self) -> bool:

@@ -435,10 +435,13 @@ class Processes:
 
     def _on_output(self, seat: Seat) -> None:
         text = seat.read_output()
-        if not text:
-            if seat.output in self._selector.get_map():
-                self._selector.unregister(seat.output)
-            return
+        if text is None:
+            self._selector.unregister(seat.output)
+        elif text:
+            self._print(seat, text)
+
+    def _print(self, seat: Seat, text: str) -> None:
+        """Tell of what was written to a raw descriptor; whose item it was is a good guess."""
         running = seat.running()
         item = running[0] if running else None
         event = events.Printed(
@@ -498,7 +501,8 @@ class Processes:
                 self._take_frames(seat)
         except BlockingIOError:
             pass  # A process that the worker started still holds its channel.
-        self._on_output(seat)
+        if rest := seat.rest_of_output():
+            self._print(seat, rest)
         guilty = self._guilty(seat)
         place = seat.slot.place[0]
         self._seats.remove(seat)
@@ -530,7 +534,7 @@ class Processes:
                 None,
                 seat.name,
                 *lost,
-                seat.last_words.decode(errors="replace"),
+                seat.slot.last_words(),
             )
             self._reports.append(Finished(batch.call.id, [(item, outcome)]))
         innocent = []
@@ -584,7 +588,7 @@ class Processes:
         self._false_starts += 1
         if self._false_starts < FALSE_STARTS:
             return
-        words = seat.last_words.decode(errors="replace").strip()
+        words = seat.slot.last_words().strip()
         for call_id in list(self._calls):
             error = SetupFailed(
                 f"{self._false_starts} workers in a row died before their first item "

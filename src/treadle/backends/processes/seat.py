@@ -19,7 +19,7 @@ from treadle.backends.processes.wire import CONTROL, Inbox, Kind, Outbox, encode
 from treadle.core.call import Call
 from treadle.core.item import Item
 
-_LAST_WORDS = 4096  # bytes of raw output to keep for the case of death
+_LINE = 8192  # characters without a line end that are kept back at most
 _ALL = 1 << 20  # more tokens than a worker ever has
 TAGS = 255  # tags are bytes; 0 is CONTROL
 
@@ -75,7 +75,7 @@ class Seat:
         self.doomed: str | None = None
         self.gone = False
         self.wait_status: int | None = None
-        self.last_words = b""
+        self._half_line = ""
         self._calls: set[int] = set()
         self._tag = 0
 
@@ -245,14 +245,28 @@ class Seat:
                     return batch.items[position]
         return None
 
-    def read_output(self) -> str:
-        """Return what was written to the raw descriptors 1 and 2."""
+    def read_output(self) -> str | None:
+        """Return whole lines written to the raw descriptors 1 and 2; None at the end."""
         try:
             data = os.read(self.output, 1 << 16)
         except BlockingIOError:
             return ""
-        self.last_words = (self.last_words + data)[-_LAST_WORDS:]
-        return data.decode(errors="replace")
+        if not data:
+            return None
+        text = self._half_line + data.decode(errors="replace")
+        cut = len(text) if len(text) > _LINE else text.rfind("\n") + 1
+        self._half_line = text[cut:]
+        return text[:cut]
+
+    def rest_of_output(self) -> str:
+        """Return everything that was written and not read yet."""
+        text, self._half_line = self._half_line, ""
+        try:
+            while data := os.read(self.output, 1 << 16):
+                text += data.decode(errors="replace")
+        except BlockingIOError:
+            return text  # A process that the worker started still holds its output.
+        return text
 
     def read_status(self) -> bool:
         """Read the status pipe; return True when the worker has exited."""

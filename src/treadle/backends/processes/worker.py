@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import faulthandler
 import logging
 import os
 import pickle
@@ -94,9 +95,6 @@ def _settle_in(prepare: dict[str, Any]) -> None:
     sys.argv[:] = prepare["argv"]
     with contextlib.suppress(FileNotFoundError):
         os.chdir(prepare["cwd"])
-    import faulthandler
-
-    faulthandler.enable(file=2, all_threads=False)
 
 
 # kind, value, start (seconds since the epoch), duration (seconds), segment of the value
@@ -138,6 +136,7 @@ class Worker:
         self._channel = channel
         self._tokens = socket.socket(fileno=TOKENS)
         self._slot = Slot(SLOT)
+        faulthandler.enable(self._slot.open_for_last_words(), all_threads=False)
         self._inbox = inbox
         self._frames = frames
         self._calls: dict[int, _Call | dict[str, Any] | None] = {}  # None: broken

@@ -1,0 +1,94 @@
+"""Thousands of random schedules of faults against the machine; see ``simulation`` for the rules.
+
+``TREADLE_SCHEDULES`` says how many. A failing one shrinks to a few lines, which can be pasted
+below as a test of its own.
+"""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from simulation import Capacity, Policy, Rate, Retry, Schedule, simulate
+
+from treadle.engine.stimuli import Cancel, Continue, Pause
+from treadle.testing import Dies, Hangs, Raises, Returns
+
+SCHEDULES = int(os.environ.get("TREADLE_SCHEDULES", "2000"))
+CHAOS_SCHEDULES = int(os.environ.get("TREADLE_SCHEDULES", "200000"))
+
+seconds = st.sampled_from([0.0, 0.5, 1.0, 2.0, 3.0, 10.0])
+ERROR, OTHER = OSError("no"), KeyError("no")  # one is tried again, the other is not
+
+step = st.one_of(
+    st.builds(Returns, after=seconds),
+    st.builds(Raises, st.sampled_from([ERROR, OTHER]), after=seconds),
+    st.builds(Dies, after=seconds),
+    st.just(Hangs()),
+)
+script = st.lists(step, max_size=3)
+lane = st.builds(lambda: str)
+
+retry = st.builds(
+    Retry,
+    attempts=st.integers(1, 3),
+    on=st.sampled_from([OSError, Exception]),
+    base=st.sampled_from([0.0, 1.0]),
+    budget=st.none() | st.integers(0, 2),
+)
+rate = st.builds(
+    Rate,
+    n=st.sampled_from([0.5, 1, 4]),
+    burst=st.integers(1, 2),
+    key=st.sampled_from([None, str]),
+)
+capacity = st.builds(
+    Capacity, n=st.integers(1, 2) | st.just({0: 1}), key=st.just(str)
+)
+policy = st.builds(
+    Policy,
+    timeout=st.none() | st.sampled_from([0.5, 2.0, 5.0]),
+    retry=retry,
+    rate=st.none() | rate,
+    capacity=st.none() | capacity,
+    ordered=st.booleans(),
+    max_failures=st.none() | st.integers(1, 2),
+    time_limit=st.none() | st.sampled_from([0.0, 3.0, 10.0]),
+    grace=st.sampled_from([0.0, 3.0]),
+)
+command = st.one_of(
+    st.builds(Pause),
+    st.builds(Continue),
+    st.builds(Cancel, st.just("user"), st.sampled_from([0.0, 1.0, 5.0])),
+)
+schedule = st.builds(
+    Schedule,
+    scripts=st.lists(script, max_size=8),
+    endless=st.integers(0, 5).map(lambda n: n == 5),
+    source_error=st.booleans(),
+    lags=st.lists(seconds, max_size=3),
+    naps=st.lists(seconds, max_size=3),
+    bites=st.integers(1, 3),
+    user=st.lists(st.tuples(seconds, command), max_size=3),
+    workers=st.integers(1, 3),
+    behind=st.integers(0, 2),
+    windows=st.lists(st.integers(1, 8), min_size=1, max_size=2),
+    lane=st.integers(1, 3),
+    policy=policy,
+)
+few_lines = settings(deadline=None, suppress_health_check=list(HealthCheck))
+
+
+@settings(few_lines, max_examples=SCHEDULES)
+@given(schedule)
+def test_every_item_settles_once_within_the_window_and_is_charged_only_for_itself(schedule):
+    simulate(schedule)
+
+
+@pytest.mark.chaos
+@settings(few_lines, max_examples=CHAOS_SCHEDULES)
+@given(schedule)
+def test_the_same_over_many_more_schedules(schedule):
+    simulate(schedule)
