@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
-import random
 import sys
 from collections.abc import Callable
 from contextvars import ContextVar
-from random import Random
+from typing import TYPE_CHECKING
 
 from treadle.core.item import Key
 from treadle.errors import UsageError
+
+if TYPE_CHECKING:
+    from random import Random  # late where it is used: workers should start fast
 
 
 class Current:
@@ -37,6 +38,8 @@ class Current:
     def random(self) -> Random:
         """A generator of the item's own, seeded with ``seed``: the same on every backend."""
         if self._random is None:
+            from random import Random
+
             self._random = Random(self.seed)  # noqa: S311  reproducible is the point
         return self._random
 
@@ -72,6 +75,8 @@ def item_seed(seed: int, key: Key) -> int:
     Depends on nothing else, so that backend, worker count and order do not matter. The type of
     the key counts: ``1`` and ``"1"`` get different seeds.
     """
+    import hashlib
+
     text = f"{seed}:{type(key).__name__}:{key}".encode("utf-8", "surrogatepass")
     return int.from_bytes(hashlib.blake2b(text, digest_size=16).digest(), "big")
 
@@ -82,6 +87,8 @@ def seed_globals(seed: int) -> None:
 
     NumPy's global generator takes the low 32 bits: it accepts no larger number.
     """
+    import random
+
     random.seed(seed)
     numpy = sys.modules.get("numpy")
     if numpy is not None:

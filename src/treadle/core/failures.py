@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import traceback
 from types import TracebackType
+from typing import TYPE_CHECKING, TypeAlias
 
-from treadle.core.outcome import Failure
+if TYPE_CHECKING:
+    from treadle.core.outcome import Failure
+
+# The fields of a Failure, in order: workers, which should start fast, do without the class.
+Description: TypeAlias = tuple[str, str, str, tuple[str, ...], str | None, tuple[str, ...]]
 
 
 def type_name(type_: type) -> str:
@@ -15,23 +20,30 @@ def type_name(type_: type) -> str:
     return f"{type_.__module__}.{type_.__qualname__}"
 
 
-def failure_from(error: BaseException, *, skip: int = 0) -> Failure:
+def describe(error: BaseException, *, skip: int = 0) -> Description:
     """
-    Describe *error*.
+    Describe *error* by plain values: type, message, traceback, notes, hint, bases.
 
     Args:
         error: Any exception; its own ``__str__`` may raise.
         skip: Frames of ours to leave out at the top of the traceback.
     """
     notes = getattr(error, "__notes__", ())
-    return Failure(
-        type=type_name(type(error)),
-        message=_text(error),
-        traceback=_traceback(error, skip),
-        notes=tuple(str(note) for note in notes) if isinstance(notes, (list, tuple)) else (),
-        hint=_hint(error),
-        mro=tuple(type_name(base) for base in type(error).__mro__),
+    return (
+        type_name(type(error)),
+        _text(error),
+        _traceback(error, skip),
+        tuple(str(note) for note in notes) if isinstance(notes, (list, tuple)) else (),
+        _hint(error),
+        tuple(type_name(base) for base in type(error).__mro__),
     )
+
+
+def failure_from(error: BaseException, *, skip: int = 0) -> Failure:
+    """Describe *error* as a ``Failure``; see :func:`describe`."""
+    from treadle.core.outcome import Failure  # late: see Description
+
+    return Failure(*describe(error, skip=skip))
 
 
 def _text(error: BaseException) -> str:

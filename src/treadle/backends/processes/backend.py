@@ -322,19 +322,20 @@ class Processes:
                 self._note(None, events.WorkerStarted(at=time.monotonic(), worker=seat.name))
             elif kind == Kind.BROKEN:
                 self._take_broken(seat, *body)
+            elif kind == Kind.UNCLAIMED:
+                self._return(seat.unclaimed(body))
             elif kind == Kind.RETIRING:
                 seat.retiring = True
                 self._return(seat.take_back(dict))
 
     def _take_results(self, seat: Seat, body: tuple[Any, ...], fds: list[int]) -> None:
-        tag, kinds, values, started, durations, cpu, peak = body
+        tag, positions, kinds, values, started, durations, cpu, peak = body
         batch = seat.batches[0]
         while batch.tag != tag:  # skipped by the worker because their call is broken
             seat.batches.popleft()
             batch = seat.batches[0]
         count = len(values)
-        items = batch.items[batch.done : batch.done + count]
-        batch.done += count
+        items = batch.settle(positions, count)
         if not batch.left:
             seat.batches.popleft()
         seat.has_finished_any = True
@@ -539,11 +540,7 @@ class Processes:
             self._reports.append(Finished(batch.call.id, [(item, outcome)]))
         innocent = []
         for batch in seat.batches:
-            items = [
-                item
-                for item in batch.items[batch.done : batch.end]
-                if guilty is None or item is not guilty[1]
-            ]
+            items = [item for item in batch.owed() if guilty is None or item is not guilty[1]]
             innocent.append(Batch(batch.tag, batch.call, items))
         self._return(innocent)
         seat.close()

@@ -30,11 +30,12 @@ class Batch:
 
     Attributes:
         items: In the order in which the worker runs them.
-        done: How many of them have come back.
-        end: How many of them are still this worker's; the rest was taken back.
+        done: Those before this position have come back.
+        end: Those from this position on were taken back.
+        given_back: Positions in between that the worker gave back.
     """
 
-    __slots__ = ("call", "done", "end", "items", "tag")
+    __slots__ = ("call", "done", "end", "given_back", "items", "tag")
 
     def __init__(self, tag: int, call: Call, items: list[Item]) -> None:
         self.tag = tag
@@ -42,11 +43,31 @@ class Batch:
         self.items = items
         self.done = 0
         self.end = len(items)
+        self.given_back: set[int] = set()
 
     @property
     def left(self) -> int:
-        """Items that the worker still owes."""
-        return self.end - self.done
+        """How many items the worker still owes."""
+        left = self.end - self.done
+        if self.given_back:
+            left -= sum(self.done <= position < self.end for position in self.given_back)
+        return left
+
+    def owed(self) -> list[Item]:
+        """Return the items that the worker still owes."""
+        return [
+            self.items[position]
+            for position in range(self.done, self.end)
+            if position not in self.given_back
+        ]
+
+    def settle(self, positions: int | list[int], count: int) -> list[Item]:
+        """Note that *count* items from a position on, or those at *positions*, came back."""
+        if isinstance(positions, int):
+            self.done = positions + count
+            return self.items[positions : self.done]
+        self.done = positions[-1] + 1
+        return [self.items[position] for position in positions]
 
 
 class Seat:
@@ -210,6 +231,21 @@ class Seat:
             self._grant(bytes(keep))
         return taken
 
+    def unclaimed(self, places: list[int]) -> list[Batch]:
+        """Note what the worker gave back; return it as batches of their own."""
+        returned = []
+        for batch in list(self.batches):
+            positions = sorted(
+                position for tag, position in map(tag_and_position, places) if tag == batch.tag
+            )
+            if positions:
+                batch.given_back.update(positions)
+                items = [batch.items[position] for position in positions]
+                returned.append(Batch(batch.tag, batch.call, items))
+                if not batch.left:
+                    self.batches.remove(batch)
+        return returned
+
     # ── looking ─────────────────────────────────────────────────────────────────────────────
 
     def running(self) -> tuple[Item, Batch, float] | None:
@@ -220,7 +256,8 @@ class Seat:
             return None
         tag, position = tag_and_position(place)
         for batch in self.batches:
-            if batch.tag == tag and batch.done <= position < batch.end:
+            mine = batch.done <= position < batch.end and position not in batch.given_back
+            if batch.tag == tag and mine:
                 return batch.items[position], batch, since
         return None
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import mmap
 import os
-import tempfile
 from collections.abc import Sequence
 
 ALIGNMENT = 64  # bytes; a cache line, which is also what vectorised code likes best
@@ -19,6 +18,8 @@ def anonymous_file(size: int) -> int:
     if hasattr(os, "memfd_create"):
         fd = os.memfd_create("treadle", os.MFD_CLOEXEC)
     else:
+        import tempfile  # late: only where there are no anonymous files
+
         with tempfile.TemporaryFile() as file:
             fd = os.dup(file.fileno())
     os.ftruncate(fd, size)

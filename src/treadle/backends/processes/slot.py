@@ -16,6 +16,7 @@ from typing import TypeAlias
 SIZE = 16
 _WORDS = 8192  # bytes of last words to read
 IDLE = -1  # on no item; everything finished has been sent
+POSITION = 0xFFFFFFFF  # the bits of a place that are the position
 SETTING_UP = -2  # loading the function or running its setup
 
 Place: TypeAlias = int
@@ -28,7 +29,7 @@ def place_of(tag: int, position: int) -> Place:
 
 def tag_and_position(place: Place) -> tuple[int, int]:
     """Take a place apart."""
-    return place >> 32, place & 0xFFFFFFFF
+    return place >> 32, place & POSITION
 
 
 class Slot:

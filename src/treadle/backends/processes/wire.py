@@ -35,6 +35,7 @@ class Kind(enum.IntEnum):
     LOGGED = 13  # worker: a logging record
     BROKEN = 14  # worker: a call that cannot be run here at all
     RETIRING = 15  # worker: takes no further item, will exit
+    UNCLAIMED = 16  # worker: claimed items that a long one keeps it from beginning
 
 
 CONTROL = 0  # the token that announces FORGET and EXIT; all others are tags of batches

@@ -12,29 +12,28 @@ import faulthandler
 import logging
 import os
 import pickle
-import resource
 import signal
 import socket
 import sys
 import threading
 import time
 import traceback
+from collections import deque
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any
 
 from treadle.backends.processes import packing
 from treadle.backends.processes.nursery import CHANNEL, SLOT, TOKENS
+from treadle.backends.processes.outgoing import Outgoing
 from treadle.backends.processes.segments import Segment
-from treadle.backends.processes.slot import IDLE, SETTING_UP, Slot, place_of
+from treadle.backends.processes.slot import IDLE, POSITION, SETTING_UP, Place, Slot, place_of
 from treadle.backends.processes.stdio import forward_logging, open_streams
 from treadle.backends.processes.wire import CONTROL, Inbox, Kind, encode
 from treadle.core import context
-from treadle.core.failures import failure_from
-from treadle.core.outcome import Failure
+from treadle.core.failures import Description, describe
 from treadle.errors import NotPicklable
 
-FLUSH_AFTER = 0.001  # seconds that a result may stay in the worker
-CLAIM_FOR = 0.0003  # seconds of work to claim at once; more would be out of the driver's reach
+CLAIM_FOR = 0.0003  # seconds of work to claim at once; meanwhile it is out of the driver's reach
 CLAIM_LIMIT = 64  # tokens
 SLOWEST_GROUPED = 0.0001  # seconds; longer items are claimed one by one
 
@@ -97,10 +96,6 @@ def _settle_in(prepare: dict[str, Any]) -> None:
         os.chdir(prepare["cwd"])
 
 
-# kind, value, start (seconds since the epoch), duration (seconds), segment of the value
-_Result: TypeAlias = tuple[int, Any, float, float, Segment | None]
-
-
 class _Call:
     """A call as this worker has it."""
 
@@ -143,7 +138,6 @@ class Worker:
         self._max_items: int | None = prepare["max_items"]
         self._max_memory: int | None = prepare["max_memory"]
         self._epoch = time.time() - time.monotonic()
-
         self._tag = CONTROL
         self._batch: dict[str, Any] = {}
         self._fds: list[int] = []
@@ -152,26 +146,16 @@ class Worker:
         self._mean = 0.0  # seconds per item, of the last few claims
         self._exiting = False
 
-        # Re-entrant: a finalizer may print while we send.
-        self._out = threading.RLock()
-        self._pending: list[_Result] = []
-        self._messages: list[bytes] = []
-        self._sending = False
-        self._flushed_at = 0.0
-        self._cpu_at = time.process_time()
-        self._stale = threading.Event()
-        self._left = threading.Event()
-
+        self._out = Outgoing(channel, self._slot)
         context.provider = self._current
-        self._current_item: context.Current | None = None
-        self._streams = open_streams(self._say)
-        forward_logging(self._say, prepare["log_level"])
+        self._current_item: tuple[Place, context.Current] | None = None
+        self._streams = open_streams(self._out.say)
+        forward_logging(self._out.say, prepare["log_level"])
 
     def run(self) -> None:
         """Claim and work until told to exit."""
-        threading.Thread(target=self._flush_stale, name="treadle-flusher", daemon=True).start()
         self._slot.place[0] = IDLE
-        self._send(encode(Kind.READY, os.getpid()))
+        self._out.send(encode(Kind.READY, os.getpid()))
         while not self._exiting:
             tokens = self._claim()
             start = 0
@@ -195,10 +179,12 @@ class Worker:
         count = 1
         if 0.0 < self._mean < SLOWEST_GROUPED:
             count = min(CLAIM_LIMIT, max(1, int(CLAIM_FOR / self._mean)))
+        if self._max_items is not None:
+            count = max(1, min(count, self._max_items - self._done))
         try:
             tokens = self._tokens.recv(count, socket.MSG_DONTWAIT)
         except BlockingIOError:
-            self._flush()
+            self._out.flush()
             self._slot.place[0] = IDLE
             tokens = self._tokens.recv(1)
         if not tokens:
@@ -210,7 +196,7 @@ class Worker:
         while True:
             kind, body, fds = self._next_frame()
             if kind == Kind.FORGET:
-                self._flush()
+                self._out.flush()
                 self._forget(body)
                 return
             if kind == Kind.EXIT:
@@ -219,7 +205,7 @@ class Worker:
             self._register(kind, body, fds)
 
     def _next_batch(self, tag: int) -> None:
-        self._flush()
+        self._out.flush()
         self._slot.place[0] = SETTING_UP
         self._drop_batch()
         while True:
@@ -253,47 +239,81 @@ class Worker:
         if tag != self._tag:
             self._next_batch(tag)
         call = self._ready_call(self._batch["call"])
-        first = self._position
+        first = place_of(tag, self._position)
+        self._position += count
         if call is None or self._exiting:
-            self._position += count
             return
+        claimed = self._out.claimed
+        claimed.extend(range(first, first + count))
+        if count > 1:
+            self._out.news.set()  # should the first of them be a long one
         began = time.monotonic()
-        for position in range(first, first + count):
-            self._position = position + 1
-            self._run_item(call, tag, position)
-        self._done += count
-        self._mean = (time.monotonic() - began) / count
+        done = self._run_claimed(call, claimed)
+        self._done += done
+        if done:
+            self._mean = (time.monotonic() - began) / done
         self._tidy_up()
 
-    def _run_item(self, call: _Call, tag: int, position: int) -> None:
-        slot = self._slot
-        monotonic = time.monotonic
-        payload = self._batch["payloads"][position]
-        self._current_item = None
+    def _run_claimed(self, call: _Call, claimed: deque[Place]) -> int:
+        """Run what is claimed and return how many items that were; others may be given back."""
+        out, invoke, payloads = self._out, call.invoke, self._batch["payloads"]
+        place_word, since_word = self._slot.place, self._slot.since
+        simple = not self._batch["packed"] and call.seed is None
+        keep, epoch, monotonic, is_atom = out.keep, self._epoch, time.monotonic, packing.is_atom
         began = monotonic()
-        slot.since[0] = began
-        slot.place[0] = place_of(tag, position)
+        done = 0
+        while claimed:
+            try:
+                place = claimed.popleft()
+            except IndexError:  # given back at this very moment
+                break
+            done += 1
+            since_word[0] = began
+            place_word[0] = place
+            if not simple:
+                self._run_item(call, place)
+                began = monotonic()
+                continue
+            try:
+                value = invoke(payloads[place & POSITION])
+                ended = monotonic()
+            except BaseException as error:  # SystemExit and a Rust panic are the item's, not ours
+                self._keep_raised(place, error, began)
+                ended = monotonic()
+            else:
+                if is_atom(value):
+                    keep((place, RETURNED, value, began + epoch, ended - began, None))
+                else:
+                    self._keep_packed(place, value, began, ended)
+                    ended = monotonic()
+            began = ended  # one look at the clock per item; what is between them is nanoseconds
+        return done
+
+    def _run_item(self, call: _Call, place: Place) -> None:
+        """Run an item that must be loaded or seeded first."""
+        position = place & POSITION
+        payload = self._batch["payloads"][position]
+        began = time.monotonic()
+        if self._batch["packed"]:
+            try:
+                payload = self._unpack(payload)
+            except BaseException as error:
+                failure = _cannot_load(describe(error, skip=2))
+                self._keep(place, UNPICKLABLE_ARGUMENT, failure, began, time.monotonic())
+                return
+        if call.seed is not None:
+            self._seed(call.seed, position)
+        began = time.monotonic()
         try:
-            if self._batch["packed"]:
-                try:
-                    payload = self._unpack(payload)
-                except BaseException as error:
-                    kind, value = UNPICKLABLE_ARGUMENT, _cannot_load(error)
-                    self._keep(kind, value, began, monotonic())
-                    return
-            if call.seed is not None:
-                self._seed(call.seed, position)
-            began = monotonic()
             value = call.invoke(payload)
-            ended = monotonic()
-        except BaseException as error:  # SystemExit and a Rust panic are the item's, not ours
-            ended = monotonic()
-            self._keep(RAISED, self._describe(error), began, ended)
+            ended = time.monotonic()
+        except BaseException as error:  # as above
+            self._keep_raised(place, error, began)
         else:
             if packing.is_atom(value):
-                self._keep(RETURNED, value, began, ended)
+                self._keep(place, RETURNED, value, began, ended)
             else:
-                self._keep_packed(value, began, ended)
+                self._keep_packed(place, value, began, ended)
 
     def _unpack(self, payload: tuple[bytes | None, list[tuple[int, int, bool]] | None]) -> Any:
         data, extents = payload
@@ -303,41 +323,29 @@ class Worker:
     def _seed(self, seed: int, position: int) -> None:
         context.seed_globals(context.item_seed(seed, self._batch["keys"][position]))
 
-    def _keep_packed(self, value: object, began: float, ended: float) -> None:
+    def _keep(self, place: Place, kind: int, value: Any, began: float, ended: float) -> None:
+        self._out.keep((place, kind, value, began + self._epoch, ended - began, None))
+
+    def _keep_raised(self, place: Place, error: BaseException, began: float) -> None:
+        ended = time.monotonic()
+        self._keep(place, RAISED, _describe_raised(error), began, ended)
+
+    def _keep_packed(self, place: Place, value: object, began: float, ended: float) -> None:
+        """Queue a result that must be pickled, large buffers aside."""
         segment = None
         try:
             kind, data, buffers = packing.dump_result(value)
         except NotPicklable as error:
-            self._keep(UNPICKLABLE_RESULT, _as_tuple(failure_from(error), ""), began, ended)
+            kind_, message, _, *rest = describe(error)
+            self._keep(place, UNPICKLABLE_RESULT, (kind_, message, "", *rest), began, ended)
             return
+        body: bytes | None = data
         if len(data) >= packing.LARGE:
-            segment = Segment([memoryview(data), *buffers])
+            segment, body = Segment([memoryview(data), *buffers]), None
         elif buffers:
             segment = Segment(buffers)
-        body = None if len(data) >= packing.LARGE else data
-        self._keep(kind, (body, segment and segment.extents), began, ended, segment)
-
-    def _keep(
-        self, kind: int, value: Any, began: float, ended: float, segment: Segment | None = None
-    ) -> None:
-        """Queue a result; it leaves before the next item starts, or soon after."""
-        self._pending.append((kind, value, began + self._epoch, ended - began, segment))
-        if ended - self._flushed_at >= FLUSH_AFTER or segment is not None:
-            self._flush()
-        elif not self._stale.is_set():
-            self._stale.set()
-
-    def _describe(self, error: BaseException) -> tuple[Any, ...]:
-        """An exception as text, and as itself if it can travel."""
-        failure = failure_from(error, skip=1)
-        try:
-            kind, data, buffers = packing.dump_result(error)
-            loaded = pickle.loads(data, buffers=buffers)
-            if type(loaded).__qualname__ != type(error).__qualname__:
-                return (*_as_tuple(failure), None, 0)
-        except BaseException:
-            return (*_as_tuple(failure), None, 0)  # The text says all that can be said.
-        return (*_as_tuple(failure), None if buffers else data, kind)
+        packed = (body, segment and segment.extents)
+        self._out.keep((place, kind, packed, began + self._epoch, ended - began, segment))
 
     def _ready_call(self, call_id: int) -> _Call | None:
         """Load a call and run its setup, once; None when it cannot be run here."""
@@ -347,8 +355,7 @@ class Worker:
             try:
                 call = _Call(call)
             except BaseException as error:
-                what = _as_tuple(failure_from(error, skip=1))
-                self._send(encode(Kind.BROKEN, (call_id, what)))
+                self._out.send(encode(Kind.BROKEN, (call_id, describe(error, skip=1))))
                 call = None
             self._calls[call_id] = call
         return call
@@ -360,20 +367,24 @@ class Worker:
                 call.teardown(call.state)
             except BaseException:
                 logging.getLogger("treadle").exception("teardown raised in %s", self._name)
-                self._flush()
+                self._out.flush()
 
     def _current(self) -> context.Current | None:
         """What ``treadle.current()`` returns; made on demand, for most calls never ask."""
-        if self._current_item is None and self._slot.place[0] >= 0:
-            batch, position = self._batch, self._position - 1
+        place = self._slot.place[0]
+        if place < 0:
+            return None
+        if self._current_item is None or self._current_item[0] != place:
+            batch, position = self._batch, place & POSITION
             call = self._calls[batch["call"]]
             assert isinstance(call, _Call)
             key = batch["keys"][position]
             seed = None if call.seed is None else context.item_seed(call.seed, key)
-            self._current_item = context.Current(
+            made = context.Current(
                 key, batch["indices"][position], batch["attempts"][position], seed
             )
-        return self._current_item
+            self._current_item = (place, made)
+        return self._current_item[1]
 
     # ── between items ───────────────────────────────────────────────────────────────────────
 
@@ -388,85 +399,30 @@ class Worker:
             self._retire()
 
     def _retire(self) -> None:
-        self._flush()
-        self._send(encode(Kind.RETIRING, None))
+        self._out.flush()
+        self._out.send(encode(Kind.RETIRING, None))
         self._exiting = True
 
     def _leave(self) -> None:
         """End in an orderly way: tear down, run exit handlers, say nothing more."""
         for call_id in list(self._calls):
             self._forget(call_id)
-        self._flush()
+        self._out.flush()
         atexit._run_exitfuncs()  # noqa: SLF001  os._exit, which ends us, runs none
-        self._flush()
-
-    # ── sending ─────────────────────────────────────────────────────────────────────────────
-
-    def _say(self, kind: Kind, body: tuple[Any, ...]) -> None:
-        """Send what was printed or logged, with the item that did it."""
-        place = self._slot.place[0]
-        with self._out:
-            self._messages.append(encode(kind, (place, *body)))
-            if not self._sending:  # at once: these may be the last words before a crash
-                self._send_messages()
-
-    def _flush_stale(self) -> None:
-        """Send what the main thread, busy with a long item, has not sent."""
-        while True:
-            self._stale.wait()
-            self._stale.clear()
-            self._left.wait(FLUSH_AFTER)
-            if self._pending or self._messages:  # the latter by a finalizer while we sent
-                try:
-                    self._flush()
-                except ConnectionError:
-                    os._exit(0)
-
-    def _flush(self) -> None:
-        """Send everything there is to send."""
-        with self._out:
-            self._send_messages()
-            chunk = self._pending
-            count = len(chunk)
-            if count:
-                chunk = chunk[:count]
-                del self._pending[:count]
-                self._send_results(chunk)
-            self._flushed_at = time.monotonic()
-
-    def _send_messages(self) -> None:
-        self._sending = True
-        while self._messages:
-            self._channel.sendall(self._messages.pop(0))
-        self._sending = False
-
-    def _send_results(self, chunk: list[_Result]) -> None:
-        kinds, values, started, durations, segments = zip(*chunk, strict=True)
-        cpu = time.process_time()
-        spent, self._cpu_at = cpu - self._cpu_at, cpu
-        failed = bytes(kinds) if any(kinds) else None
-        body = (self._tag, failed, values, started, durations, spent, _peak_memory())
-        fds = [segment.fd for segment in segments if segment is not None]
-        self._send_frame(encode(Kind.RESULTS, body, len(fds)), fds)
-
-    def _send(self, frame: bytes) -> None:
-        with self._out:
-            self._send_frame(frame, [])
-
-    def _send_frame(self, frame: bytes, fds: list[int]) -> None:
-        self._sending = True
-        if fds:
-            sent = socket.send_fds(self._channel, [frame], fds)
-            frame = frame[sent:]
-        if frame:
-            self._channel.sendall(frame)
-        self._sending = False
+        self._out.flush()
 
 
-def _as_tuple(failure: Failure, trace: str | None = None) -> tuple[Any, ...]:
-    """Take a failure apart into builtins, in the order of its fields."""
-    text = failure.traceback if trace is None else trace
-    return (failure.type, failure.message, text, failure.notes, failure.hint, failure.mro)
+def _describe_raised(error: BaseException) -> tuple[Any, ...]:
+    """An exception as text, then as itself if it can travel, then what loading that may run."""
+    text = describe(error, skip=1)
+    try:
+        kind, data, buffers = packing.dump_result(error)
+        loaded = pickle.loads(data, buffers=buffers)
+        if buffers or type(loaded).__qualname__ != type(error).__qualname__:
+            return (*text, None, 0)
+    except BaseException:
+        return (*text, None, 0)  # The text says all that can be said.
+    return (*text, data, kind)
 
 
 _CANNOT_LOAD_HINT = (
@@ -475,23 +431,11 @@ _CANNOT_LOAD_HINT = (
 )
 
 
-def _cannot_load(error: BaseException) -> tuple[Any, ...]:
+def _cannot_load(why: Description) -> Description:
     """Describe an argument that was pickled but cannot be loaded here."""
-    failure = failure_from(error, skip=2)
-    return (
-        failure.type,
-        f"the argument cannot be loaded in the worker: {failure.type}: {failure.message}",
-        failure.traceback,
-        failure.notes,
-        _CANNOT_LOAD_HINT,
-        failure.mro,
-    )
-
-
-def _peak_memory() -> int:
-    """Highest resident memory of this process so far, in bytes."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024  # Linux counts in KiB
+    kind, message, trace, notes, _, mro = why
+    text = f"the argument cannot be loaded in the worker: {kind}: {message}"
+    return kind, text, trace, notes, _CANNOT_LOAD_HINT, mro
 
 
 def _resident() -> int:

@@ -1,0 +1,153 @@
+"""What leaves a worker: results, words, and claims it cannot keep.
+
+Results leave a millisecond after they are there at the latest: by the main thread between two
+items, or by a watching thread while the main thread is busy with a long one. That thread also gives
+back what the main thread has claimed and cannot begin.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import socket
+import sys
+import threading
+import time
+from collections import deque
+from typing import Any, TypeAlias
+
+from treadle.backends.processes.segments import Segment
+from treadle.backends.processes.slot import Place, Slot, tag_and_position
+from treadle.backends.processes.wire import Kind, encode
+
+FLUSH_AFTER = 0.001  # seconds that a result may stay in the worker
+STUCK_AFTER = 0.002  # seconds on one item after which the claims behind it are given back
+
+# place, kind, value, start (seconds since the epoch), duration (seconds), segment of the value
+Result: TypeAlias = tuple[Place, int, Any, float, float, Segment | None]
+
+
+class Outgoing:
+    """
+    The sending side of a worker's channel.
+
+    Attributes:
+        pending: Results that have not left.
+        claimed: Places that the main thread has the right to run and has not begun. It takes
+            them from the left; the watching thread takes them from the right. Each take is one
+            bytecode on a deque, so every place goes to exactly one of the two.
+        news: Set to have the watching thread look soon.
+    """
+
+    def __init__(self, channel: socket.socket, slot: Slot) -> None:
+        self.pending: list[Result] = []
+        self.claimed: deque[Place] = deque()
+        self.news = threading.Event()
+        self.flushed_at = 0.0
+        self._channel = channel
+        self._slot = slot
+        self._messages: list[bytes] = []
+        self._cpu_at = time.process_time()
+        self._sending = False
+        # Re-entrant: a finalizer may print while we send.
+        self._lock = threading.RLock()
+        threading.Thread(target=self._watch, name="treadle-watch", daemon=True).start()
+
+    def keep(self, result: Result) -> None:
+        """Queue a result; send it now if the last ones left a while ago."""
+        self.pending.append(result)
+        ended = time.monotonic()
+        if ended - self.flushed_at >= FLUSH_AFTER or result[5] is not None:
+            self.flush()
+        elif not self.news.is_set():
+            self.news.set()
+
+    def say(self, kind: Kind, body: tuple[Any, ...]) -> None:
+        """Send what was printed or logged, with the place of the item that did it."""
+        with self._lock:
+            self._messages.append(encode(kind, (self._slot.place[0], *body)))
+            if not self._sending:  # at once: these may be the last words before a crash
+                self._send_messages()
+
+    def send(self, frame: bytes) -> None:
+        """Send a frame that stands for itself."""
+        with self._lock:
+            self._send_frame(frame, [])
+
+    def flush(self) -> None:
+        """Send all results and messages there are."""
+        with self._lock:
+            self._send_messages()
+            count = len(self.pending)
+            if count:
+                results = self.pending[:count]
+                del self.pending[:count]
+                self._send_results(results)
+            self.flushed_at = time.monotonic()
+
+    def _send_results(self, results: list[Result]) -> None:
+        places, kinds, values, started, durations, segments = zip(*results, strict=True)
+        cpu = time.process_time()
+        spent, self._cpu_at = cpu - self._cpu_at, cpu
+        tag, first = tag_and_position(places[0])
+        whole = places[-1] - places[0] == len(places) - 1
+        body = (
+            tag,
+            first if whole else [tag_and_position(place)[1] for place in places],
+            bytes(kinds) if any(kinds) else None,
+            values,
+            started,
+            durations,
+            spent,
+            _peak_memory(),
+        )
+        fds = [segment.fd for segment in segments if segment is not None]
+        self._send_frame(encode(Kind.RESULTS, body, len(fds)), fds)
+
+    def _send_messages(self) -> None:
+        self._sending = True
+        while self._messages:
+            self._channel.sendall(self._messages.pop(0))
+        self._sending = False
+
+    def _send_frame(self, frame: bytes, fds: list[int]) -> None:
+        self._sending = True
+        if fds:
+            sent = socket.send_fds(self._channel, [frame], fds)
+            frame = frame[sent:]
+        if frame:
+            self._channel.sendall(frame)
+        self._sending = False
+
+    def _watch(self) -> None:
+        never = threading.Event()
+        while True:
+            self.news.wait()
+            self.news.clear()
+            never.wait(FLUSH_AFTER)
+            try:
+                if self.pending or self._messages:  # the latter by a finalizer while we sent
+                    self.flush()
+                if self.claimed:
+                    self._give_back_if_stuck()
+            except ConnectionError:
+                os._exit(0)  # The driver is gone.
+
+    def _give_back_if_stuck(self) -> None:
+        if time.monotonic() - self._slot.since[0] < STUCK_AFTER:
+            self.news.set()  # look again
+            return
+        places = []
+        while True:
+            try:
+                places.append(self.claimed.pop())
+            except IndexError:
+                break
+        if places:
+            self.send(encode(Kind.UNCLAIMED, places))
+
+
+def _peak_memory() -> int:
+    """Highest resident memory of this process so far, in bytes."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024  # Linux counts in KiB
