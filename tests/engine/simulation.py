@@ -13,9 +13,12 @@ import random
 from collections import Counter
 from dataclasses import dataclass, field, fields
 
+import pytest
+
 from treadle.core import events
 from treadle.core.call import Call
 from treadle.core.item import Item
+from treadle.core.outcome import TimedOut
 from treadle.core.policy import Capacity, Policy, Rate, Retry
 from treadle.core.protocols import Finished, Returned
 from treadle.core.stats import Stats
@@ -25,6 +28,7 @@ from treadle.engine.stimuli import (
     Continue,
     End,
     ItemsRead,
+    Pause,
     ReadItems,
     RecallItems,
     Release,
@@ -38,7 +42,8 @@ from treadle.engine.stimuli import (
 from treadle.testing import FakeClock, Hangs, Returns, ScriptedBackend
 
 PATIENCE = 1_000.0  # after this, the user gives up and cancels whatever still runs
-STEPS = 5_000
+ENOUGH = 15.0  # when the source is endless, this is
+STEPS = 3_000
 
 
 @dataclass(repr=False)
@@ -55,17 +60,11 @@ class Schedule:
     workers: int = 1
     behind: int = 0
     windows: list = field(default_factory=lambda: [4])  # as the backend changes its mind, per tick
-    lane: int = 1  # number of lanes that items fall into by index
+    lanes: int = 1  # number of lanes that items fall into by index
     policy: Policy = field(default_factory=Policy)
 
     def __repr__(self):
-        ordinary = Schedule()
-        said = [
-            f"    {f.name}={getattr(self, f.name)!r},"
-            for f in fields(self)
-            if getattr(self, f.name) != getattr(ordinary, f.name)
-        ]
-        return "\n".join(["Schedule(", *said, ")"])
+        return _brief(self, Schedule())
 
     @property
     def ends_by_itself(self):
@@ -84,9 +83,7 @@ class World:
         self.backend = ScriptedBackend(
             self.clock, self._step_of, workers=schedule.workers, behind=schedule.behind
         )
-        self.machine = Machine(
-            self.policy, self.backend.capabilities, random=random.Random(0)
-        )
+        self.machine = Machine(self.policy, self.backend.capabilities, random=random.Random(0))
         self.stats = Stats()
         self.story = []
         self.ended = False
@@ -103,10 +100,11 @@ class World:
         self.naps = _repeating(schedule.naps, 0.0)
         self.next_visit = 0.0
         # user
-        self.user = sorted(
-            [*schedule.user, (40.0, Continue()), (PATIENCE, Cancel("patience", 0.0))],
-            key=lambda pair: pair[0],
-        )
+        patience = ENOUGH if schedule.endless else PATIENCE
+        paused = any(isinstance(stimulus, Pause) for _, stimulus in schedule.user)
+        ends = [(40.0, Continue())] * paused + [(patience, Cancel("patience", 0.0))]
+        self.user = sorted([*schedule.user, *ends], key=lambda pair: pair[0])
+        self.afterwards = []  # what the carrying out of orders led to
         self.lags = _repeating(schedule.lags, 0.0)
         self.paused = self.cancelled = False
         # what the invariants are about
@@ -133,8 +131,7 @@ class World:
             self.happen()
             if not self.ended:
                 self.pass_time()
-        self.fail("the run does not end")
-        return None
+        raise AssertionError("the run does not end")
 
     def happen(self):
         """Do all that is due at this moment."""
@@ -146,6 +143,8 @@ class World:
         self.read(now)
         if self.next_visit <= now:
             self.consume()
+        while self.afterwards:
+            self.give(self.afterwards.pop(0))
         self.tick()
 
     def pass_time(self):
@@ -159,6 +158,7 @@ class World:
             self.next_item_at if self.allowed > 0 and not self.source_told else math.inf,
             self.next_visit if self.outlet else math.inf,
             self.user[0][0] if self.user else math.inf,
+            now if self.afterwards else math.inf,
         ]
         self.clock.advance_to(max(now, min(moments)))
 
@@ -179,20 +179,13 @@ class World:
                 self.tell_end(OSError("broken") if self.schedule.source_error else None, fresh)
                 return
             index = len(self.items)
-            lane = index % self.schedule.lane
-            item = Item(index, index, index, self.call.id, (lane, lane))
-            if not self.keyed:
-                item.lane = None
+            lane = index % self.schedule.lanes
+            item = Item(index, index, index, self.call.id, self.policy.lane(lane))
             self.items.append(item)
             fresh.append(item)
             self.allowed -= 1
         if fresh:
             self.give(ItemsRead(fresh))
-
-    @property
-    def keyed(self):
-        rate, capacity = self.policy.rate, self.policy.capacity
-        return capacity is not None or (rate is not None and rate.key is not None)
 
     def tell_end(self, error, fresh):
         if fresh:
@@ -209,8 +202,7 @@ class World:
 
     def command(self, stimulus):
         if isinstance(stimulus, Cancel) and stimulus.reason == "patience":
-            if self.schedule.ends_by_itself:
-                self.fail("the run hangs")
+            assert not self.schedule.ends_by_itself, "the run hangs"
         self.give(stimulus)
 
     def tick(self):
@@ -272,7 +264,7 @@ class World:
 
     def later(self, stimulus):
         """Have something happen now, but after all orders are carried out, as a dispatcher does."""
-        self.user.insert(0, (self.clock.monotonic(), stimulus))
+        self.afterwards.append(stimulus)
 
     def start(self, items):
         assert not self.paused, "started while paused"
@@ -300,6 +292,11 @@ class World:
             assert index < len(self.items), f"{outcome} was never read"
             if self.policy.ordered:
                 assert index == len(self.settled), f"{outcome} is out of order"
+            # An innocent is never charged: only what its own attempts came to counts.
+            assert outcome.attempts == self.charged[index], f"{outcome} was charged for another"
+            if isinstance(outcome, TimedOut):
+                late = outcome.duration - self.policy.timeout
+                assert late == pytest.approx(0.0, abs=1e-6), "nobody woke up for the timeout"
             self.settled[index] = outcome
 
     def hear(self, event):
@@ -311,6 +308,8 @@ class World:
                 self.paused = False
             case events.Retrying():
                 self.retried += 1
+            case events.Cancelling(at=at, reason="deadline"):
+                assert at == self.policy.time_limit, "nobody woke up at the deadline"
 
     # ── the invariants ──────────────────────────────────────────────────────────────────────
 
@@ -319,8 +318,6 @@ class World:
         between = self.allowed + len(self.items) - self.consumed
         assert between <= self.widest or not self.widest, f"{between} items in a smaller window"
         assert self.machine.occupied <= max(self.widest, 1)
-        for index, outcome in self.settled.items():
-            assert outcome.attempts == self.charged[index], f"{outcome} was charged for another"
         budget = self.policy.retry.budget
         assert budget is None or self.retried <= budget
 
@@ -354,9 +351,6 @@ class World:
             assert (self.machine.error is not None) == self.schedule.source_error
         return self.settled
 
-    def fail(self, why):
-        raise AssertionError(why)
-
 
 def simulate(schedule):
     """
@@ -371,6 +365,17 @@ def simulate(schedule):
     except Exception as error:
         error.add_note("\n".join(["the last steps:", *world.story[-30:]]))
         raise
+
+
+def _brief(value, ordinary):
+    """Write a dataclass without the fields that are as in *ordinary*."""
+    said = []
+    for each in fields(value):
+        mine, usual = getattr(value, each.name), getattr(ordinary, each.name)
+        if mine != usual:
+            nested = isinstance(mine, (Policy, Retry))
+            said.append(f"{each.name}={_brief(mine, usual) if nested else repr(mine)}")
+    return f"{type(value).__name__}({', '.join(said)})"
 
 
 def _repeating(values, otherwise):

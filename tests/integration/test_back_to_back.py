@@ -52,7 +52,7 @@ def test_pools_that_are_left_early_leave_nothing_behind():
             before = left_behind()
         for _ in treadle.map(square, itertools.count(), workers=2):
             break
-        with pytest.raises(ValueError, match="0"):
+        with pytest.raises(ValueError, match=r"\d"):
             treadle.map(raises, itertools.count(), workers=2).values()
     assert left_behind() == before
 

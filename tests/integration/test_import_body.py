@@ -11,16 +11,16 @@ def double(value):
 
 # What stands before CALLS is the module's body; it counts how often it runs.
 BODY = """
-import os
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 import treadle
 from other import double
 
 with open("bodies.txt", "a") as file:
     file.write("x")
+    if file.tell() > 1:
+        raise RuntimeError("the body runs again")
 
 SHIFT = 100
 
@@ -70,7 +70,7 @@ def import_body(programs, call: str, expected: str) -> None:
     code = "import body; print(body.FOUND == body.EXPECTED or body.FOUND)"
     done = programs.run("-c", code)
     assert (done.returncode, done.stdout) == (0, "True\n"), done.stderr
-    # A worker that imported the module would map in turn, in workers that would ...
+    # A worker that imported the module would map in turn, in workers that would import it ...
     assert (programs.folder / "bodies.txt").read_text() == "x"
 
 

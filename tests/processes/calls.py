@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
 import logging
 import os
 import resource
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -73,17 +73,15 @@ def close_all_descriptors() -> None:
 
 def tear_the_result() -> bytes:
     """Die when half of the result is on its way, as one does that is killed for its memory."""
-    from treadle.backends.processes.worker import Worker
+    from treadle.backends.processes.outgoing import Outgoing
 
-    def send_half(worker: Worker, frame: bytes, fds: list[int]) -> None:
-        half = frame[: len(frame) // 2]
-        if fds:
-            socket.send_fds(worker._channel, [half], fds)
-        else:
-            worker._channel.sendall(half)
-        os.kill(os.getpid(), signal.SIGKILL)
+    send = Outgoing._send_frame
 
-    Worker._send_frame = send_half  # type: ignore[method-assign]
+    def send_half(outgoing: Outgoing, frame: bytes, fds: list[int]) -> None:
+        send(outgoing, frame[: len(frame) // 2], fds)
+        sigkill()
+
+    Outgoing._send_frame = send_half  # type: ignore[method-assign]
     return bytes(900_000)
 
 
@@ -395,8 +393,9 @@ def close_stdout() -> str:
 
 
 def close_raw_stdout() -> str:
-    os.close(1)
-    os.close(2)
+    for descriptor in (1, 2):
+        with contextlib.suppress(OSError):  # already, by the time before
+            os.close(descriptor)
     return "closed"
 
 
@@ -475,6 +474,12 @@ def fork_child_that_prints() -> int:
             os._exit(0)
     _, status = os.waitpid(child, 0)
     return status
+
+
+def fork_and_come_back_twice() -> str:
+    """Return into the worker's own code as two processes."""
+    os.fork()
+    return "back"
 
 
 def fork_child_and_die() -> None:
@@ -585,5 +590,5 @@ def setup_state() -> str:
     return "state"
 
 
-def setup_hangs() -> None:
-    hang()
+def setup_hangs(arrivals: str) -> None:
+    arrive_and_hang(arrivals)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -69,6 +70,11 @@ class Arrivals:
         while not text.endswith(b"\n"):
             text += os.read(self._fd, 1)
         return text.decode().strip()
+
+    @property
+    def pending(self) -> bool:
+        """Tell whether somebody has arrived of whom `next` has not told."""
+        return bool(select.select([self._fd], [], [], 0)[0])
 
     def close(self) -> None:
         os.close(self._fd)

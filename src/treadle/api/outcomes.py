@@ -123,12 +123,18 @@ class Outcomes(Generic[T]):
             RunFailed: The run could not go on.
         """
         found: list[tuple[int, T]] = []
+        cancelled: BaseException | None = None
         for outcome in self:
-            if not outcome.ok:
+            if outcome.ok:
+                found.append((outcome.index, outcome.value))
+            elif outcome.kind == "cancelled":
+                cancelled = cancelled or outcome.error  # The end of the run says why, if it can.
+            else:
                 error = outcome.error
                 self.close()
                 raise error
-            found.append((outcome.index, outcome.value))
+        if cancelled is not None:
+            raise cancelled
         found.sort(key=lambda pair: pair[0])
         return [value for _, value in found]
 

@@ -52,6 +52,15 @@ class Finished:
 
 
 @dataclass(slots=True)
+class Delivered:
+    """Attempts of one call that all succeeded, in bulk: ``outcomes[i]`` is that of ``items[i]``."""
+
+    call: int
+    items: list[Item]
+    outcomes: list[AnyOutcome]
+
+
+@dataclass(slots=True)
 class Returned:
     """Items that were given to the backend and never began; start them again, uncharged."""
 
@@ -75,7 +84,7 @@ class Noted:
     event: Event
 
 
-Report: TypeAlias = Finished | Returned | Broken | Noted
+Report: TypeAlias = Finished | Delivered | Returned | Broken | Noted
 
 
 class Backend(Protocol):

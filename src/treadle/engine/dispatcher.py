@@ -120,8 +120,8 @@ class Dispatcher:
     def turn(self) -> None:
         """Do everything that is due, then wait for the next thing to happen and take it in."""
         self._delivered = False
-        self._take_commands()
         self._collect_items()
+        self._take_commands()  # last, so that what was just recalled is back before machines decide
         wake_at = self._tick_all()
         for report in self.backend.wait(self._patience(wake_at)):
             self._route(report)

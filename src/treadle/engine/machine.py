@@ -17,7 +17,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import math
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Hashable, Sequence
 from random import Random
 from typing import TypeAlias, assert_never
@@ -26,7 +26,7 @@ from treadle.core import events
 from treadle.core.item import Item
 from treadle.core.outcome import AnyOutcome, Cancelled, Succeeded, TimedOut
 from treadle.core.policy import Policy
-from treadle.core.protocols import Broken, Capabilities, Finished, Returned
+from treadle.core.protocols import Broken, Capabilities, Delivered, Finished, Returned
 from treadle.engine.stimuli import (
     Cancel,
     Continue,
@@ -159,6 +159,8 @@ class Machine:
             return []
         orders = self._orders = []
         match stimulus:
+            case Delivered(items=items, outcomes=outcomes):
+                self._delivered(items, outcomes, now)
             case Finished(endings=endings):
                 self._finished(endings, now)
             case Tick():
@@ -213,6 +215,19 @@ class Machine:
             self.error.__cause__ = error
 
     # ── what the backend reported ───────────────────────────────────────────────────────────
+
+    def _delivered(self, items: Sequence[Item], outcomes: list[AnyOutcome], now: float) -> None:
+        """Settle many successes at once: no bytecode per item, which is most of a tiny item's cost."""
+        if self._waiting.limits_capacity or not self._capabilities.interrupts_timeouts:
+            self._finished(list(zip(items, outcomes, strict=True)), now)
+            return
+        in_flight = self._in_flight
+        indices = [item.index for item in items]
+        known = list(map(in_flight.pop, indices, itertools.repeat(None)))
+        if None in known:  # stopped a moment before; see _finished
+            pairs = zip(known, outcomes, strict=True)
+            outcomes = [outcome for item, outcome in pairs if item is not None]
+        self._fresh += outcomes
 
     def _finished(self, endings: Sequence[tuple[Item, AnyOutcome]], now: float) -> None:
         in_flight = self._in_flight
@@ -392,10 +407,9 @@ class Machine:
         if not items:
             return
         self._room -= len(items)
-        in_flight = self._in_flight
         for item in items:
             item.attempt += 1
-            in_flight[item.index] = item
+        self._in_flight.update(zip([item.index for item in items], items, strict=True))
         if self._policy.timeout is not None:
             self._time_out_at = min(self._time_out_at, now + self._policy.timeout)
         self._orders.append(StartItems(items))
@@ -465,7 +479,7 @@ class _Waiting:
     def __init__(self, policy: Policy) -> None:
         self._rate = policy.rate
         self._capacity = policy.capacity
-        self._lanes: dict[Lane, deque[Item]] = {}
+        self._lanes: dict[Lane, list[Item]] = {}
         self._size = 0
         self._busy: defaultdict[Hashable, int] = defaultdict(int)  # in flight per capacity key
         self._next_start: dict[Hashable, float] = {}  # per rate key; see _reserve
@@ -489,8 +503,11 @@ class _Waiting:
     def put_first(self, items: Sequence[Item]) -> None:
         """Queue items before all others, keeping their order."""
         self._size += len(items)
-        for item in reversed(items):
-            self._lane(item.lane).appendleft(item)
+        by_lane: defaultdict[Lane, list[Item]] = defaultdict(list)
+        for item in items:
+            by_lane[item.lane].append(item)
+        for lane, mine in by_lane.items():
+            self._lane(lane)[:0] = mine
 
     def take_all(self) -> list[Item]:
         """Remove and return everything, in input order."""
@@ -502,10 +519,11 @@ class _Waiting:
     def take(self, room: int, now: float) -> list[Item]:
         """Remove and return up to *room* items that may start now."""
         if self._rate is None and self._capacity is None:
-            lane = self._lanes.get(None)
-            count = min(room, self._size)
-            self._size -= count
-            return [lane.popleft() for _ in range(count)] if lane else []
+            lane = self._lane(None)
+            taken = lane[:room]
+            del lane[:room]
+            self._size -= len(taken)
+            return taken
         return self._take_limited(room, now)
 
     def gave_back(self, item: Item) -> None:
@@ -516,11 +534,10 @@ class _Waiting:
             if not self._busy[key]:
                 del self._busy[key]  # there may be as many keys as items
 
-    def _lane(self, lane: Lane) -> deque[Item]:
-        queue = self._lanes.get(lane)
-        if queue is None:
-            queue = self._lanes[lane] = deque()
-        return queue
+    def _lane(self, lane: Lane) -> list[Item]:
+        # Lists, although items leave at the front: moving a window of pointers is one fast copy,
+        # and a slice takes a whole batch.
+        return self._lanes.setdefault(lane, [])
 
     def _take_limited(self, room: int, now: float) -> list[Item]:
         taken: list[Item] = []
@@ -534,7 +551,7 @@ class _Waiting:
                 if not queue or not self._admit(lane, now):
                     open_lanes.remove(lane)
                     continue
-                taken.append(queue.popleft())
+                taken.append(queue.pop(0))
         # A lane that was just served moves behind the others: over time each gets its turn.
         for lane in {item.lane: None for item in taken}:
             queue = self._lanes.pop(lane)

@@ -7,15 +7,17 @@ for the next one: a source that yields the same dict again and again is read cor
 
 from __future__ import annotations
 
+import itertools
 import threading
-from collections import deque
 from collections.abc import Callable, Generator, Hashable, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 from treadle.core.failures import failure_from
 from treadle.core.item import Item, Key
 from treadle.core.outcome import AnyOutcome, Raised, Unpicklable
 from treadle.errors import NotPicklable
+
+T = TypeVar("T")
 
 
 class Reader:
@@ -49,8 +51,8 @@ class Reader:
         self._wake = wake
         self._iterator: Iterator[Any] | None = None
         self._index = 0
-        self._items: deque[Item] = deque()
-        self._refused: deque[tuple[Item, AnyOutcome]] = deque()
+        self._items: list[Item] = []
+        self._refused: list[tuple[Item, AnyOutcome]] = []
         self._allowed = 0
         self._changed = threading.Condition()
         self._stopped = False
@@ -91,11 +93,7 @@ class Reader:
 
     def collect(self) -> tuple[list[Item], list[tuple[Item, AnyOutcome]]]:
         """Return the items read since the last call, and those that cannot travel."""
-        items, refused = self._items, self._refused
-        return (
-            [items.popleft() for _ in range(len(items))],
-            [refused.popleft() for _ in range(len(refused))],
-        )
+        return _take_all(self._items), _take_all(self._refused)
 
     @property
     def has_news(self) -> bool:
@@ -126,18 +124,19 @@ class Reader:
         try:
             if self._iterator is None:
                 self._iterator = iter(self._values)
-            take, iterator = self._take, self._iterator
-            for _ in range(count):
-                if self._stopped:
-                    return False
-                value = next(iterator)
+            take = self._take
+            left = count
+            for value in itertools.islice(self._iterator, count):
                 if self._stopped:
                     return False
                 take(value)
+                left -= 1
                 if self.hungry:
                     self._wake()
-        except StopIteration:
-            self._end(None)
+                if self._stopped:
+                    return False
+            if left:
+                self._end(None)
         except KeyboardInterrupt as error:
             if self._thread is None:
                 raise  # the caller's own Ctrl-C: Python delivers it to no other thread
@@ -171,6 +170,14 @@ class Reader:
                 self._iterator.close()
             except BaseException as error:  # a generator's ``finally`` may raise; tell, then end
                 self._end(error)
+
+
+def _take_all(found: list[T]) -> list[T]:
+    """Empty a list that another thread may be appending to."""
+    count = len(found)
+    taken = found[:count]
+    del found[:count]
+    return taken
 
 
 def _refusal(item: Item, error: Exception) -> AnyOutcome:

@@ -9,7 +9,7 @@ from typing import TypeAlias
 from treadle.core.events import Event, Running
 from treadle.core.item import Item
 from treadle.core.outcome import AnyOutcome
-from treadle.core.protocols import Broken, Finished, Returned
+from treadle.core.protocols import Broken, Delivered, Finished, Returned
 
 
 @dataclass(slots=True)
@@ -74,6 +74,7 @@ Stimulus: TypeAlias = (
     | ItemsRefused
     | SourceEnded
     | Finished
+    | Delivered
     | Returned
     | Broken
     | Tick

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import logging
 import os
 import pickle
@@ -37,13 +38,22 @@ from treadle.core.outcome import (
     WorkerLost,
     remote_error,
 )
-from treadle.core.protocols import Broken, Capabilities, Finished, Noted, Report, Returned
+from treadle.core.protocols import (
+    Broken,
+    Capabilities,
+    Delivered,
+    Finished,
+    Noted,
+    Report,
+    Returned,
+)
 from treadle.errors import SetupFailed, UsageError
 
 START_METHODS = ("forkserver", "spawn", "fork")
 FALSE_STARTS = 3  # workers in a row that may die before their first item
 BALANCE_EVERY = 0.005  # seconds between looks at an idle worker's busy neighbours
 WORTH_TAKING = 0.002  # seconds of queued work below which taking back costs more than it gains
+WORTH_A_WORKER = 0.05  # the same, when a worker must be started first to take it
 GOODBYE = 10.0  # seconds that workers get to tear down and exit
 FUNERAL = 5.0  # seconds in which a killed worker is reaped, or the machine is in real trouble
 
@@ -106,13 +116,12 @@ class Processes:
         self._watch = MemoryWatch(max_worker_memory, min_free_memory)
         self._seats: list[Seat] = []
         self._started = 0
-        self._false_starts = 0
+        self._false_starts: dict[int, int] = {}  # by call
         self._calls: dict[int, Call] = {}
         self._frames: dict[int, bytes] = {}
         self._paces: dict[int, Pace] = {}
         self._reports: list[Report] = []
         self._loader = Loader(self.wake)
-        self._loading: dict[int, tuple[Item, events.Running]] = {}
         self._oom_kills = oom_kills()
         self._closed = False
 
@@ -225,13 +234,18 @@ class Processes:
     def stop(self, call: Call, items: Sequence[Item]) -> None:
         """Kill the workers that run these items; take the others back."""
         stopped = {item.index for item in items}
-        if any(self._loading.pop(index, None) for index in stopped):
-            self._loader = Loader(self.wake)  # The load hangs: leave it with its thread.
+        loading = self._loader.current
+        if loading is not None and loading[0].call == call.id and loading[0].index in stopped:
+            self._loader = self._loader.without(loading[0])
+        kept = [item for item in self.recall(call) if item.index not in stopped]
         for seat in self._seats:
             running = seat.running()
-            if running and running[0].call == call.id and running[0].index in stopped:
+            innocent = running is not None and not (
+                running[0].call == call.id and running[0].index in stopped
+            )
+            # Running none of its own choice, it is setting up, or about to begin one of them.
+            if seat.disown(call, stopped) and not innocent:
                 seat.kill("its call was stopped")
-        kept = [item for item in self.recall(call) if item.index not in stopped]
         if kept:
             self._reports.append(Returned(call.id, kept))
 
@@ -242,10 +256,12 @@ class Processes:
                 seat.forget(call)
                 self._listen(seat)
         del self._frames[call.id], self._paces[call.id], self._calls[call.id]
+        self._false_starts.pop(call.id, None)
 
     def running(self) -> list[tuple[Item, events.Running]]:
         """What runs now, and what is being loaded."""
-        found = list(self._loading.values())
+        loading = self._loader.current
+        found = [] if loading is None else [loading]
         for seat in self._seats:
             running = seat.running()
             if running is not None:
@@ -261,7 +277,7 @@ class Processes:
             self._balance()
             for key, _ in self._selector.select(self._patience(timeout)):
                 key.data()
-        self._reports += self._loader.collect()  # type: ignore[arg-type]
+        self._reports += self._loader.collect()
         for seat in self._watch.overweight(self._seats):
             seat.kill("memory limit exceeded")
         reports, self._reports = self._reports, []
@@ -274,26 +290,38 @@ class Processes:
         return min((limit for limit in limits if limit is not None), default=None)
 
     def _could_balance(self) -> bool:
-        queued = max((seat.queued for seat in self._seats if seat.serves), default=0)
-        return queued > 1 and any(seat.serves and seat.is_idle for seat in self._seats)
+        serving = [seat for seat in self._seats if seat.serves]
+        if max((seat.queued for seat in serving), default=0) <= 1:
+            return False
+        return len(serving) < self.workers or any(seat.is_idle for seat in serving)
 
     def _balance(self) -> None:
         """Let an idle worker take over half of what is queued behind its busiest neighbour."""
-        for thief in self._seats:
-            if not (thief.serves and thief.is_idle):
-                continue
-            victim = max((seat for seat in self._seats if seat.serves), key=self._queued_seconds)
-            if victim is thief or self._queued_seconds(victim) < WORTH_TAKING:
+        serving = [seat for seat in self._seats if seat.serves]
+        thieves: list[Seat | None] = [seat for seat in serving if seat.is_idle]
+        worth = WORTH_TAKING
+        if not thieves and len(serving) < self.workers:
+            thieves, worth = [None], WORTH_A_WORKER  # one has died, and nothing is left to start
+        for thief in thieves:
+            victim = max(serving, key=self._queued_seconds, default=None)
+            if victim is None or victim is thief or self._queued_seconds(victim) < worth:
                 return
             for batch in victim.take_back(_later_half):
-                thief.give(batch.call, self._frames[batch.call.id], batch.items)
-                self._listen(thief)
+                if batch.call.id in self._calls:
+                    if thief is None:
+                        thief = self._open_seat()  # noqa: PLW2901
+                    thief.give(batch.call, self._frames[batch.call.id], batch.items)
+                    self._listen(thief)
 
     def _queued_seconds(self, seat: Seat) -> float:
         """Estimate how long the items of *seat* that have not begun will have to wait."""
         running = seat.running()
         since = time.monotonic() - running[2] if running else 0.0
-        waiting = sum(batch.left * self._paces[batch.call.id].mean for batch in seat.batches)
+        waiting = sum(
+            batch.left * self._paces[batch.call.id].mean
+            for batch in seat.batches
+            if batch.call.id in self._paces  # not one whose run was killed a moment ago
+        )
         return max(waiting, since) if seat.queued > 1 else 0.0
 
     # ── what workers say ────────────────────────────────────────────────────────────────────
@@ -305,6 +333,8 @@ class Processes:
         self._woken = False
 
     def _on_channel(self, seat: Seat) -> None:
+        if seat.gone:
+            return  # Buried a moment ago, for news that came together with this.
         seat.flush()
         with contextlib.suppress(BlockingIOError):
             seat.inbox.receive()
@@ -339,29 +369,45 @@ class Processes:
         if not batch.left:
             seat.batches.popleft()
         seat.has_finished_any = True
-        self._false_starts = 0
+        self._false_starts.pop(batch.call.id, None)
         total = sum(durations)
         if (pace := self._paces.get(batch.call.id)) is not None:
             pace.took(total, count)
         share = cpu / total if total > 0 else 0.0
-        name = seat.name
-        endings: list[tuple[Item, AnyOutcome]] = []
         if kinds is None:
-            outcomes = [
-                Succeeded(
-                    item.key, item.index, item.attempt, at, took, took * share, peak, name, value
+            outcomes: list[AnyOutcome] = list(
+                map(
+                    Succeeded,
+                    [item.key for item in items],
+                    [item.index for item in items],
+                    [item.attempt for item in items],
+                    started,
+                    durations,
+                    [took * share for took in durations],
+                    itertools.repeat(peak),
+                    itertools.repeat(seat.name),
+                    values,
                 )
-                for item, value, at, took in zip(items, values, started, durations, strict=True)
-            ]
-            endings = list(zip(items, outcomes, strict=True))
+            )
+            self._reports.append(Delivered(batch.call.id, items, outcomes))
         else:
+            endings: list[tuple[Item, AnyOutcome]] = []
             for item, kind, value, at, took in zip(
                 items, kinds, values, started, durations, strict=True
             ):
-                facts = (item.key, item.index, item.attempt, at, took, took * share, peak, name)
+                facts = (
+                    item.key,
+                    item.index,
+                    item.attempt,
+                    at,
+                    took,
+                    took * share,
+                    peak,
+                    seat.name,
+                )
                 self._unpack_ending(item, kind, value, facts, fds, endings)
-        if endings:
-            self._reports.append(Finished(batch.call.id, endings))
+            if endings:
+                self._reports.append(Finished(batch.call.id, endings))
 
     def _unpack_ending(
         self,
@@ -394,17 +440,10 @@ class Processes:
                 endings.append((item, make()))
 
     def _load(self, item: Item, make: Callable[[], AnyOutcome], facts: Facts) -> None:
-        where = events.Running(
-            item.key, item.index, item.attempt, facts[-1] or "", time.monotonic()
-        )
-        self._loading[item.index] = (item, where)
-
         def loaded() -> Report:
-            outcome = make()
-            self._loading.pop(item.index, None)
-            return Finished(item.call, [(item, outcome)])
+            return Finished(item.call, [(item, make())])
 
-        self._loader.load(loaded)
+        self._loader.load(item, facts[-1] or "", loaded)
 
     def _take_message(self, seat: Seat, kind: int, body: tuple[Any, ...]) -> None:
         place, *facts = body
@@ -435,6 +474,8 @@ class Processes:
         self._reports.append(Noted(call, event))
 
     def _on_output(self, seat: Seat) -> None:
+        if seat.gone:
+            return
         text = seat.read_output()
         if text is None:
             self._selector.unregister(seat.output)
@@ -521,7 +562,7 @@ class Processes:
                 reason=reason if expected else _how(lost),
             ),
         )
-        if not expected and place == SETTING_UP and not seat.has_finished_any:
+        if not expected and place == SETTING_UP:
             self._false_start(seat, lost)
         if guilty is not None:
             batch, item = guilty
@@ -582,13 +623,15 @@ class Processes:
         return os.WEXITSTATUS(status), None, None
 
     def _false_start(self, seat: Seat, lost: tuple[int | None, str | None, str | None]) -> None:
-        self._false_starts += 1
-        if self._false_starts < FALSE_STARTS:
-            return
+        """Count a death in a setup, or before it; too many of them break the call."""
         words = seat.slot.last_words().strip()
-        for call_id in list(self._calls):
+        suspects = [batch.call.id for batch in seat.batches][:1] or list(self._calls)
+        for call_id in suspects:
+            deaths = self._false_starts[call_id] = self._false_starts.get(call_id, 0) + 1
+            if deaths < FALSE_STARTS or call_id not in self._calls:
+                continue
             error = SetupFailed(
-                f"{self._false_starts} workers in a row died before their first item "
+                f"{deaths} workers in a row died before their first item "
                 f"({_how(lost)})",
                 hint="look at what importing the function's module, or setup=, does",
             )

@@ -7,6 +7,7 @@ back what the main thread has claimed and cannot begin.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import socket
@@ -51,6 +52,12 @@ class Outgoing:
         self._sending = False
         # Re-entrant: a finalizer may print while we send.
         self._lock = threading.RLock()
+        self._is_fork = False
+        os.register_at_fork(
+            before=self._lock.acquire,  # so that no thread holds it in the child for ever
+            after_in_parent=self._lock.release,
+            after_in_child=self._let_go,
+        )
         threading.Thread(target=self._watch, name="treadle-watch", daemon=True).start()
 
     def keep(self, result: Result) -> None:
@@ -64,10 +71,21 @@ class Outgoing:
 
     def say(self, kind: Kind, body: tuple[Any, ...]) -> None:
         """Send what was printed or logged, with the place of the item that did it."""
+        if self._is_fork:
+            _write_raw(kind, body)
+            return
         with self._lock:
             self._messages.append(encode(kind, (self._slot.place[0], *body)))
             if not self._sending:  # at once: these may be the last words before a crash
                 self._send_messages()
+
+    def _let_go(self) -> None:
+        """In a process that a call has forked: leave the channel to the worker."""
+        self._lock.release()
+        self._is_fork = True
+        self._channel.close()
+        self.claimed.clear()
+        self.pending.clear()
 
     def send(self, frame: bytes) -> None:
         """Send a frame that stands for itself."""
@@ -137,14 +155,27 @@ class Outgoing:
         if time.monotonic() - self._slot.since[0] < STUCK_AFTER:
             self.news.set()  # look again
             return
-        places = []
-        while True:
-            try:
-                places.append(self.claimed.pop())
-            except IndexError:
-                break
-        if places:
-            self.send(encode(Kind.UNCLAIMED, places))
+        # Under the lock: what the main thread claims and finishes next, with nothing left here, must
+        # not overtake the news, or the driver takes the batch for finished and forgets these.
+        with self._lock:
+            places = []
+            while True:
+                try:
+                    places.append(self.claimed.pop())
+                except IndexError:
+                    break
+            if places:
+                self.send(encode(Kind.UNCLAIMED, places))
+
+
+def _write_raw(kind: Kind, body: tuple[Any, ...]) -> None:
+    """Write what a forked process says to its descriptors, as it would have anywhere else."""
+    if kind == Kind.PRINTED:
+        stream, text = body
+    else:
+        stream, text = "stderr", f"{body[0]['msg']}\n"
+    with contextlib.suppress(OSError):  # closed by the call
+        os.write(1 if stream == "stdout" else 2, text.encode(errors="backslashreplace"))
 
 
 def _peak_memory() -> int:

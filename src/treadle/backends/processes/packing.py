@@ -65,7 +65,7 @@ def pack(value: object) -> Any:
     Raises:
         NotPicklable: It cannot travel; says where the culprit sits and what to do.
     """
-    if is_atom(value):
+    if type(value) in _NUMBERS or is_atom(value):
         return value
     buffers: list[memoryview] = []
     data = _dump(value, buffers, "argument")
@@ -90,7 +90,9 @@ def _dump(
     """Pickle and explain what cannot be pickled."""
     try:
         return _pickle(value, buffers)
-    except Exception as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a Rust panic in a ``__reduce__`` is no ``Exception``
         raise not_picklable(value, what, error) from error
 
 

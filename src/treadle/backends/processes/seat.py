@@ -21,6 +21,7 @@ from treadle.core.item import Item
 
 _LINE = 8192  # characters without a line end that are kept back at most
 _ALL = 1 << 20  # more tokens than a worker ever has
+NOBODY = -1  # the index of an item that is in no run
 TAGS = 255  # tags are bytes; 0 is CONTROL
 
 
@@ -245,6 +246,24 @@ class Seat:
                 if not batch.left:
                     self.batches.remove(batch)
         return returned
+
+    def disown(self, call: Call, indices: set[int]) -> bool:
+        """
+        Put stand-ins in the place of items that were stopped; tell whether it had any of them.
+
+        Whatever is still heard of them belongs to an attempt that is over: it must neither settle
+        nor return the attempt that may have begun elsewhere in the meantime.
+        """
+        found = False
+        for batch in self.batches:
+            if batch.call is not call:
+                continue
+            for position in range(batch.done, batch.end):
+                item = batch.items[position]
+                if item.index in indices:
+                    batch.items[position] = Item(NOBODY, item.key, None, item.call)
+                    found = True
+        return found
 
     # ── looking ─────────────────────────────────────────────────────────────────────────────
 

@@ -127,9 +127,11 @@ class Worker:
         frames: list[tuple[int, Any, list[int]]],
     ) -> None:
         self._name: str = prepare["name"]
-        self._home: str = os.getcwd()
+        self._home = _working_directory()
         self._channel = channel
         self._tokens = socket.socket(fileno=TOKENS)
+        # A child that a call forks must not take them; it may even come back here, if it raises.
+        os.register_at_fork(after_in_child=self._tokens.close)
         self._slot = Slot(SLOT)
         faulthandler.enable(self._slot.open_for_last_words(), all_threads=False)
         self._inbox = inbox
@@ -346,6 +348,8 @@ class Worker:
             segment = Segment(buffers)
         packed = (body, segment and segment.extents)
         self._out.keep((place, kind, packed, began + self._epoch, ended - began, segment))
+        if len(data) >= packing.ATOM_LIMIT:
+            self._out.flush()  # Should the process die of its size, this item shall be the one.
 
     def _ready_call(self, call_id: int) -> _Call | None:
         """Load a call and run its setup, once; None when it cannot be run here."""
@@ -390,8 +394,9 @@ class Worker:
 
     def _tidy_up(self) -> None:
         """Undo what a call did to its neighbours' surroundings; retire when it is time."""
-        if os.getcwd() != self._home:
-            os.chdir(self._home)
+        with contextlib.suppress(OSError):  # This folder or that one may have been deleted.
+            if _working_directory() != self._home:
+                os.chdir(self._home)
         self._streams = [stream.revived() for stream in self._streams]
         if (self._max_items is not None and self._done >= self._max_items) or (
             self._max_memory is not None and _resident() > self._max_memory
@@ -436,6 +441,14 @@ def _cannot_load(why: Description) -> Description:
     kind, message, trace, notes, _, mro = why
     text = f"the argument cannot be loaded in the worker: {kind}: {message}"
     return kind, text, trace, notes, _CANNOT_LOAD_HINT, mro
+
+
+def _working_directory() -> str:
+    """Where this process is; no folder at all if that has been deleted."""
+    try:
+        return os.getcwd()
+    except FileNotFoundError:
+        return ""
 
 
 def _resident() -> int:

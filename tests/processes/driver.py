@@ -1,0 +1,70 @@
+"""A program that uses treadle, for tests to interrupt and kill: `driver.py API METHOD ARRIVALS GATE`.
+
+It maps two items that wait at the gate and many that do nothing, and says on stdout, a JSON line
+for each, what was delivered and how it ended.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import calls
+
+import treadle
+
+MANY = 2000
+
+
+def tell(**facts):
+    print(json.dumps(facts), flush=True)
+
+
+def slow(number):
+    """Take a millisecond or so, so that the end does not come before the signal."""
+    return sum(range(20_000)) and number
+
+
+def act(item):
+    return slow(item) if isinstance(item, int) else calls.act(item)
+
+
+def consume(outcomes):
+    for outcome in outcomes:
+        tell(key=outcome.key, kind=outcome.kind, value=outcome.ok and outcome.value)
+
+
+def main():
+    api, method, arrivals, gate = sys.argv[1:]
+    waiting = f"arrive_and_wait {arrivals}|{gate}"
+    items = [*range(20), waiting, waiting, *range(MANY)] if api != "endless" else endless()
+    options = {"workers": 2, "backend": "processes", "start_method": method}
+    try:
+        match api:
+            case "map" | "endless":
+                consume(treadle.map(act, items, **options))
+            case "pool":
+                with treadle.Pool(**options) as pool:
+                    consume(pool.map(act, items))
+            case "run":
+                report = treadle.run(act, items, **options)
+                tell(ended="report", ok=report.ok)
+    except KeyboardInterrupt as error:
+        report = getattr(error, "report", None)
+        tell(
+            ended=type(error).__name__,
+            report=report and {"ok": report.ok, "cancelled": report.cancelled},
+        )
+        raise SystemExit(130) from None
+    tell(ended="well")
+
+
+def endless():
+    number = 0
+    while True:
+        yield number
+        number += 1
+
+
+if __name__ == "__main__":
+    main()
