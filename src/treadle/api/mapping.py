@@ -29,6 +29,8 @@ from treadle.core.outcome import Outcome
 
 T = TypeVar("T")
 
+BREATHE_EVERY = 0.005  # seconds for which outcomes may be handed out before others get their turn
+
 
 @overload
 def map(  # noqa: A001  the name is the point
@@ -112,6 +114,7 @@ async def iterate_async(
     outcomes = begin(source)
     outlet = outcomes.outlet
     outlet.notify(tell)
+    breathe_at = loop.time() + BREATHE_EVERY
     try:
         while True:
             try:
@@ -119,11 +122,16 @@ async def iterate_async(
             except queue.Empty:
                 await news.wait()
                 news.clear()
+                breathe_at = loop.time() + BREATHE_EVERY
                 continue
             if block is None:
                 break
             for outcome in outlet.hand_out(block):
                 yield outcome
+                if loop.time() > breathe_at:
+                    # A consumer that always finds more would keep the loop to itself.
+                    await asyncio.sleep(0)
+                    breathe_at = loop.time() + BREATHE_EVERY
         if outlet.error is not None:
             raise outlet.error
     finally:

@@ -217,7 +217,7 @@ class Machine:
     # ── what the backend reported ───────────────────────────────────────────────────────────
 
     def _delivered(self, items: Sequence[Item], outcomes: list[AnyOutcome], now: float) -> None:
-        """Settle many successes at once: no bytecode per item, which is most of a tiny item's cost."""
+        """Settle many successes at once, without bytecode per item: it would cost most of all."""
         if self._waiting.limits_capacity or not self._capabilities.interrupts_timeouts:
             self._finished(list(zip(items, outcomes, strict=True)), now)
             return

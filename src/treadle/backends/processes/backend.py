@@ -631,8 +631,7 @@ class Processes:
             if deaths < FALSE_STARTS or call_id not in self._calls:
                 continue
             error = SetupFailed(
-                f"{deaths} workers in a row died before their first item "
-                f"({_how(lost)})",
+                f"{deaths} workers in a row died before their first item ({_how(lost)})",
                 hint="look at what importing the function's module, or setup=, does",
             )
             if words:

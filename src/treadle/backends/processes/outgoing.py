@@ -155,8 +155,8 @@ class Outgoing:
         if time.monotonic() - self._slot.since[0] < STUCK_AFTER:
             self.news.set()  # look again
             return
-        # Under the lock: what the main thread claims and finishes next, with nothing left here, must
-        # not overtake the news, or the driver takes the batch for finished and forgets these.
+        # Under the lock: what the main thread claims and finishes next, with nothing left here,
+        # must not overtake the news, or the driver takes the batch for finished and forgets these.
         with self._lock:
             places = []
             while True:

@@ -8,11 +8,14 @@ culprit inside it.
 from __future__ import annotations
 
 import io
+import itertools
 import pickle
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Sequence
 from functools import partial
-from types import FunctionType
+from importlib import _bootstrap
+from types import FunctionType, ModuleType
 from typing import Any, Literal
 
 from treadle.backends.processes.segments import Segment, map_buffers
@@ -22,6 +25,11 @@ LARGE = 1 << 20  # bytes; below, copying through the socket is cheaper than maki
 
 ATOM_LIMIT = 1 << 15  # characters or bytes; longer ones are packed on their own
 _NUMBERS = frozenset({int, float, bool, type(None)})
+
+# The names of modules that are being imported. Private, and the only cheap way to know that there are
+# none; without it all modules have to be looked at.
+_imports_under_way = getattr(_bootstrap, "_module_locks", sys.modules)
+_registering = threading.RLock()
 
 # Loading instances of these runs no code but the standard library's.
 _HARMLESS = frozenset(
@@ -81,25 +89,30 @@ def pack_function(function: object) -> bytes:
     Raises:
         NotPicklable: It cannot travel.
     """
-    return _dump(function, None, "function")
+    return _dump(function, None, "function", _module_nobody_finds(function))
 
 
 def _dump(
-    value: object, buffers: list[memoryview] | None, what: Literal["argument", "function"]
+    value: object,
+    buffers: list[memoryview] | None,
+    what: Literal["argument", "function"],
+    by_value: Sequence[ModuleType] = (),
 ) -> bytes:
     """Pickle and explain what cannot be pickled."""
     try:
-        return _pickle(value, buffers)
+        return _pickle(value, buffers, by_value)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # a Rust panic in a ``__reduce__`` is no ``Exception``
         raise not_picklable(value, what, error) from error
 
 
-def _pickle(value: object, buffers: list[memoryview] | None) -> bytes:
+def _pickle(
+    value: object, buffers: list[memoryview] | None, by_value: Sequence[ModuleType] = ()
+) -> bytes:
     """Pickle, by value where the far side has nothing to refer to; large *buffers* aside."""
-    half_imported = _module_being_imported(value)
-    if half_imported is None:
+    by_value = [*by_value, *_modules_being_imported()]
+    if not by_value:
         try:
             data = pickle.dumps(value, 5, buffer_callback=_out_of_band(buffers))
         except Exception:
@@ -110,35 +123,71 @@ def _pickle(value: object, buffers: list[memoryview] | None) -> bytes:
             return data
         if buffers:
             buffers.clear()
-    return _cloudpickle(value, buffers, half_imported)
+    return _cloudpickle(value, buffers, by_value)
 
 
-def _cloudpickle(value: object, buffers: list[memoryview] | None, by_value: Any = None) -> bytes:
+def _cloudpickle(
+    value: object, buffers: list[memoryview] | None, by_value: Sequence[ModuleType] = ()
+) -> bytes:
     import cloudpickle  # late: a run of importable functions on plain values never needs it
 
-    if by_value is not None:
-        cloudpickle.register_pickle_by_value(by_value)
-    try:
-        data: bytes = cloudpickle.dumps(value, 5, buffer_callback=_out_of_band(buffers))
-        return data
-    finally:
-        if by_value is not None:
-            cloudpickle.unregister_pickle_by_value(by_value)
+    if not by_value:
+        plain: bytes = cloudpickle.dumps(value, 5, buffer_callback=_out_of_band(buffers))
+        return plain
+    with _registering:  # the list is the process's, and somebody else may unregister ours
+        known = cloudpickle.list_registry_pickle_by_value()
+        ours = {module.__name__: module for module in by_value if module.__name__ not in known}
+        for module in ours.values():
+            cloudpickle.register_pickle_by_value(module)
+        try:
+            data: bytes = cloudpickle.dumps(value, 5, buffer_callback=_out_of_band(buffers))
+            return data
+        finally:
+            for module in ours.values():
+                cloudpickle.unregister_pickle_by_value(module)
 
 
-def _module_being_imported(value: object) -> Any:
+def _modules_being_imported() -> list[ModuleType]:
     """
-    Return the module that defines *value*, or its class, if its body is running right now.
+    Return the modules whose bodies are running right now, in whatever thread.
 
-    A worker that imported such a module would run its body again, which would start workers again;
-    what is defined in it travels by value.
+    What is defined in them travels by value. A worker that imported one would run its body again,
+    which would start workers again; and a thread of ours that pickled by reference would wait for
+    the end of an import that waits for us.
     """
-    while isinstance(value, partial):
-        value = value.func
-    owner = value if isinstance(value, (FunctionType, type)) else type(value)
+    if not _imports_under_way:
+        return []
+    modules = [sys.modules.get(name) for name in list(_imports_under_way)]
+    return [
+        module
+        for module in modules
+        if module is not None and getattr(module.__spec__, "_initializing", False)
+    ]
+
+
+def _module_nobody_finds(function: object) -> list[ModuleType]:
+    """Return the module that defines *function* if no import by name would find it."""
+    while isinstance(function, partial):
+        function = function.func
+    owner = function if isinstance(function, (FunctionType, type)) else type(function)
     module = sys.modules.get(owner.__module__)
-    spec = getattr(module, "__spec__", None)
-    return module if getattr(spec, "_initializing", False) else None
+    if module is None or module.__name__ in ("__main__", "builtins"):
+        return []
+    names = list(itertools.accumulate(module.__name__.split("."), "{}.{}".format))
+    return [] if all(map(_is_found, names)) else [module]
+
+
+def _is_found(name: str) -> bool:
+    """Tell whether the import system would find the module *name* that is loaded here."""
+    module = sys.modules.get(name)
+    parent = sys.modules.get(name.rpartition(".")[0])
+    path = getattr(parent, "__path__", None)
+    for finder in sys.meta_path:
+        spec = finder.find_spec(name, path)
+        if spec is not None:
+            known = getattr(module, "__spec__", None)
+            return known is None or known.origin == spec.origin
+    return False
 
 
 def _out_of_band(
@@ -181,6 +230,9 @@ class _Watching(pickle.Pickler):
         if owner.__module__ == "builtins" and not isinstance(obj, type):
             owner = obj  # a function: what counts is where it comes from
         module = getattr(owner, "__module__", None)
+        if isinstance(module, str) and module not in sys.modules:
+            # It came here by value and goes back so: pickle would import it to see, which runs it.
+            raise pickle.PicklingError(f"{module} is not imported here")
         self.roots.add(module.partition(".")[0] if isinstance(module, str) else "?")
         return NotImplemented
 
