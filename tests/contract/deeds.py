@@ -114,7 +114,7 @@ class Refused(Exception):
         self.why = why
 
     def __reduce__(self):
-        return (_refused, (self.code, self.why))
+        return (_refused, (self.code, self.why), self.__dict__)
 
 
 def _refused(code, why):

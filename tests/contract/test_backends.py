@@ -76,7 +76,8 @@ def test_listeners_hear_of_every_item_and_of_the_end(engine):
 def test_outcomes_come_to_async_for_as_well(engine):
     async def collect():
         outcomes = treadle.amap(engine.deed(deeds.double), range(10), **engine.options)
-        return sorted([outcome.value async for outcome in outcomes])
+        async with asyncio.timeout(20):
+            return sorted([outcome.value async for outcome in outcomes])
 
     assert asyncio.run(collect()) == [2 * n for n in range(10)]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import fcntl
 import functools
 import logging
 import os
@@ -316,8 +317,8 @@ class RefusesToBePickled:
 
 def wait_at(gate: str) -> str:
     """Wait until the test opens the gate."""
-    with open(gate, "rb") as fifo:
-        fifo.read()
+    with open(gate) as file:
+        fcntl.flock(file, fcntl.LOCK_SH)
     return "went on"
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import select
 import sys
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -30,30 +30,23 @@ def pool(method):
 
 
 class Gate:
-    """Something that a call in a worker waits at until the test opens it."""
+    """Something that calls in workers wait at until the test opens it: a lock on a file."""
 
     def __init__(self, path: Path) -> None:
         self.path = str(path)
-        self._opened = False
-        os.mkfifo(path)
+        self._file = path.open("x")
+        fcntl.flock(self._file, fcntl.LOCK_EX)
 
     def open(self) -> None:
-        """Let the call through; wait for it to get here first."""
-        self._opened = True
-        os.close(os.open(self.path, os.O_WRONLY))
-
-    def wave_through(self) -> None:
-        """Let whoever still waits through; nobody may."""
-        if not self._opened:
-            with suppress(OSError):  # ENXIO: nobody waits
-                os.close(os.open(self.path, os.O_WRONLY | os.O_NONBLOCK))
+        """Let all through, now and later."""
+        self._file.close()
 
 
 @pytest.fixture
 def gate(tmp_path):
     gate = Gate(tmp_path / "gate")
     yield gate
-    gate.wave_through()
+    gate.open()
 
 
 class Arrivals:

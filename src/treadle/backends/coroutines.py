@@ -16,6 +16,7 @@ import time
 from collections import defaultdict, deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import Context
 from inspect import isawaitable
 from typing import Any
 
@@ -32,8 +33,10 @@ from treadle.errors import SetupFailed, UsageError
 
 WORKER = "loop"
 
-# Seconds that cancelled coroutines, teardowns and helper threads get to end when the loop closes.
+# When the loop closes: seconds for teardowns and helper threads, and for what has been cancelled.
 CLOSING = 10.0
+UNWINDING = 2.0
+# The same for a kill.
 KILLING = 0.5
 
 
@@ -170,7 +173,7 @@ class Coroutines:
         Cancel what is left, tear states down (unless *kill*), and close the loop.
 
         Args:
-            kill: Give cancelled coroutines half a second instead of ten to end.
+            kill: Give cancelled coroutines half a second instead of two to end.
         """
         self._queue.clear()
         loop, self._loop = self._loop, None
@@ -237,6 +240,7 @@ class _Loop:
         self._thread = threading.Thread(target=self._live, name="treadle-loop", daemon=True)
         self._closing = False
         self._patience = CLOSING
+        self._unwinding = UNWINDING
         self._tear_down_all = True
         self._admitting = False
         self._busy = 0
@@ -265,12 +269,13 @@ class _Loop:
     def close(self, *, kill: bool) -> None:
         """End it all and wait for the thread, though not for one that is stuck."""
         self._patience = KILLING if kill else CLOSING
+        self._unwinding = KILLING if kill else UNWINDING
         self._tear_down_all = not kill
         self._closing = True
         self._loop.call_soon_threadsafe(self._loop.stop)
         if self._thread is not threading.current_thread():
-            # Three things get patience at most: teardowns, cancelled coroutines, helper threads.
-            self._thread.join(3 * self._patience + 1.0)
+            # All that a closing loop waits for, and a second: past that, a call blocks it.
+            self._thread.join(2 * self._patience + 2 * self._unwinding + 1.0)
 
     # ── calls ───────────────────────────────────────────────────────────────────────────────
 
@@ -279,8 +284,8 @@ class _Loop:
         backend, loop = self._backend, self._loop
         while self._busy < backend.workers and (work := backend.next_work()) is not None:
             self._busy += 1
-            task = loop.create_task(self._run(work))
-            self._tasks[work] = task
+            # A fresh context: this may run inside the task of the item before.
+            self._tasks[work] = loop.create_task(self._run(work), context=Context())
 
     async def _run(self, work: Work) -> None:
         try:
@@ -313,7 +318,8 @@ class _Loop:
         if call.setup is None:
             return (payload,)
         if call.id not in self._states:
-            self._states[call.id] = (call, self._loop.create_task(self._set_up(call)))
+            making = self._loop.create_task(self._set_up(call), context=Context())
+            self._states[call.id] = (call, making)
         # Shielded: one item that is cancelled must not take the state of all others with it.
         state = await asyncio.shield(self._states[call.id][1])
         if isinstance(state, SetupFailed):
@@ -386,12 +392,13 @@ class _Loop:
     async def _end_calls(self) -> None:
         """Tear down, cancel what is left, and close the asynchronous generators."""
         if self._tear_down_all:
-            await _settled(set(self._tasks.values()), self._patience, cancel=True)
+            await _ended(set(self._tasks.values()), self._unwinding)
             for call, _ in list(self._states.values()):
                 self._forget(call)
-            await _settled(self._leaving, self._patience, cancel=False)
+            if self._leaving:
+                await asyncio.wait(self._leaving, timeout=self._patience)
         rest = asyncio.all_tasks() - {asyncio.current_task()}
-        for stuck in await _settled(rest, self._patience, cancel=True):
+        for stuck in await _ended(rest, self._unwinding):
             # It swallows its cancellation. There is no way to end it, and no news in asyncio's
             # complaint that it was destroyed while pending.
             stuck._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001
@@ -407,14 +414,12 @@ class _Loop:
         closer.join(self._patience)
 
 
-async def _settled(
-    tasks: set[asyncio.Task[Any]], patience: float, *, cancel: bool
-) -> set[asyncio.Task[Any]]:
-    """Wait for *tasks* up to *patience* seconds and return those that go on."""
+async def _ended(tasks: set[asyncio.Task[Any]], patience: float) -> set[asyncio.Task[Any]]:
+    """Cancel *tasks*, wait for them up to *patience* seconds, and return those that go on."""
     if not tasks:
         return set()
-    if cancel:
-        for task in tasks:
+    for task in tasks:
+        if not task.cancelling():  # a second cancellation would interrupt the clean-up of the first
             task.cancel()
     _, going_on = await asyncio.wait(tasks, timeout=patience)
     return going_on

@@ -184,8 +184,7 @@ class Processes:
             return vacant + sum(not seat.batches for seat in self._seats if seat.serves)
         # Two batches each: one being worked on, one that hides the round trip.
         aim = max(2, min(2 * pace.batch, pace.items_in_memory))
-        wanted = sum(max(0, aim - seat.queued) for seat in self._seats if seat.serves)
-        return vacant * aim + wanted
+        return vacant * aim + sum(seat.wants(aim) for seat in self._seats)
 
     def window(self, call: Call) -> int:
         """How many items may be between source and consumer."""
@@ -216,7 +215,7 @@ class Processes:
             return idle[0]
         if len(serving) < self.workers:
             return self._open_seat()
-        return min(serving, key=lambda seat: seat.queued)
+        return min(serving, key=lambda seat: (seat.is_crowded, seat.queued))
 
     def recall(self, call: Call) -> list[Item]:
         """Take back everything of *call* that has not begun."""

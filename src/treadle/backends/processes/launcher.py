@@ -154,7 +154,7 @@ def _fork_here(fds: tuple[int, ...], report: int) -> None:
 
 
 def _become_worker(fds: tuple[int, ...], driver: int) -> None:
-    from treadle.backends.processes.worker import follow_driver, main
+    from treadle.backends.processes.worker import main
 
     os.setpgid(0, 0)
     signal.set_wakeup_fd(-1)
@@ -162,7 +162,6 @@ def _become_worker(fds: tuple[int, ...], driver: int) -> None:
         signal.signal(number, signal.SIG_DFL)
     channel, tokens, slot, output = fds
     arrange_descriptors((channel, tokens, slot, output))
-    follow_driver(driver)
     main()
 
 

@@ -22,6 +22,7 @@ from treadle.core.item import Item
 _LINE = 8192  # characters without a line end that are kept back at most
 _ALL = 1 << 20  # more tokens than a worker ever has
 NOBODY = -1  # the index of an item that is in no run
+_BATCHES = 32  # that a worker has at most
 TAGS = 255  # tags are bytes; 0 is CONTROL
 
 
@@ -135,6 +136,20 @@ class Seat:
         """True while it may be given items."""
         return not (self.retiring or self.closing or self.doomed or self.gone)
 
+    @property
+    def is_crowded(self) -> bool:
+        """True when it has as many batches, of whatever size, as it may have."""
+        return len(self.batches) >= _BATCHES
+
+    def wants(self, aim: int) -> int:
+        """How many items to give so that it has *aim*; none while it has half of that."""
+        # By halves, and never many small batches: each has a tag, which is a byte, and its tokens
+        # take room in a socket.
+        queued = self.queued
+        if not self.serves or queued > aim // 2 or self.is_crowded:
+            return 0
+        return aim - queued
+
     def give(self, call: Call, frame: bytes, items: list[Item]) -> None:
         """Send items, after the call itself if this worker does not know it."""
         if call.id not in self._calls:
@@ -185,8 +200,8 @@ class Seat:
             self.outbox.clear()  # Nobody reads it. What the worker said before is still to be read.
 
     def _grant(self, tokens: bytes) -> None:
-        # Never short: our own end of the tokens is open too, and a socket holds far more of them
-        # than two batches need.
+        # Never short: our own end of the tokens is open too, and a socket holds more of them than
+        # so few batches need.
         self._grants.sendall(tokens)
 
     def _next_tag(self) -> int:

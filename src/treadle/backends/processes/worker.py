@@ -44,6 +44,7 @@ RETURNED, RAISED, UNPICKLABLE_ARGUMENT, UNPICKLABLE_RESULT = 0, 10, 11, 12
 def main() -> None:
     """Work until the driver says so or is gone; does not return."""
     code = 1
+    follow(os.getppid())
     try:
         channel = socket.socket(fileno=CHANNEL)
         inbox = Inbox(channel)
@@ -73,16 +74,20 @@ def _receive(inbox: Inbox) -> list[tuple[int, Any, list[int]]]:
     return frames
 
 
-def follow_driver(driver: int) -> None:
-    """End this process, and all it started, soon after the process *driver* has ended."""
+def follow(parent: int) -> None:
+    """
+    End this process, and all it started, soon after its *parent* has ended.
+
+    The nursery kills its workers when the driver is gone, but who kills the nursery?
+    """
 
     def watch() -> None:
-        alone = threading.Event()
-        while os.getppid() == driver:
-            alone.wait(0.5)
+        never = threading.Event()
+        while os.getppid() == parent:
+            never.wait(0.5)
         os.killpg(0, signal.SIGKILL)
 
-    threading.Thread(target=watch, name="treadle-driver-watch", daemon=True).start()
+    threading.Thread(target=watch, name="treadle-parent-watch", daemon=True).start()
 
 
 def _settle_in(prepare: dict[str, Any]) -> None:
