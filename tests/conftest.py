@@ -125,12 +125,13 @@ def long_lived_descriptors() -> set[int]:
     """Return our ends of the connections to the long-lived processes."""
     found = []
     for module, holder, attribute in (
-        (f"{PROCESSES}.launcher", "LAUNCHER", "_control"),
         ("multiprocessing.resource_tracker", "_resource_tracker", "_fd"),
         ("multiprocessing.forkserver", "_forkserver", "_forkserver_alive_fd"),
     ):
         held = getattr(getattr(sys.modules.get(module), holder, None), attribute, None)
         found.append(held.fileno() if hasattr(held, "fileno") else held)
+    launcher = getattr(sys.modules.get(f"{PROCESSES}.launcher"), "LAUNCHER", None)
+    found += [nursery.control.fileno() for nursery in getattr(launcher, "_nurseries", {}).values()]
     return {number for number in found if number is not None}
 
 

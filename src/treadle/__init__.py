@@ -17,9 +17,11 @@ process imports this package too.
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False  # ``typing`` alone would take most of the time
 if TYPE_CHECKING:
+    from typing import Any
+
     from treadle.api.executor import Executor
     from treadle.api.mapping import amap, map  # noqa: A004  the name is the point
     from treadle.api.outcomes import Outcomes

@@ -639,7 +639,7 @@ def test_starts_are_spread_evenly_and_the_rate_is_reached(n, per):
     told.read(50)
     starts = []
     while len(starts) < 20:
-        starts += [told.now for _ in told.tick(room=5)]
+        starts += [told.now for _ in told.tick(room=50)]
         assert told.machine.next_wake > told.now
         told.now = told.machine.next_wake
     assert starts[rate.depth :] == pytest.approx(

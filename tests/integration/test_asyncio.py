@@ -31,7 +31,7 @@ async def values(outcomes) -> list:
 
 
 async def until(seen) -> None:
-    while not seen():
+    while not seen():  # noqa: ASYNC110  what is seen is in other processes
         await asyncio.sleep(0.005)
 
 

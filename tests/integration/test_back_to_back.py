@@ -60,9 +60,7 @@ def test_pools_that_are_left_early_leave_nothing_behind():
 def test_stages_share_the_workers_of_a_warm_pool():
     with treadle.Pool(workers=2) as pool:
         # Not all workers need to be started for a short stage, so look which were ever there.
-        workers = [
-            {outcome.value for outcome in pool.map(pid, range(200))} for _ in range(20)
-        ]
+        workers = [{outcome.value for outcome in pool.map(pid, range(200))} for _ in range(20)]
     assert len(set.union(*workers)) <= 2
 
 

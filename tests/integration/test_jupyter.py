@@ -7,7 +7,11 @@ import json
 import pytest
 
 CELLS = {
-    "imports": "from dataclasses import dataclass\nimport treadle",
+    "imports": """
+from dataclasses import dataclass
+import treadle
+method = {"start_method": {method!r}}
+""",
     "definitions": """
 SHIFT = 100
 
@@ -25,13 +29,13 @@ def talk(value):
 def points(value):
     return Point(value.x + 1)
 """,
-    "function": "treadle.map(shift, [1, 2], workers=2, start_method={method!r}).values()",
-    "lambda": "treadle.map(lambda x: shift(x) * 2, [1], workers=1, start_method={method!r}).values()",
-    "class": "treadle.map(points, [Point(1)], workers=1, start_method={method!r}).values() == [Point(2)]",
-    "print": "treadle.map(talk, [1, 2, 3], workers=2, start_method={method!r}).values()",
+    "function": "treadle.map(shift, [1, 2], workers=2, **method).values()",
+    "lambda": "treadle.map(lambda x: shift(x) * 2, [1], workers=1, **method).values()",
+    "class": "treadle.map(points, [Point(1)], workers=1, **method).values() == [Point(2)]",
+    "print": "treadle.map(talk, [1, 2, 3], workers=2, **method).values()",
     "changed": "SHIFT = 1000",
-    "function again": "treadle.map(shift, [1, 2], workers=2, start_method={method!r}).values()",
-    "await": "[outcome.value async for outcome in treadle.amap(shift, [1], workers=1, start_method={method!r})]",
+    "function again": "treadle.map(shift, [1, 2], workers=2, **method).values()",
+    "await": "[o.value async for o in treadle.amap(shift, [1], workers=1, **method)]",
     "run": "str(treadle.run(shift, [1, 2, 3], workers=2)).partition(' in ')[0]",
     "failure": "treadle.map(lambda x: 1 / x, [0], workers=1).failures()[0].failure.type",
     "pool": """

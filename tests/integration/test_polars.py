@@ -1,4 +1,4 @@
-"""A pool after the parent used Polars: a forked worker would wait for ever on its locked threads."""
+"""A pool after the parent used Polars: a fork would wait for ever on locks of its threads."""
 
 from __future__ import annotations
 

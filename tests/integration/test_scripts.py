@@ -117,8 +117,11 @@ def hang(value):
     print("hangs", flush=True)
     time.sleep(600)
 
-outcomes = treadle.map(hang, [1], workers=1, start_method={method!r},
-                       listeners=[lambda e: running.set() if "Printed" in type(e).__name__ else None])
+def listen(event):
+    if isinstance(event, treadle.events.Printed):
+        running.set()
+
+outcomes = treadle.map(hang, [1], workers=1, start_method={method!r}, listeners=[listen])
 """
 
 
@@ -266,3 +269,37 @@ def test_a_pool_of_the_standard_library_inside_a_worker(run_script, programs, co
     )
     assert (done.returncode, done.stdout) == (0, "[[1.0, 2.0], [2.0, 4.0]]\n"), done.stderr
     assert programs.left() == []
+
+
+CLASS = """
+class Point:
+    moved = 0
+    def __init__(self, x): self.x = x
+    def shifted(self): return shift(self.x)
+
+def move(point):
+    Point.moved += 1
+    return Point(point.x + 1)
+
+def lose(point):
+    class Lost(Exception): pass
+    raise Lost(Point(1))
+
+plain = Point.shifted
+"""
+
+
+def test_instances_that_come_back_do_not_change_their_class(run_script):
+    """
+    A class of the script travels by value; what became of it in the worker stays in the worker.
+    """
+    done = run_script(
+        CLASS,
+        "first, second = treadle.map(move, [Point(1), Point(2)], workers=1).values()\n"
+        "print(type(first) is Point, Point.moved, Point.shifted is plain)\n"
+        "SHIFT = 1000\n"
+        "print(first.shifted(), second.shifted())\n"
+        "kinds = [outcome.kind for outcome in treadle.map(lose, [Point(1)], workers=1)]\n"
+        "print(kinds, Point.shifted is plain)\n",
+    )
+    assert done.stdout == "True 0 True\n1002 1003\n['raised'] True\n", done.stderr

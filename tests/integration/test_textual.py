@@ -1,4 +1,4 @@
-"""Inside a running Textual app, where ``sys.stderr`` has no descriptor, everything works as usual."""
+"""Inside a running Textual app, where ``sys.stderr`` has no descriptor, all works as usual."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """A program that uses treadle, for tests to interrupt and kill: `driver.py API METHOD ARRIVALS GATE`.
 
-It maps two items that wait at the gate and many that do nothing, and says on stdout, a JSON line
+It maps a few items, then two that wait at the gate and many behind them, and says on stdout, a JSON line
 for each, what was delivered and how it ended.
 """
 
@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import json
 import sys
+import threading
 
 import calls
 
 import treadle
+from treadle.core import events
 
 MANY = 2000
 
@@ -36,16 +38,17 @@ def consume(outcomes):
 
 def main():
     api, method, arrivals, gate = sys.argv[1:]
-    waiting = f"arrive_and_wait {arrivals}|{gate}"
-    items = [*range(20), waiting, waiting, *range(MANY)] if api != "endless" else endless()
+    items = endless() if api == "endless" else some(f"arrive_and_wait {arrivals}|{gate}")
     options = {"workers": 2, "backend": "processes", "start_method": method}
+    if api != "pool":
+        options["listeners"] = [count]
     try:
         match api:
             case "map" | "endless":
                 consume(treadle.map(act, items, **options))
             case "pool":
                 with treadle.Pool(**options) as pool:
-                    consume(pool.map(act, items))
+                    consume(pool.map(act, items, listeners=[count]))
             case "run":
                 report = treadle.run(act, items, **options)
                 tell(ended="report", ok=report.ok)
@@ -57,6 +60,25 @@ def main():
         )
         raise SystemExit(130) from None
     tell(ended="well")
+
+
+FIRST = 20
+settled = threading.Semaphore(0)
+
+
+def count(event):
+    if isinstance(event, events.ItemsSettled):
+        settled.release(len(event.outcomes))
+
+
+def some(waiting):
+    """First a few that settle, then one for each worker to wait in, then many behind those."""
+    yield from range(FIRST)
+    for _ in range(FIRST):
+        settled.acquire()
+    yield waiting
+    yield waiting
+    yield from range(MANY)
 
 
 def endless():

@@ -240,7 +240,7 @@ def shared_memory():
 
 
 def kill_nursery():
-    nursery = LAUNCHER._nursery
+    (nursery,) = [each.process for each in LAUNCHER._nurseries.values() if each.process.poll() is None]
     os.kill(nursery.pid, signal.SIGKILL)
     return psutil.Process(nursery.pid)
 

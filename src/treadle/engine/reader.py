@@ -124,17 +124,25 @@ class Reader:
         try:
             if self._iterator is None:
                 self._iterator = iter(self._values)
-            take = self._take
+            key_of, lane_of, pack, call = self._key, self._lane, self._pack, self._call
+            append, index = self._items.append, self._index
             left = count
             for value in itertools.islice(self._iterator, count):
                 if self._stopped:
                     return False
-                take(value)
+                key: Key = index
+                try:
+                    if key_of is not None:
+                        key = key_of(value, index)
+                    lane = None if lane_of is None else lane_of(value)
+                    append(Item(index, key, pack(value), call, lane))
+                except Exception as error:
+                    self._refuse(Item(index, key, None, call), error)
+                index += 1
+                self._index = index
                 left -= 1
                 if self.hungry:
                     self._wake()
-                if self._stopped:
-                    return False
             if left:
                 self._end(None)
         except KeyboardInterrupt as error:
@@ -145,18 +153,8 @@ class Reader:
             self._end(error)
         return not self._ended
 
-    def _take(self, value: Any) -> None:
-        index = self._index
-        self._index = index + 1
-        key: Key = index
-        try:
-            if self._key is not None:
-                key = self._key(value, index)
-            lane = None if self._lane is None else self._lane(value)
-            self._items.append(Item(index, key, self._pack(value), self._call, lane))
-        except Exception as error:
-            item = Item(index, key, None, self._call)
-            self._refused.append((item, _refusal(item, error)))
+    def _refuse(self, item: Item, error: Exception) -> None:
+        self._refused.append((item, _refusal(item, error)))
 
     def _end(self, error: BaseException | None) -> None:
         self._error = error

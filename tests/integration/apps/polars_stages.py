@@ -10,7 +10,7 @@ import json
 import sys
 import threading
 
-import polars
+import polars as pl
 
 import treadle
 
@@ -19,24 +19,24 @@ STAGED, SEGMENTED = 20, 300
 
 
 def stage(number):
-    frame = polars.DataFrame({"run": [number] * 50, "value": range(50)})
-    return frame.group_by("run").agg(polars.col("value").sum()).row(0)
+    frame = pl.DataFrame({"run": [number] * 50, "value": range(50)})
+    return frame.group_by("run").agg(pl.col("value").sum()).row(0)
 
 
 def merge(rows):
     """Use the parent's Polars threads, lazily and eagerly, also while others may hold them."""
-    frame = polars.DataFrame(rows, schema=["run", "total"], orient="row").sort("run")
+    frame = pl.DataFrame(rows, schema=["run", "total"], orient="row").sort("run")
     return (
         frame.lazy()
-        .with_columns(double=polars.col("total") * 2)
+        .with_columns(double=pl.col("total") * 2)
         .collect()
-        .select(polars.col("double").sum())
+        .select(pl.col("double").sum())
         .item()
     )
 
 
 def segment(number):
-    return polars.Series(range(number)).sum()
+    return pl.Series(range(number)).sum()
 
 
 def report(merged, segments):

@@ -19,6 +19,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import ClassVar
 
 import psutil
 from textual.app import App, ComposeResult
@@ -62,7 +63,7 @@ def flip(array):
 
 
 class Mapper(App):
-    BINDINGS = [("c", "stop", "Stop")]
+    BINDINGS: ClassVar = [("c", "stop", "Stop")]
 
     def __init__(self) -> None:
         super().__init__()
@@ -120,10 +121,10 @@ class Mapper(App):
             self.leave()
 
     async def map_arrays(self) -> None:
-        import numpy
+        import numpy as np
 
         size = 1 << 18  # 2 MiB each, which is above what goes through the pipe
-        arrays = [numpy.arange(size, dtype=float) + number for number in range(ITEMS)]
+        arrays = [np.arange(size, dtype=float) + number for number in range(ITEMS)]
         right = 0
         async for outcome in treadle.amap(flip, arrays, **self.options()):
             self.took(outcome)

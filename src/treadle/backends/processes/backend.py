@@ -21,7 +21,15 @@ from treadle.backends.processes import worker as far
 from treadle.backends.processes.loader import Loader
 from treadle.backends.processes.memory import MemoryWatch, killed_for_memory, oom_kills
 from treadle.backends.processes.pace import Pace
-from treadle.backends.processes.packing import FOREIGN, NUMPY, Packed, pack, pack_function, unpack
+from treadle.backends.processes.packing import (
+    FOREIGN,
+    NUMPY,
+    Packed,
+    load_result,
+    pack,
+    pack_function,
+    unpack,
+)
 from treadle.backends.processes.seat import Batch, Seat
 from treadle.backends.processes.slot import SETTING_UP
 from treadle.backends.processes.wire import Kind, encode
@@ -432,7 +440,9 @@ class Processes:
                 make = _Raise(facts, Failure(*failure), data)
             else:
                 data, extents = value
-                make = _Return(facts, data, extents, fds.pop(0) if extents is not None else None)
+                loads = load_result if kind == FOREIGN else pickle.loads
+                fd = fds.pop(0) if extents is not None else None
+                make = _Return(facts, data, extents, fd, loads)
             if kind == FOREIGN or (kind == NUMPY and "numpy" not in sys.modules):
                 self._load(item, make, facts)
             else:
@@ -681,12 +691,14 @@ class _Return:
         data: bytes | None,
         extents: list[tuple[int, int, bool]] | None,
         fd: int | None,
+        loads: Callable[..., Any],
     ) -> None:
         self._facts, self._data, self._extents, self._fd = facts, data, extents, fd
+        self._loads = loads
 
     def __call__(self) -> AnyOutcome:
         try:
-            value = unpack(self._data, self._extents, self._fd)
+            value = unpack(self._data, self._extents, self._fd, self._loads)
         except BaseException as error:  # anybody's code may raise anything
             failure = Failure(
                 type(error).__qualname__,
@@ -708,7 +720,7 @@ class _Raise:
         error: BaseException = remote_error(failure)
         if self._data is not None:
             try:
-                loaded = pickle.loads(self._data)
+                loaded = load_result(self._data)
             except BaseException:  # the text, which says all that can be said, stands in for it
                 loaded = None
             if isinstance(loaded, BaseException):

@@ -7,8 +7,8 @@ milliseconds. Its streams are not the driver's: nothing here touches ``sys.stder
 from __future__ import annotations
 
 import atexit
+import marshal
 import os
-import pickle
 import signal
 import socket
 import subprocess
@@ -23,14 +23,38 @@ _ROOT = str(Path(__file__).resolve().parents[3])
 _GOODBYE = 5.0  # seconds that a nursery has to end by itself when the driver does
 
 
+class _Nursery:
+    """A nursery of this process and the connection to it."""
+
+    def __init__(self, method: str) -> None:
+        self.process, self.control = _start_nursery(method)
+
+    def request(self, message: dict[str, Any], fds: list[int]) -> None:
+        data = marshal.dumps(message)
+        socket.send_fds(self.control, [LENGTH.pack(len(data))], fds)
+        self.control.sendall(data)
+
+    def end(self, patience: float) -> None:
+        self.control.close()
+        try:
+            self.process.wait(patience)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
 class Launcher:
-    """A connection to the nursery of this process."""
+    """
+    The nurseries of this process: one per start method, as few processes need both.
+
+    The one that forks must be a Python like the driver's; the one that spawns does without
+    ``site`` and its environment, and is there in half the time.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._owner = os.getpid()
-        self._nursery: subprocess.Popen[bytes] | None = None
-        self._control: socket.socket | None = None
+        self._nurseries: dict[str, _Nursery] = {}
 
     def start_worker(self, method: str, request: dict[str, Any], fds: tuple[int, ...]) -> int:
         """
@@ -42,65 +66,49 @@ class Launcher:
             fds: Its channel, tokens, slot and output; still open in the caller afterwards.
         """
         status, report = os.pipe()
-        try:
-            if method == "fork":
-                _fork_here(fds, report)
-            else:
+        if method == "fork":
+            _fork_here(fds, report)
+        else:
+            try:
                 message = {"do": "start", "method": method, "argv": _argv(), **request}
-                self._send(pickle.dumps(message), [*fds, report])
-        finally:
-            if method != "fork":
+                self._request(method, message, [*fds, report])
+            finally:
                 os.close(report)
         os.set_blocking(status, False)
         return status
 
-    def kill(self, pid: int) -> None:
+    def kill(self, method: str, pid: int) -> None:
         """Kill a worker and everything it started."""
-        # The nursery reaps, so it alone knows that the number still means this process.
-        self._send(pickle.dumps({"do": "kill", "pid": pid}), [])
+        if method == "fork":
+            os.killpg(pid, signal.SIGKILL)
+        else:
+            # The nursery reaps, so it alone knows that the number still means this process.
+            self._request(method, {"do": "kill", "pid": pid}, [])
 
-    def _send(self, data: bytes, fds: list[int]) -> None:
+    def _request(self, method: str, message: dict[str, Any], fds: list[int]) -> None:
         with self._lock:
+            if self._owner != os.getpid():  # a fork of the driver has no nurseries
+                self._owner, self._nurseries = os.getpid(), {}
             for last_try in (False, True):
+                if method not in self._nurseries:
+                    self._nurseries[method] = _Nursery(method)
                 try:
-                    control = self._connect()
-                    socket.send_fds(control, [LENGTH.pack(len(data))], fds)
-                    control.sendall(data)
+                    self._nurseries[method].request(message, fds)
                 except ConnectionError:
-                    self._disconnect()  # Somebody killed the nursery: start another one.
+                    self._nurseries.pop(method).end(0.0)  # Somebody killed it: start another one.
                     if last_try:
                         raise
                 else:
                     return
 
-    def _connect(self) -> socket.socket:
-        if self._control is None or self._owner != os.getpid():
-            self._owner = os.getpid()
-            self._nursery, self._control = _start_nursery()
-        return self._control
-
-    def _disconnect(self) -> None:
-        if self._control is not None:
-            self._control.close()
-        if self._nursery is not None:
-            self._nursery.kill()
-            self._nursery.wait()
-        self._control = self._nursery = None
-
     def close(self) -> None:
-        """End the nursery with all its workers."""
+        """End the nurseries with all their workers."""
         if self._owner != os.getpid():
             return
         with self._lock:
-            if self._control is not None:
-                self._control.close()
-            if self._nursery is not None:
-                try:
-                    self._nursery.wait(_GOODBYE)
-                except subprocess.TimeoutExpired:
-                    self._nursery.kill()
-                    self._nursery.wait()
-            self._control = self._nursery = None
+            for nursery in self._nurseries.values():
+                nursery.end(_GOODBYE)
+            self._nurseries.clear()
 
 
 LAUNCHER = Launcher()
@@ -120,16 +128,17 @@ def _argv() -> list[str]:
     return [*_interpreter(), "-c", code]
 
 
-def _start_nursery() -> tuple[subprocess.Popen[bytes], socket.socket]:
+def _start_nursery(method: str) -> tuple[subprocess.Popen[bytes], socket.socket]:
     ours, theirs = socket.socketpair()
     code = (
         f"import sys; sys.path.insert(0, {_ROOT!r})\n"
         "from treadle.backends.processes.nursery import main; "
         f"main({theirs.fileno()}, {os.getpid()})"
     )
+    python = [sys.executable, "-I", "-S"] if method == "spawn" else _interpreter()
     with theirs:
         process = subprocess.Popen(
-            [*_interpreter(), "-c", code],
+            [*python, "-c", code],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -141,11 +150,10 @@ def _start_nursery() -> tuple[subprocess.Popen[bytes], socket.socket]:
 
 def _fork_here(fds: tuple[int, ...], report: int) -> None:
     """Fork the driver itself (``start_method="fork"``); a thread waits for the child's end."""
-    driver = os.getpid()
     pid = os.fork()
     if pid == 0:
         try:
-            _become_worker(fds, driver)
+            _become_worker(fds)
         finally:
             os._exit(255)
     threading.Thread(
@@ -153,7 +161,7 @@ def _fork_here(fds: tuple[int, ...], report: int) -> None:
     ).start()
 
 
-def _become_worker(fds: tuple[int, ...], driver: int) -> None:
+def _become_worker(fds: tuple[int, ...]) -> None:
     from treadle.backends.processes.worker import main
 
     os.setpgid(0, 0)

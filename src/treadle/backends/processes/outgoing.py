@@ -50,6 +50,7 @@ class Outgoing:
         self._messages: list[bytes] = []
         self._cpu_at = time.process_time()
         self._sending = False
+        self._watching = False  # news is set; asked for every item, and cheaper than asking news
         # Re-entrant: a finalizer may print while we send.
         self._lock = threading.RLock()
         self._is_fork = False
@@ -60,13 +61,13 @@ class Outgoing:
         )
         threading.Thread(target=self._watch, name="treadle-watch", daemon=True).start()
 
-    def keep(self, result: Result) -> None:
-        """Queue a result; send it now if the last ones left a while ago."""
+    def keep(self, result: Result, ended: float) -> None:
+        """Queue a result that was ready at *ended*; send if the last ones left a while ago."""
         self.pending.append(result)
-        ended = time.monotonic()
         if ended - self.flushed_at >= FLUSH_AFTER or result[5] is not None:
             self.flush()
-        elif not self.news.is_set():
+        elif not self._watching:
+            self._watching = True
             self.news.set()
 
     def say(self, kind: Kind, body: tuple[Any, ...]) -> None:
@@ -142,6 +143,7 @@ class Outgoing:
         while True:
             self.news.wait()
             self.news.clear()
+            self._watching = False
             never.wait(FLUSH_AFTER)
             try:
                 if self.pending or self._messages:  # the latter by a finalizer while we sent

@@ -5,7 +5,7 @@ from __future__ import annotations
 TARGET = (
     0.02  # seconds of work in a batch: long enough to hide a round trip, short enough to balance
 )
-LARGEST = 2048  # items; bounds what the driver holds, and a worker loses with a death
+LARGEST = 1024  # items; larger ones fall out of the CPU's cache and cost more than they save
 GROWTH = 2.0  # at most double per round: the first few items may be unlike the rest
 MEMORY = 1 << 26  # bytes of packed items that may be under way
 

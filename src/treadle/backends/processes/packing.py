@@ -24,10 +24,10 @@ from treadle.errors import NotPicklable
 LARGE = 1 << 20  # bytes; below, copying through the socket is cheaper than making a file
 
 ATOM_LIMIT = 1 << 15  # characters or bytes; longer ones are packed on their own
-_NUMBERS = frozenset({int, float, bool, type(None)})
+NUMBERS = frozenset({int, float, bool, type(None)})
 
-# The names of modules that are being imported. Private, and the only cheap way to know that there are
-# none; without it all modules have to be looked at.
+# The names of modules that are being imported. Private, and the only cheap way to know that there
+# are none; without it all modules have to be looked at.
 _imports_under_way = getattr(_bootstrap, "_module_locks", sys.modules)
 _registering = threading.RLock()
 
@@ -61,7 +61,7 @@ class Packed:
 def is_atom(value: object) -> bool:
     """Tell whether *value* is immutable, plain and short: it may be pickled late and in company."""
     kind = type(value)
-    if kind in _NUMBERS:
+    if kind in NUMBERS:
         return True
     return (kind is str or kind is bytes) and len(value) < ATOM_LIMIT  # type: ignore[arg-type]
 
@@ -73,7 +73,7 @@ def pack(value: object) -> Any:
     Raises:
         NotPicklable: It cannot travel; says where the culprit sits and what to do.
     """
-    if type(value) in _NUMBERS or is_atom(value):
+    if type(value) in NUMBERS or is_atom(value):
         return value
     buffers: list[memoryview] = []
     data = _dump(value, buffers, "argument")
@@ -210,12 +210,57 @@ def _out_of_band(
     return keep
 
 
-def unpack(data: bytes | None, extents: list[tuple[int, int, bool]] | None, fd: int | None) -> Any:
+def unpack(
+    data: bytes | None,
+    extents: list[tuple[int, int, bool]] | None,
+    fd: int | None,
+    loads: Callable[..., Any] = pickle.loads,
+) -> Any:
     """Load what ``Packed`` or ``dump_result`` made. Runs whatever code the value brings along."""
     buffers = map_buffers(fd, extents) if fd is not None and extents is not None else []
     if data is None:
-        return pickle.loads(buffers[0], buffers=buffers[1:])
-    return pickle.loads(data, buffers=buffers)
+        return loads(buffers[0], buffers=buffers[1:])
+    return loads(data, buffers=buffers)
+
+
+def load_result(data: bytes | memoryview, *, buffers: Sequence[memoryview] = ()) -> Any:
+    """Load, in the driver, what a worker has made; our own classes stay as they are."""
+    return _Homecoming(io.BytesIO(data), buffers=buffers).load()
+
+
+class _Homecoming(pickle.Unpickler):
+    """
+    Loads instances of classes that once left this process by value.
+
+    cloudpickle finds our class again, but then gives it the attributes that it had in the worker:
+    its methods would see the globals of that time, and what was changed here since be undone.
+    """
+
+    def find_class(self, module: str, name: str, /) -> Any:
+        found = super().find_class(module, name)
+        if module == "cloudpickle.cloudpickle":
+            if name in ("_make_skeleton_class", "_make_skeleton_enum"):
+                return partial(self._make_class, found)
+            if name == "_class_setstate":
+                return partial(self._fill_class, found)
+        return found
+
+    def _make_class(self, make: Callable[..., type], *facts: Any) -> type:
+        from cloudpickle import cloudpickle
+
+        *_, identity, _ = facts
+        ours: type | None = cloudpickle._DYNAMIC_CLASS_TRACKER_BY_ID.get(  # noqa: SLF001
+            identity  # which no public function takes
+        )
+        if ours is None:
+            return make(*facts)
+        self._ours = [*getattr(self, "_ours", ()), ours]
+        return ours
+
+    def _fill_class(self, fill: Callable[..., type], class_: type, state: Any) -> type:
+        if any(class_ is ours for ours in getattr(self, "_ours", ())):
+            return class_
+        return fill(class_, state)
 
 
 class _Watching(pickle.Pickler):

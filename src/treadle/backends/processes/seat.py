@@ -99,6 +99,7 @@ class Seat:
         self.gone = False
         self.wait_status: int | None = None
         self._half_line = ""
+        self._method = method
         self._calls: set[int] = set()
         self._tag = 0
 
@@ -157,6 +158,9 @@ class Seat:
             self.outbox.put(frame)
         batch = Batch(self._next_tag(), call, items)
         self.batches.append(batch)
+        indices = [item.index for item in items]
+        keys = [item.key for item in items]
+        attempts = [item.attempt for item in items]
         payloads = [item.payload for item in items]
         packed = Packed in set(map(type, payloads))
         segments = (
@@ -165,9 +169,9 @@ class Seat:
         body = {
             "tag": batch.tag,
             "call": call.id,
-            "keys": _compact([item.key for item in items]),
-            "indices": _compact([item.index for item in items]),
-            "attempts": [item.attempt for item in items],
+            "keys": None if keys == indices else keys,
+            "indices": _compact(indices),
+            "attempts": None if attempts.count(1) == len(items) else attempts,
             "packed": packed,
             "payloads": [_payload(payload) for payload in payloads] if packed else payloads,
         }
@@ -366,7 +370,7 @@ class Seat:
         if self.pid is None or self.wait_status is not None:
             return  # killed as soon as its pid is known; see read_status
         try:
-            LAUNCHER.kill(self.pid)
+            LAUNCHER.kill(self._method, self.pid)
         except OSError:
             os.killpg(self.pid, signal.SIGKILL)
 
@@ -388,11 +392,9 @@ def _payload(payload: object) -> tuple[bytes | None, object]:
     return payload.data, payload.segment.extents if payload.segment is not None else None
 
 
-def _compact(numbers: list[Any]) -> Sequence[Any]:
+def _compact(indices: list[int]) -> Sequence[int]:
     """Send consecutive numbers as a range."""
-    first, last = numbers[0], numbers[-1]
-    if type(first) is int and type(last) is int and last - first == len(numbers) - 1:
-        consecutive = range(first, last + 1)
-        if numbers == list(consecutive):
-            return consecutive
-    return numbers
+    consecutive = range(indices[0], indices[0] + len(indices))
+    return (
+        consecutive if indices[-1] == consecutive[-1] and indices == list(consecutive) else indices
+    )

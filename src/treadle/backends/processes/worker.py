@@ -220,6 +220,8 @@ class Worker:
             if kind == Kind.BATCH and body["tag"] == tag:
                 break
             self._register(kind, body, fds)
+        if body["keys"] is None:  # then keys are positions in the source
+            body["keys"] = body["indices"]
         self._tag, self._batch, self._fds, self._position = tag, body, fds, 0
 
     def _register(self, kind: int, body: Any, fds: list[int]) -> None:
@@ -267,6 +269,7 @@ class Worker:
         place_word, since_word = self._slot.place, self._slot.since
         simple = not self._batch["packed"] and call.seed is None
         keep, epoch, monotonic, is_atom = out.keep, self._epoch, time.monotonic, packing.is_atom
+        numbers = packing.NUMBERS
         began = monotonic()
         done = 0
         while claimed:
@@ -288,8 +291,8 @@ class Worker:
                 self._keep_raised(place, error, began)
                 ended = monotonic()
             else:
-                if is_atom(value):
-                    keep((place, RETURNED, value, began + epoch, ended - began, None))
+                if type(value) in numbers or is_atom(value):
+                    keep((place, RETURNED, value, began + epoch, ended - began, None), ended)
                 else:
                     self._keep_packed(place, value, began, ended)
                     ended = monotonic()
@@ -331,7 +334,7 @@ class Worker:
         context.seed_globals(context.item_seed(seed, self._batch["keys"][position]))
 
     def _keep(self, place: Place, kind: int, value: Any, began: float, ended: float) -> None:
-        self._out.keep((place, kind, value, began + self._epoch, ended - began, None))
+        self._out.keep((place, kind, value, began + self._epoch, ended - began, None), ended)
 
     def _keep_raised(self, place: Place, error: BaseException, began: float) -> None:
         ended = time.monotonic()
@@ -352,7 +355,7 @@ class Worker:
         elif buffers:
             segment = Segment(buffers)
         packed = (body, segment and segment.extents)
-        self._out.keep((place, kind, packed, began + self._epoch, ended - began, segment))
+        self._out.keep((place, kind, packed, began + self._epoch, ended - began, segment), ended)
         if len(data) >= packing.ATOM_LIMIT:
             self._out.flush()  # Should the process die of its size, this item shall be the one.
 
@@ -390,7 +393,10 @@ class Worker:
             key = batch["keys"][position]
             seed = None if call.seed is None else context.item_seed(call.seed, key)
             made = context.Current(
-                key, batch["indices"][position], batch["attempts"][position], seed
+                key,
+                batch["indices"][position],
+                1 if batch["attempts"] is None else batch["attempts"][position],
+                seed,
             )
             self._current_item = (place, made)
         return self._current_item[1]
