@@ -1,7 +1,7 @@
 """Thousands of random schedules of faults against the machine; see ``simulation`` for the rules.
 
-``TREADLE_SCHEDULES`` says how many. A failing one shrinks to a few lines, which can be pasted
-below as a test of its own.
+``TREADLE_SCHEDULES`` says how many (2,000; 200,000 for chaos, which take some ten minutes). A
+failing one shrinks to a few lines, which can be pasted below as a test of its own.
 """
 
 from __future__ import annotations
@@ -95,6 +95,7 @@ def test_every_item_settles_once_within_the_window_and_is_charged_only_for_itsel
 
 
 @pytest.mark.chaos
+@pytest.mark.timeout(0)
 @settings(few_lines, max_examples=CHAOS_SCHEDULES)
 @given(schedules())
 def test_the_same_over_many_more_schedules(schedule):

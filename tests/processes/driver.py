@@ -7,8 +7,10 @@ for each, what was delivered and how it ended.
 from __future__ import annotations
 
 import json
+import os
 import sys
 import threading
+import time
 
 import calls
 
@@ -66,9 +68,19 @@ FIRST = 20
 settled = threading.Semaphore(0)
 
 
+read = []
+
+
 def count(event):
-    if isinstance(event, events.ItemsSettled):
-        settled.release(len(event.outcomes))
+    """Let the source go on, and leave a mark when items wait behind the two at the gate."""
+    match event:
+        case events.ItemsSettled(outcomes=outcomes):
+            settled.release(len(outcomes))
+        case events.ItemsRead(count=number):
+            read.append(number)
+            if sys.argv[1] != "endless" and sum(read) > FIRST + 2:
+                with open(f"{sys.argv[4]}.full", "w"):
+                    pass
 
 
 def some(waiting):
@@ -76,8 +88,10 @@ def some(waiting):
     yield from range(FIRST)
     for _ in range(FIRST):
         settled.acquire()
-    yield waiting
-    yield waiting
+    for number in (1, 2):  # one after the other, so that the second does not queue behind the first
+        yield waiting
+        while not os.path.exists(f"{waiting.rpartition('|')[2]}.{number}"):
+            time.sleep(0.005)
     yield from range(MANY)
 
 

@@ -94,6 +94,16 @@ def start(method, arrivals, gate):
                 stream.close()
 
 
+def both_arrive(arrivals, gate):
+    """Wait until each worker is in an item; return their process ids."""
+    workers = set()
+    for number in (1, 2):
+        workers.add(arrivals.next())
+        Path(f"{gate.path}.{number}").touch()
+    assert soon(Path(f"{gate.path}.full").exists)
+    return workers
+
+
 def is_orphan_free(family):
     return soon(lambda: all(map(is_gone, family)), NO_ORPHAN_AFTER)
 
@@ -107,7 +117,7 @@ def test_the_first_interrupt_lets_running_items_finish(start, arrivals, gate, ap
     Two items run: they finish. Those that wait are cancelled. Everything that settled is delivered.
     """
     driver = start(api)
-    workers = {arrivals.next(), arrivals.next()}
+    workers = both_arrive(arrivals, gate)
     early = driver.wait_until_it_waits(api)
     family = driver.family()
     assert {str(process.pid) for process in family} >= workers
@@ -138,12 +148,12 @@ def has_taken_signal(driver):
 
 
 @pytest.mark.parametrize("api", ["map", "run", "pool"])
-def test_the_second_interrupt_ends_at_once(start, arrivals, api):
+def test_the_second_interrupt_ends_at_once(start, arrivals, gate, api):
     """
     Nobody opens the gate: the running items would never end by themselves.
     """
     driver = start(api)
-    arrivals.next(), arrivals.next()
+    both_arrive(arrivals, gate)
     family = driver.family()
     driver.interrupt()
     until_over = threading.Event()
@@ -171,7 +181,7 @@ def test_ctrl_c_in_a_terminal_reaches_the_driver_alone(start, arrivals, gate):
     master, terminal = pty.openpty()
     try:
         driver = start("map", terminal=terminal)
-        arrivals.next(), arrivals.next()
+        both_arrive(arrivals, gate)
         early = driver.wait_until_it_waits("map")
         family = driver.family()
         os.write(master, b"\x03")
@@ -191,12 +201,12 @@ def test_ctrl_c_in_a_terminal_reaches_the_driver_alone(start, arrivals, gate):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL, signal.SIGHUP, signal.SIGSEGV])
-def test_no_worker_outlives_its_driver(start, arrivals, number):
+def test_no_worker_outlives_its_driver(start, arrivals, gate, number):
     """
     Even in the middle of items that would go on for ever.
     """
     driver = start("pool")
-    arrivals.next(), arrivals.next()
+    both_arrive(arrivals, gate)
     family = driver.family()
     assert len(family) >= 4  # driver, nursery, two workers
     before = shared_memory()
@@ -239,22 +249,20 @@ def shared_memory():
 # --- the nursery is killed -----------------------------------------------------------------------
 
 
-def kill_nursery():
-    (nursery,) = [each.process for each in LAUNCHER._nurseries.values() if each.process.poll() is None]
-    os.kill(nursery.pid, signal.SIGKILL)
-    return psutil.Process(nursery.pid)
+def kill_nursery(method):
+    os.kill(LAUNCHER._nurseries[method].process.pid, signal.SIGKILL)
 
 
-def test_a_pool_whose_nursery_is_killed_while_idle_goes_on(pool):
+def test_a_pool_whose_nursery_is_killed_while_idle_goes_on(method, pool):
     pids = set(pool.map(calls.pid, range(20)).values())
     workers = [psutil.Process(pid) for pid in pids]
-    kill_nursery()
+    kill_nursery(method)
     assert pool.map(calls.act, range(50)).values() == list(range(50))
     assert soon(lambda: all(map(is_gone, workers)))
 
 
 def test_a_pool_whose_nursery_is_killed_while_busy_goes_on_and_leaves_no_orphan(
-    pool, gate, arrivals
+    method, pool, gate, arrivals
 ):
     """
     The item that ran is nobody's victim: it is run again, or it is lost, but it settles; the
@@ -263,7 +271,7 @@ def test_a_pool_whose_nursery_is_killed_while_busy_goes_on_and_leaves_no_orphan(
     items = [f"arrive_and_wait {arrivals.path}|{gate.path}", *range(200)]
     run = pool.map(calls.act, items)
     old = psutil.Process(int(arrivals.next()))
-    kill_nursery()
+    kill_nursery(method)
     arrivals.next()
     assert soon(lambda: is_gone(old))
     gate.open()
@@ -280,7 +288,7 @@ def test_the_nursery_may_be_killed_again_and_again(method):
             def source(items=items):
                 for item in items:
                     if item % 100 == 50:
-                        kill_nursery()
+                        kill_nursery(method)
                     yield item
 
             outcomes = list(pool.map(calls.act, source()))
@@ -288,20 +296,20 @@ def test_the_nursery_may_be_killed_again_and_again(method):
             assert all(outcome.ok for outcome in outcomes)
 
 
-def test_a_pool_can_be_closed_after_its_nursery_was_killed(pool, gate, arrivals):
+def test_a_pool_can_be_closed_after_its_nursery_was_killed(method, pool, gate, arrivals):
     run = pool.map(calls.act, [f"arrive_and_wait {arrivals.path}|{gate.path}"])
     arrivals.next()
-    kill_nursery()
+    kill_nursery(method)
     pool.close(kill=True)
     assert [outcome.kind for outcome in run] == ["cancelled"]
 
 
-def test_workers_end_when_driver_and_nursery_are_killed_together(start, arrivals):
+def test_workers_end_when_driver_and_nursery_are_killed_together(start, arrivals, gate):
     """
     Nobody is left who could kill them: they notice by themselves.
     """
     driver = start("pool")
-    arrivals.next(), arrivals.next()
+    both_arrive(arrivals, gate)
     family = driver.family()
     (nursery,) = psutil.Process(driver.process.pid).children()
     nursery.suspend()

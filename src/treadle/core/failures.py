@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -63,6 +62,8 @@ def _hint(error: BaseException) -> str | None:
 
 
 def _traceback(error: BaseException, skip: int) -> str:
+    import traceback  # late: most workers never need it
+
     frames: TracebackType | None = error.__traceback__
     for _ in range(skip):
         frames = frames.tb_next if frames is not None else None

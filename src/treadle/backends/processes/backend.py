@@ -516,7 +516,7 @@ class Processes:
             "cwd": os.getcwd(),
             "sys_path": [os.path.abspath(entry) if entry == "" else entry for entry in sys.path],
             "argv": sys.argv[:1],
-            "log_level": logging.getLogger().getEffectiveLevel(),
+            "log_level": _log_level(),
             "max_items": self._max_items,
             "max_memory": self._max_memory,
         }
@@ -738,6 +738,14 @@ class RemoteTraceback(Exception):
 
     def __str__(self) -> str:
         return f'\n"""\n{self.text}"""'
+
+
+def _log_level() -> int | None:
+    """Return from which level on workers shall forward records; None if nobody set logging up."""
+    root = logging.getLogger()
+    loggers = [root, *root.manager.loggerDict.values()]
+    set_up = root.level != logging.WARNING or any(getattr(log, "handlers", ()) for log in loggers)
+    return root.getEffectiveLevel() if set_up else None
 
 
 def _together(items: list[Item], count: int) -> list[Item]:

@@ -1,11 +1,9 @@
-"""What a call prints or logs, on its way to the driver with the key of its item."""
+"""What a call prints, on its way to the driver with the key of its item."""
 
 from __future__ import annotations
 
 import io
-import logging
 import sys
-import traceback
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
@@ -101,34 +99,3 @@ def open_streams(say: Say) -> list[ItemStream]:
         setattr(sys, stream.name, stream)
         setattr(sys, f"__{stream.name}__", stream)
     return streams
-
-
-class _Forward(logging.Handler):
-    """Sends log records to the driver, which hands them to the logger of the same name."""
-
-    def __init__(self, say: Say) -> None:
-        super().__init__()
-        self._say = say
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Send *record* as plain values."""
-        try:
-            facts = dict(record.__dict__)
-            facts["msg"], facts["args"] = record.getMessage(), None
-            if record.exc_info and record.exc_info[0] is not None:
-                facts["exc_text"] = "".join(traceback.format_exception(*record.exc_info)).rstrip()
-            facts["exc_info"] = None
-            plain = {
-                name: value if isinstance(value, (str, int, float, type(None))) else repr(value)
-                for name, value in facts.items()
-            }
-            self._say(Kind.LOGGED, (plain,))
-        except Exception:
-            self.handleError(record)
-
-
-def forward_logging(say: Say, level: int) -> None:
-    """Send all log records from *level* on to the driver."""
-    root = logging.getLogger()
-    root.handlers[:] = [_Forward(say)]
-    root.setLevel(level)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import atexit
 import contextlib
 import faulthandler
-import logging
 import os
 import pickle
 import signal
@@ -17,7 +16,6 @@ import socket
 import sys
 import threading
 import time
-import traceback
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -27,7 +25,7 @@ from treadle.backends.processes.nursery import CHANNEL, SLOT, TOKENS
 from treadle.backends.processes.outgoing import Outgoing
 from treadle.backends.processes.segments import Segment
 from treadle.backends.processes.slot import IDLE, POSITION, SETTING_UP, Place, Slot, place_of
-from treadle.backends.processes.stdio import forward_logging, open_streams
+from treadle.backends.processes.stdio import open_streams
 from treadle.backends.processes.wire import CONTROL, Inbox, Kind, encode
 from treadle.core import context
 from treadle.core.failures import Description, describe
@@ -55,6 +53,8 @@ def main() -> None:
     except ConnectionError:
         code = 0  # The driver is gone, and with it all interest in what we do.
     except BaseException:
+        import traceback  # late: a bug of ours
+
         os.write(2, traceback.format_exc().encode(errors="replace"))
     finally:
         os._exit(code)
@@ -157,7 +157,10 @@ class Worker:
         context.provider = self._current
         self._current_item: tuple[Place, context.Current] | None = None
         self._streams = open_streams(self._out.say)
-        forward_logging(self._out.say, prepare["log_level"])
+        if prepare["log_level"] is not None:
+            from treadle.backends.processes.logs import forward_logging  # late: see there
+
+            forward_logging(self._out.say, prepare["log_level"])
 
     def run(self) -> None:
         """Claim and work until told to exit."""
@@ -378,6 +381,8 @@ class Worker:
             try:
                 call.teardown(call.state)
             except BaseException:
+                import logging
+
                 logging.getLogger("treadle").exception("teardown raised in %s", self._name)
                 self._out.flush()
 
