@@ -75,7 +75,9 @@ class Executor(Base):
         self._futures: dict[int, Future[Any]] = {}
         self._shut_down = False
         self._broken: list[BaseException] = []
-        self._outcomes = self._pool.begin(_apply, None, settings_from({"setup": setup}))
+        self._outcomes = self._pool.begin(
+            _apply, None, settings_from({"setup": setup}), in_thread=True
+        )
         stage = self._outcomes._stage
         self._call_id = stage.call.id
         self._pack = self._outcomes._dispatcher.backend.pack

@@ -88,7 +88,8 @@ def amap(
     """
     pool, settings = _pool_for("amap", options)
     return iterate_async(
-        lambda source: pool.begin(function, source, settings, then_close=True), items
+        lambda source: pool.begin(function, source, settings, then_close=True, in_thread=True),
+        items,
     )
 
 

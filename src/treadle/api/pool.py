@@ -59,7 +59,7 @@ class Pool:
         check_pool(options)
         self._options = options
         self._lock = threading.Lock()
-        self._dispatchers: dict[str, Dispatcher] = {}
+        self._dispatchers: dict[tuple[str, bool], Dispatcher] = {}
         self._closed = False
         _open_pools.add(self)
 
@@ -95,7 +95,9 @@ class Pool:
 
         check_names(options, MAP_NAMES, "Pool.amap")
         settings = settings_from(options)
-        return iterate_async(lambda source: self.begin(function, source, settings), items)
+        return iterate_async(
+            lambda source: self.begin(function, source, settings, in_thread=True), items
+        )
 
     def run(
         self,
@@ -144,6 +146,7 @@ class Pool:
         settings: Settings,
         *,
         then_close: bool = False,
+        in_thread: bool = False,
     ) -> Outcomes[Any]:
         """
         Put a run together from its parts and start it.
@@ -153,6 +156,7 @@ class Pool:
             items: The source; None when items are pushed (the executor).
             settings: The checked options.
             then_close: Close this pool with the run, also when the run cannot begin.
+            in_thread: Nobody will turn the loop by hand, even if the backend is inline.
 
         Raises:
             UsageError: *function* or *items* is not what its name says.
@@ -160,7 +164,7 @@ class Pool:
         """
         try:
             _check_arguments(function, items)
-            dispatcher = self._dispatcher(function)
+            dispatcher = self._dispatcher(function, in_thread=in_thread)
             call = Call(
                 function, settings.setup, settings.teardown, settings.seed, settings.name or ""
             )
@@ -223,17 +227,18 @@ class Pool:
             asks_running=policy.timeout is not None,
         )
 
-    def _dispatcher(self, function: Callable[..., Any]) -> Dispatcher:
+    def _dispatcher(self, function: Callable[..., Any], *, in_thread: bool) -> Dispatcher:
         name = self._options.get("backend", "auto")
         if name == "auto":
             name = "coroutines" if is_async(function) else "processes"
         with self._lock:
             if self._closed:
                 raise UsageError("the pool is closed", hint="make a new treadle.Pool")
-            if name not in self._dispatchers:
+            threaded = in_thread or name != "inline"
+            if (name, threaded) not in self._dispatchers:
                 backend = _make_backend(name, self._options)
-                self._dispatchers[name] = Dispatcher(backend, threaded=name != "inline")
-            return self._dispatchers[name]
+                self._dispatchers[name, threaded] = Dispatcher(backend, threaded=threaded)
+            return self._dispatchers[name, threaded]
 
 
 _open_pools: weakref.WeakSet[Pool] = weakref.WeakSet()

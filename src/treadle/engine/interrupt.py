@@ -7,7 +7,6 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any
 
 
 class Steps:
@@ -18,9 +17,7 @@ class Steps:
 
 
 @contextmanager
-def two_steps(
-    first: Callable[[], object], second: Callable[[], object], *, also_terminate: bool = False
-) -> Iterator[Steps]:
+def two_steps(first: Callable[[], object], second: Callable[[], object]) -> Iterator[Steps]:
     """
     While the block runs, call *first* on the first Ctrl-C and *second* on every further one.
 
@@ -29,7 +26,6 @@ def two_steps(
     Args:
         first: Called in the main thread, between two bytecodes: must not block.
         second: The same.
-        also_terminate: Treat SIGTERM like Ctrl-C.
     """
     steps = Steps()
 
@@ -40,15 +36,11 @@ def two_steps(
     if threading.current_thread() is not threading.main_thread():
         yield steps
         return
-    before: dict[signal.Signals, Any] = {}
-    defaults: dict[signal.Signals, Any] = {signal.SIGINT: signal.default_int_handler}
-    if also_terminate:
-        defaults[signal.SIGTERM] = signal.SIG_DFL
-    for number, default in defaults.items():
-        if signal.getsignal(number) == default:
-            before[number] = signal.signal(number, handle)
+    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield steps
+        return
+    signal.signal(signal.SIGINT, handle)
     try:
         yield steps
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
