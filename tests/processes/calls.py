@@ -593,3 +593,98 @@ def setup_state() -> str:
 
 def setup_hangs(arrivals: str) -> None:
     arrive_and_hang(arrivals)
+
+
+# --- payloads ------------------------------------------------------------------------------------
+
+
+def echo(value: Any) -> Any:
+    return value
+
+
+def facts(array: Any) -> tuple[Any, ...]:
+    """Tell what arrived, and try to write to it."""
+    try:
+        array[(0,) * array.ndim] = 1
+        written = True
+    except ValueError:
+        written = False
+    return array.shape, array.dtype.str, array.flags.writeable, written, float(array.sum())
+
+
+def make_array(megabytes: int | str) -> Any:
+    import numpy
+
+    return numpy.full(int(megabytes) << 17, 2.0)
+
+
+def make_read_only(megabytes: int) -> Any:
+    array = make_array(megabytes)
+    array.setflags(write=False)
+    return array
+
+
+def make_strided(megabytes: int) -> Any:
+    import numpy
+
+    return numpy.arange(megabytes << 18, dtype="f8").reshape(-1, 2)[:, 1]
+
+
+def make_fortran(rows: int) -> Any:
+    import numpy
+
+    return numpy.asfortranarray(numpy.arange(rows * 300, dtype="f8").reshape(rows, 300))
+
+
+def spoil_and_fail_once(argument: tuple[Any, str]) -> float:
+    """Overwrite the argument, then fail in the first attempt."""
+    array, mark = argument
+    found = float(array.sum())
+    array[:] = -1
+    if not os.path.exists(mark):
+        open(mark, "x").close()
+        raise OSError("the first attempt fails")
+    return found
+
+
+def spoil_and_die_once(argument: tuple[Any, str]) -> float:
+    array, mark = argument
+    found = float(array.sum())
+    array[:] = -1
+    if not os.path.exists(mark):
+        open(mark, "x").close()
+        sigkill()
+    return found
+
+
+def die_with_array(argument: tuple[Any, int]) -> Any:
+    """Die while holding a large argument, or return it."""
+    array, number = argument
+    if number % 3 == 0:
+        sigkill()
+    return array
+
+
+class Scaler:
+    """A callable object with a method to map, too."""
+
+    def __init__(self, factor: int) -> None:
+        self.factor = factor
+
+    def __call__(self, value: int) -> int:
+        return value * self.factor
+
+    def scale(self, value: int) -> int:
+        return value * self.factor
+
+    @classmethod
+    def double(cls, value: int) -> int:
+        return cls(2)(value)
+
+    @staticmethod
+    def negate(value: int) -> int:
+        return -value
+
+
+def with_factor(value: int, factor: int = 1) -> int:
+    return value * factor
