@@ -401,7 +401,7 @@ def close_raw_stdout() -> str:
 
 
 def replace_stdout() -> str:
-    sys.stdout = open(os.devnull, "w")  # type: ignore[assignment]
+    sys.stdout = open(os.devnull, "w")  # type: ignore[assignment]  # noqa: SIM115
     return "replaced"
 
 
@@ -613,9 +613,9 @@ def facts(array: Any) -> tuple[Any, ...]:
 
 
 def make_array(megabytes: int | str) -> Any:
-    import numpy
+    import numpy as np
 
-    return numpy.full(int(megabytes) << 17, 2.0)
+    return np.full(int(megabytes) << 17, 2.0)
 
 
 def make_read_only(megabytes: int) -> Any:
@@ -625,15 +625,15 @@ def make_read_only(megabytes: int) -> Any:
 
 
 def make_strided(megabytes: int) -> Any:
-    import numpy
+    import numpy as np
 
-    return numpy.arange(megabytes << 18, dtype="f8").reshape(-1, 2)[:, 1]
+    return np.arange(megabytes << 18, dtype="f8").reshape(-1, 2)[:, 1]
 
 
 def make_fortran(rows: int) -> Any:
-    import numpy
+    import numpy as np
 
-    return numpy.asfortranarray(numpy.arange(rows * 300, dtype="f8").reshape(rows, 300))
+    return np.asfortranarray(np.arange(rows * 300, dtype="f8").reshape(rows, 300))
 
 
 def spoil_and_fail_once(argument: tuple[Any, str]) -> float:

@@ -1,4 +1,4 @@
-"""Pools under both start methods, and the folder on the path of workers so that they find `calls`."""
+"""Pools under both start methods; gates and arrivals; the folder on the path of workers."""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
-"""A program that uses treadle, for tests to interrupt and kill: `driver.py API METHOD ARRIVALS GATE`.
+"""A program that uses treadle, for tests to interrupt and kill.
 
+Called as `driver.py API METHOD ARRIVALS GATE`.
 It maps a few items, then two that wait at the gate and many behind them, and says on stdout, a JSON line
 for each, what was delivered and how it ended.
 """
@@ -88,7 +89,7 @@ def some(waiting):
     yield from range(FIRST)
     for _ in range(FIRST):
         settled.acquire()
-    for number in (1, 2):  # one after the other, so that the second does not queue behind the first
+    for number in (1, 2):  # one by one, so that the second does not queue behind the first
         yield waiting
         while not os.path.exists(f"{waiting.rpartition('|')[2]}.{number}"):
             time.sleep(0.005)

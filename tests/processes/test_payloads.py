@@ -223,10 +223,10 @@ def test_class_and_static_methods(pool):
 
 
 def test_instances_of_local_classes_go_there_and_back(pool):
-    Local = local_class()
-    (back,) = pool.map(lambda item: Local(item.value + 1), [Local(1)]).values()
+    local = local_class()
+    (back,) = pool.map(lambda item: local(item.value + 1), [local(1)]).values()
     assert back.value == 2
-    assert isinstance(back, Local)
+    assert isinstance(back, local)
 
 
 def test_a_function_that_refers_to_itself(pool):
@@ -258,7 +258,7 @@ def test_a_function_that_cannot_travel_fails_before_anything_starts(pool, functi
     assert psutil.Process().children(recursive=True) == before
 
 
-SCRIPT = '''
+SCRIPT = """
 import dataclasses, enum, json, sys
 import treadle
 
@@ -298,7 +298,7 @@ def main():
 
 if __name__ == "__main__":
     main()
-'''
+"""
 
 
 @pytest.mark.parametrize("how", ["as a script", "from stdin", "with -c", "without a guard"])

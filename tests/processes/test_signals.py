@@ -35,7 +35,8 @@ class Driver:
             stderr=terminal or subprocess.PIPE,
             env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
             start_new_session=True,
-            preexec_fn=None if terminal is None else lambda: take_terminal(terminal),
+            # Between fork and exec, while this process has threads: it makes one system call.
+            preexec_fn=None if terminal is None else lambda: take_terminal(terminal),  # noqa: PLW1509
         )
 
     def interrupt(self):

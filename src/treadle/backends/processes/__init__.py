@@ -10,9 +10,12 @@
       │ worker: clean interpreter, private channel, own stdio ◀
       └───────────────────────┘
 
-    backend    the ``Backend``: adaptive batches, balance, death and its consequences
+    backend    the ``Backend``: who gets which items, and what follows when a worker dies
+    pace       how many items make a batch
     seat       the driver's side of one worker: its channel, its batches, its slot
-    worker     the process itself: claims items, runs them, flushes results
+    results    what a worker sent, as outcomes; deaths: what its end means
+    worker     the process itself: claims items and runs them; outgoing: sends what came of them
+    stdio      what calls print, with the key of their item; logs: what they log
     nursery    the process that starts and reaps workers; launcher is its driver side
     wire       frames on the channel
     packing    values to bytes and back; large buffers through segments

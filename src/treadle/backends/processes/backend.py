@@ -3,48 +3,35 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import logging
 import os
-import pickle
 import selectors
-import signal
 import sys
 import time
 import warnings
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import Any
 
 from treadle.backends import cpus
-from treadle.backends.processes import worker as far
+from treadle.backends.processes.deaths import TOO_HEAVY, Death
 from treadle.backends.processes.loader import Loader
-from treadle.backends.processes.memory import MemoryWatch, killed_for_memory, oom_kills
+from treadle.backends.processes.memory import MemoryWatch
 from treadle.backends.processes.pace import Pace
 from treadle.backends.processes.packing import (
-    FOREIGN,
-    NUMPY,
     Packed,
-    load_result,
     pack,
     pack_function,
-    unpack,
 )
+from treadle.backends.processes.results import Results
 from treadle.backends.processes.seat import Batch, Seat
-from treadle.backends.processes.slot import SETTING_UP
 from treadle.backends.processes.wire import Kind, encode
 from treadle.core import events
 from treadle.core.call import Call
 from treadle.core.item import Item
 from treadle.core.outcome import (
     AnyOutcome,
-    Facts,
     Failure,
-    Raised,
-    Succeeded,
-    Unpicklable,
-    WorkerLost,
-    remote_error,
 )
 from treadle.core.protocols import (
     Broken,
@@ -130,7 +117,6 @@ class Processes:
         self._paces: dict[int, Pace] = {}
         self._reports: list[Report] = []
         self._loader = Loader(self.wake)
-        self._oom_kills = oom_kills()
         self._closed = False
 
         self._selector = selectors.DefaultSelector()
@@ -286,7 +272,7 @@ class Processes:
                 key.data()
         self._reports += self._loader.collect()
         for seat in self._watch.overweight(self._seats):
-            seat.kill("memory limit exceeded")
+            seat.kill(TOO_HEAVY)
         reports, self._reports = self._reports, []
         return reports
 
@@ -366,93 +352,26 @@ class Processes:
                 self._return(seat.take_back(dict))
 
     def _take_results(self, seat: Seat, body: tuple[Any, ...], fds: list[int]) -> None:
-        tag, positions, kinds, values, started, durations, cpu, peak = body
+        results = Results(*body)
         batch = seat.batches[0]
-        while batch.tag != tag:  # skipped by the worker because their call is broken
+        while batch.tag != results.tag:  # skipped by the worker because their call is broken
             seat.batches.popleft()
             batch = seat.batches[0]
-        count = len(values)
-        items = batch.settle(positions, count)
+        items = batch.settle(results.positions, len(results.values))
         if not batch.left:
             seat.batches.popleft()
         seat.has_finished_any = True
         self._false_starts.pop(batch.call.id, None)
-        total = sum(durations)
         if (pace := self._paces.get(batch.call.id)) is not None:
-            pace.took(total, count)
-        share = cpu / total if total > 0 else 0.0
-        if kinds is None:
-            outcomes: list[AnyOutcome] = list(
-                map(
-                    Succeeded,
-                    [item.key for item in items],
-                    [item.index for item in items],
-                    [item.attempt for item in items],
-                    started,
-                    durations,
-                    [took * share for took in durations],
-                    itertools.repeat(peak),
-                    itertools.repeat(seat.name),
-                    values,
-                )
-            )
-            self._reports.append(Delivered(batch.call.id, items, outcomes))
-        else:
-            endings: list[tuple[Item, AnyOutcome]] = []
-            for item, kind, value, at, took in zip(
-                items, kinds, values, started, durations, strict=True
-            ):
-                facts = (
-                    item.key,
-                    item.index,
-                    item.attempt,
-                    at,
-                    took,
-                    took * share,
-                    peak,
-                    seat.name,
-                )
-                self._unpack_ending(item, kind, value, facts, fds, endings)
-            if endings:
-                self._reports.append(Finished(batch.call.id, endings))
+            pace.took(sum(results.durations), len(items))
+        ready, foreign = results.read(items, seat.name, fds)
+        if isinstance(ready, Delivered) or ready.endings:
+            self._reports.append(ready)
+        for item, make in foreign:
+            self._load(item, seat.name, make)
 
-    def _unpack_ending(
-        self,
-        item: Item,
-        kind: int,
-        value: Any,
-        facts: Facts,
-        fds: list[int],
-        endings: list[tuple[Item, AnyOutcome]],
-    ) -> None:
-        """Make the outcome here if that runs nobody's code, else have the loader make it."""
-        if kind == far.RETURNED:
-            endings.append((item, Succeeded(*facts, value)))
-        elif kind in (far.UNPICKLABLE_ARGUMENT, far.UNPICKLABLE_RESULT):
-            what: Literal["argument", "result"] = (
-                "argument" if kind == far.UNPICKLABLE_ARGUMENT else "result"
-            )
-            endings.append((item, Unpicklable(*facts, what, Failure(*value))))
-        else:
-            make: Callable[[], AnyOutcome]
-            if kind == far.RAISED:
-                *failure, data, kind = value
-                make = _Raise(facts, Failure(*failure), data)
-            else:
-                data, extents = value
-                loads = load_result if kind == FOREIGN else pickle.loads
-                fd = fds.pop(0) if extents is not None else None
-                make = _Return(facts, data, extents, fd, loads)
-            if kind == FOREIGN or (kind == NUMPY and "numpy" not in sys.modules):
-                self._load(item, make, facts)
-            else:
-                endings.append((item, make()))
-
-    def _load(self, item: Item, make: Callable[[], AnyOutcome], facts: Facts) -> None:
-        def loaded() -> Report:
-            return Finished(item.call, [(item, make())])
-
-        self._loader.load(item, facts[-1] or "", loaded)
+    def _load(self, item: Item, worker: str, make: Callable[[], AnyOutcome]) -> None:
+        self._loader.load(item, worker, lambda: Finished(item.call, [(item, make())]))
 
     def _take_message(self, seat: Seat, kind: int, body: tuple[Any, ...]) -> None:
         place, *facts = body
@@ -554,84 +473,26 @@ class Processes:
             pass  # A process that the worker started still holds its channel.
         if rest := seat.rest_of_output():
             self._print(seat, rest)
-        guilty = self._guilty(seat)
-        place = seat.slot.place[0]
+        death = Death(seat, self._watch)
         self._seats.remove(seat)
         for watched in (seat.channel, seat.status, seat.output):
             if watched in self._selector.get_map():
                 self._selector.unregister(watched)
-        expected = seat.doomed or seat.retiring or seat.closing
-        reason = seat.doomed or ("recycled" if seat.retiring else "closed")
-        lost = self._lost(seat)
-        self._note(
-            None,
-            events.WorkerEnded(
-                at=time.monotonic(),
-                worker=seat.name,
-                reason=reason if expected else _how(lost),
-            ),
-        )
-        if not expected and place == SETTING_UP:
-            self._false_start(seat, lost)
+        at = time.monotonic()
+        self._note(None, events.WorkerEnded(at=at, worker=seat.name, reason=death.reason))
+        if not death.expected and seat.is_setting_up:
+            self._false_start(seat, death)
+        guilty = death.guilty
         if guilty is not None:
-            batch, item = guilty
-            outcome = WorkerLost(
-                item.key,
-                item.index,
-                item.attempt,
-                time.time() - (time.monotonic() - seat.slot.since[0]),
-                time.monotonic() - seat.slot.since[0],
-                None,
-                None,
-                seat.name,
-                *lost,
-                seat.slot.last_words(),
-            )
-            self._reports.append(Finished(batch.call.id, [(item, outcome)]))
+            self._reports.append(Finished(guilty.call, [(guilty, death.outcome(guilty))]))
         innocent = []
         for batch in seat.batches:
-            items = [item for item in batch.owed() if guilty is None or item is not guilty[1]]
+            items = [item for item in batch.owed() if item is not guilty]
             innocent.append(Batch(batch.tag, batch.call, items))
         self._return(innocent)
         seat.close()
 
-    def _guilty(self, seat: Seat) -> tuple[Batch, Item] | None:
-        """Return the item that the worker died of, if it died of one."""
-        if seat.doomed == "memory limit exceeded":
-            return self._heavy(seat)
-        if seat.doomed or seat.retiring:
-            return None
-        running = seat.running()
-        return (running[1], running[0]) if running is not None else None
-
-    def _heavy(self, seat: Seat) -> tuple[Batch, Item] | None:
-        """Charge the item if it was the worker's first; else it gets a fresh worker to prove it."""
-        running = seat.running()
-        if running is None or seat.has_finished_any:
-            return None
-        return running[1], running[0]
-
-    def _lost(self, seat: Seat) -> tuple[int | None, str | None, str | None]:
-        """Return exit code, signal name and reason."""
-        status = seat.wait_status
-        if seat.doomed == "memory limit exceeded":
-            return None, "SIGKILL", f"memory limit of {self._max_memory} bytes exceeded"
-        if status is None:
-            return None, None, seat.doomed
-        if os.WIFSIGNALED(status):
-            number = os.WTERMSIG(status)
-            try:
-                name = signal.Signals(number).name
-            except ValueError:
-                name = f"signal {number}"
-            reason = None
-            if number == signal.SIGKILL and killed_for_memory(self._oom_kills):
-                self._oom_kills = oom_kills()
-                reason = "out of memory: killed by the kernel"
-            return None, name, reason
-        return os.WEXITSTATUS(status), None, None
-
-    def _false_start(self, seat: Seat, lost: tuple[int | None, str | None, str | None]) -> None:
+    def _false_start(self, seat: Seat, death: Death) -> None:
         """Count a death in a setup, or before it; too many of them break the call."""
         words = seat.slot.last_words().strip()
         suspects = [batch.call.id for batch in seat.batches][:1] or list(self._calls)
@@ -640,7 +501,7 @@ class Processes:
             if deaths < FALSE_STARTS or call_id not in self._calls:
                 continue
             error = SetupFailed(
-                f"{deaths} workers in a row died before their first item ({_how(lost)})",
+                f"{deaths} workers in a row died before their first item ({death.how})",
                 hint="look at what importing the function's module, or setup=, does",
             )
             if words:
@@ -682,64 +543,6 @@ class Processes:
             self._reports.clear()
 
 
-class _Return:
-    """Make the outcome of a call that returned something that was pickled."""
-
-    def __init__(
-        self,
-        facts: Facts,
-        data: bytes | None,
-        extents: list[tuple[int, int, bool]] | None,
-        fd: int | None,
-        loads: Callable[..., Any],
-    ) -> None:
-        self._facts, self._data, self._extents, self._fd = facts, data, extents, fd
-        self._loads = loads
-
-    def __call__(self) -> AnyOutcome:
-        try:
-            value = unpack(self._data, self._extents, self._fd, self._loads)
-        except BaseException as error:  # anybody's code may raise anything
-            failure = Failure(
-                type(error).__qualname__,
-                f"the result cannot be loaded here: {type(error).__name__}: {error}",
-                hint="its class must be importable in this process; return plain values instead",
-            )
-            return Unpicklable(*self._facts, "result", failure)
-        return Succeeded(*self._facts, value)
-
-
-class _Raise:
-    """Make the outcome of a call that raised."""
-
-    def __init__(self, facts: Facts, failure: Failure, data: bytes | None) -> None:
-        self._facts, self._failure, self._data = facts, failure, data
-
-    def __call__(self) -> AnyOutcome:
-        failure = self._failure
-        error: BaseException = remote_error(failure)
-        if self._data is not None:
-            try:
-                loaded = load_result(self._data)
-            except BaseException:  # the text, which says all that can be said, stands in for it
-                loaded = None
-            if isinstance(loaded, BaseException):
-                error = loaded
-        error.__cause__ = RemoteTraceback(failure.traceback)
-        return Raised(*self._facts, failure, error)
-
-
-class RemoteTraceback(Exception):
-    """Shows, as the cause of an exception, the traceback of the worker that raised it."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__(text)
-        self.text = text
-
-    def __str__(self) -> str:
-        return f'\n"""\n{self.text}"""'
-
-
 def _log_level() -> int | None:
     """Return from which level on workers shall forward records; None if nobody set logging up."""
     root = logging.getLogger()
@@ -768,9 +571,3 @@ def _later_half(unbegun: dict[int, int]) -> dict[int, int]:
 
 def _where(item: Item, seat: Seat, since: float) -> events.Running:
     return events.Running(item.key, item.index, item.attempt, seat.name, since)
-
-
-def _how(lost: tuple[int | None, str | None, str | None]) -> str:
-    exitcode, signal_name, reason = lost
-    how = signal_name or ("unknown cause" if exitcode is None else f"exit code {exitcode}")
-    return f"{how}, {reason}" if reason else how

@@ -18,19 +18,28 @@ class MemoryWatch:
     Args:
         max_worker: Bytes that a worker may hold.
         min_free: Bytes that must be free on the machine for anything to start.
+
+    Attributes:
+        max_worker: As given.
     """
 
     def __init__(self, max_worker: int | None, min_free: int | None) -> None:
-        self._max_worker = max_worker
+        self.max_worker = max_worker
         self._min_free = min_free
         self._free_looked_at = 0.0
         self._enough_free = True
         self._weighed_at = 0.0
+        self._oom_kills = oom_kills()
+
+    def kernel_killed_some(self) -> bool:
+        """Tell whether the kernel has killed anything for want of memory since the last time."""
+        before, self._oom_kills = self._oom_kills, oom_kills()
+        return before is not None and self._oom_kills is not None and self._oom_kills > before
 
     @property
     def patience(self) -> float | None:
         """How long the loop may wait before it looks again; None for as long as it likes."""
-        return None if self._max_worker is None and self._min_free is None else LOOK_EVERY
+        return None if self.max_worker is None and self._min_free is None else LOOK_EVERY
 
     def allows(self, anything_runs: bool) -> bool:
         """Tell whether another item may start. One always may: a run must not stand still."""
@@ -47,13 +56,13 @@ class MemoryWatch:
     def overweight(self, seats: Sequence[Seat]) -> list[Seat]:
         """Return the busy workers that hold more than they may."""
         now = time.monotonic()
-        if self._max_worker is None or now - self._weighed_at < LOOK_EVERY:
+        if self.max_worker is None or now - self._weighed_at < LOOK_EVERY:
             return []
         self._weighed_at = now
         return [
             seat
             for seat in seats
-            if seat.batches and seat.serves and _resident(seat.pid) > self._max_worker
+            if seat.batches and seat.serves and _resident(seat.pid) > self.max_worker
         ]
 
 
@@ -80,9 +89,3 @@ def oom_kills() -> int | None:
     except OSError:
         return None
     return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), None)
-
-
-def killed_for_memory(before: int | None) -> bool:
-    """Tell whether the kernel has killed anything since it counted *before*."""
-    now = oom_kills()
-    return before is not None and now is not None and now > before
