@@ -1,8 +1,7 @@
 """A program that uses treadle, for tests to interrupt and kill.
 
-Called as `driver.py API METHOD ARRIVALS GATE`.
-It maps a few items, then two that wait at the gate and many behind them, and says on stdout, a JSON line
-for each, what was delivered and how it ended.
+Called as `driver.py API METHOD ARRIVALS GATE`. It maps a few items, then two that wait at the gate
+and many behind them, and says on stdout, in lines of JSON, what was delivered and how it ended.
 """
 
 from __future__ import annotations

@@ -87,7 +87,7 @@ def one_round(dice):
         workers=dice.choice([1, 2, 2, 3]),
         backend="processes",
         start_method=dice.choice(["forkserver", "spawn"]),
-        max_items_per_worker=dice.choice([None, None, 5, 200]),
+        max_items_per_worker=dice.choice([None, None, 20, 200]),
     ) as pool:
         for _ in range(dice.randint(1, 3)):
             one_run(dice, pool, meddling=meddling)

@@ -12,7 +12,7 @@ from conditions import is_gone, soon
 import treadle
 from treadle.errors import CallTimedOut
 
-LIMIT = 0.25  # seconds
+LIMIT = 0.2  # seconds
 
 
 @pytest.fixture(autouse=True)
@@ -123,11 +123,11 @@ def test_two_runs_on_one_pool_do_not_confuse_their_items(pool, gate):
 
 
 def test_timeouts_and_crashes_side_by_side(pool):
-    items = [("hang", "sigkill", number)[number % 3] for number in range(24)]
+    items = [("hang", "sigkill", number)[number % 3] for number in range(12)]
     outcomes = list(pool.map(calls.act, items, timeout=LIMIT / 2))
     kinds = {outcome.key: outcome.kind for outcome in outcomes}
     expected = ("timed out", "worker lost", "succeeded")
-    assert kinds == {number: expected[number % 3] for number in range(24)}
+    assert kinds == {number: expected[number % 3] for number in range(12)}
 
 
 def test_a_deadline_ends_a_run_whose_calls_hang(pool):

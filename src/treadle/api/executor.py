@@ -76,7 +76,7 @@ class Executor(Base):
         self._shut_down = False
         self._broken: list[BaseException] = []
         self._outcomes = self._pool.begin(
-            _apply, None, settings_from({"setup": setup}), in_thread=True
+            _apply, (), settings_from({"setup": setup}), in_thread=True, pushed=True
         )
         stage = self._outcomes._stage
         self._call_id = stage.call.id
@@ -84,11 +84,12 @@ class Executor(Base):
         stage.on_start = partial(_begin_futures, self._futures)
         self._thread = threading.Thread(
             target=_settle_futures,
-            args=(self._outcomes, self._futures, self._pool, self._broken),
+            args=(self._outcomes, self._futures, self._pool, self._broken, self._lock),
             name="treadle-executor",
             daemon=True,
         )
         self._thread.start()
+        _settling.add(self._thread)
         # Not a method: an executor that nobody holds any more must be able to go.
         self._end = weakref.finalize(self, self._outcomes._post, SourceEnded())
         self._end.atexit = False
@@ -172,9 +173,9 @@ class Executor(Base):
         def results() -> Iterator[T]:
             try:
                 while ahead:
-                    future = ahead.popleft()
                     left = None if until is None else max(0.0, until - time.monotonic())
-                    value = future.result(left)
+                    value = ahead[0].result(left)
+                    ahead.popleft()
                     for each in itertools.islice(arguments, 1):
                         ahead.append(self.submit(fn, *each))
                     yield value
@@ -203,11 +204,15 @@ class Executor(Base):
 
 
 _open_executors: weakref.WeakSet[Executor] = weakref.WeakSet()
+_settling: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
 
 
 def _shut_down_all() -> None:
     for executor in list(_open_executors):
-        executor.shutdown(wait=True)
+        executor.shutdown(wait=False)
+    # Not those of the executors: one that nobody holds any more may still have futures to settle.
+    for thread in list(_settling):
+        thread.join()
 
 
 # As the standard library does: pending futures settle before the interpreter goes. Registered after
@@ -255,6 +260,7 @@ def _settle_futures(
     futures: dict[int, Future[Any]],
     pool: Pool,
     broken: list[BaseException],
+    lock: threading.Lock,
 ) -> None:
     """Give every future its result, until the executor is shut down and all have settled."""
     try:
@@ -262,7 +268,8 @@ def _settle_futures(
             for outcome in outcomes.outlet.hand_out(block):
                 _settle(futures.pop(outcome.index), outcome, outcomes.outlet.error)
     except BaseException as error:
-        broken.append(error)
+        with lock:  # a ``submit`` in progress has its future among those that fail below
+            broken.append(error)
     finally:
         left = list(futures.values())
         futures.clear()

@@ -20,6 +20,7 @@ from treadle.api.options import (
     POOL_NAMES,
     Options,
     PoolOptions,
+    Settings,
     check_names,
     settings_from,
 )
@@ -66,7 +67,7 @@ def map(  # noqa: A001
         UsageError: An argument is wrong; nothing was started.
         NotPicklable: The function cannot travel to a worker process; nothing was started.
     """
-    pool, settings = _pool_for("map", options)
+    pool, settings = pool_for("map", options)
     return pool.begin(function, items, settings, then_close=True)
 
 
@@ -86,14 +87,20 @@ def amap(
     Raises:
         UsageError: An argument is wrong.
     """
-    pool, settings = _pool_for("amap", options)
+    pool, settings = pool_for("amap", options)
     return iterate_async(
         lambda source: pool.begin(function, source, settings, then_close=True, in_thread=True),
         items,
     )
 
 
-def _pool_for(where: str, options: Mapping[str, Any]) -> tuple[Pool, Any]:
+def pool_for(where: str, options: Mapping[str, Any]) -> tuple[Pool, Settings]:
+    """
+    Check *options*, and make of them a pool for one run and the settings of the run.
+
+    Raises:
+        UsageError: One of them is wrong.
+    """
     check_names(options, POOL_NAMES | MAP_NAMES, where)
     settings = settings_from(options)
     mine = {name: value for name, value in options.items() if name in POOL_NAMES}

@@ -160,16 +160,29 @@ def settings_from(options: Mapping[str, Any]) -> Settings:
     progress = options.get("progress")
     if progress is not None and not callable(progress):
         one_of("progress", progress, PROGRESS)
+    title = options.get("name")
+    if title is not None and not isinstance(title, str):
+        raise UsageError(f"name must be text, got {title!r}", hint="name='parse'")
     return Settings(
         policy=_policy_from(options),
         seed=seed,
         key=options.get("key"),
         progress=progress,
-        name=options.get("name"),
+        name=title,
         setup=options.get("setup"),
         teardown=options.get("teardown"),
-        listeners=tuple(options.get("listeners", ())),
+        listeners=_listeners_from(options.get("listeners", ())),
     )
+
+
+def _listeners_from(value: Sequence[Listener]) -> tuple[Listener, ...]:
+    several = isinstance(value, Sequence) and not isinstance(value, (str, bytes))
+    for wrong in [each for each in value if not callable(each)] if several else [value]:
+        raise UsageError(
+            f"listeners must be a list of functions, got {wrong!r:.80}",
+            hint="listeners=[on_event], each called with every event",
+        )
+    return tuple(value)
 
 
 def _policy_from(options: Mapping[str, Any]) -> Policy:
@@ -184,6 +197,9 @@ def _policy_from(options: Mapping[str, Any]) -> Policy:
                 if type_ is Rate
                 else "capacity=treadle.Capacity(4, key=provider)",
             )
+    ordered = options.get("ordered", False)
+    if not isinstance(ordered, bool):
+        raise UsageError(f"ordered must be True or False, got {ordered!r}", hint="ordered=True")
     grace = options.get("grace", 30.0)
     if isinstance(grace, bool) or not isinstance(grace, (int, float)) or not grace >= 0:
         raise UsageError(f"grace must be seconds, 0 or more, got {grace!r}", hint="grace=30")
@@ -192,7 +208,7 @@ def _policy_from(options: Mapping[str, Any]) -> Policy:
         retry=_retry_from(options.get("retry")),
         rate=options.get("rate"),
         capacity=options.get("capacity"),
-        ordered=bool(options.get("ordered", False)),
+        ordered=ordered,
         max_failures=1 if on_error == "stop" else options.get("max_failures"),
         time_limit=_time_limit_from(options.get("deadline")),
         grace=float(grace),
@@ -233,7 +249,8 @@ def check_pool(options: Mapping[str, Any]) -> None:
     Raises:
         UsageError: One of them is wrong.
     """
-    one_of("backend", options.get("backend", "auto"), BACKENDS)
+    backend = options.get("backend", "auto")
+    one_of("backend", backend, BACKENDS)
     method = options.get("start_method")
     if method is not None:
         one_of("start_method", method, START_METHODS)
@@ -245,3 +262,20 @@ def check_pool(options: Mapping[str, Any]) -> None:
     )
     for name in ("max_worker_memory", "min_free_memory"):
         positive(name, options.get(name), example=f"{name}=2_000_000_000 is 2 GB")
+    if backend != "auto":  # else the function decides
+        check_fits(options, backend)
+
+
+def check_fits(options: Mapping[str, Any], backend: str) -> None:
+    """
+    Refuse options that are for worker processes on a backend that has none.
+
+    Raises:
+        UsageError: There is one.
+    """
+    for only in ("start_method", "max_items_per_worker", "max_worker_memory", "min_free_memory"):
+        if options.get(only) is not None and backend != "processes":
+            raise UsageError(
+                f"{only}={options[only]!r} is for worker processes; this is backend={backend!r}",
+                hint="leave it out, or use backend='processes'",
+            )

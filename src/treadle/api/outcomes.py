@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import queue
 import weakref
 from collections.abc import Iterator
@@ -58,7 +59,7 @@ class Outcomes(Generic[T]):
             block = self.next_block()
             if block is None:
                 return
-            self._handing_out = self._stage.outlet.hand_out(block)
+            self._handing_out = self._hand_out(block)
 
     def __next__(self) -> Outcome[T]:
         while True:
@@ -67,7 +68,12 @@ class Outcomes(Generic[T]):
             block = self.next_block()
             if block is None:
                 raise StopIteration
-            self._handing_out = self._stage.outlet.hand_out(block)
+            self._handing_out = self._hand_out(block)
+
+    def _hand_out(self, block: list[AnyOutcome]) -> Iterator[AnyOutcome]:
+        # Through ``chain``, which has no ``close``: leaving a loop closes what its generator yields
+        # from, and the rest of the block would be lost to whoever iterates next.
+        return itertools.chain(self._stage.outlet.hand_out(block))
 
     @property
     def outlet(self) -> Outlet:

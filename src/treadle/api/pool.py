@@ -15,6 +15,7 @@ from treadle.api.options import (
     MapOptions,
     PoolOptions,
     Settings,
+    check_fits,
     check_names,
     check_pool,
     settings_from,
@@ -117,7 +118,10 @@ class Pool:
         from treadle.api.running import collect
 
         check_names(options, MAP_NAMES, "Pool.run")
-        return collect(lambda: self.map(function, items, **options), into)
+        settings = settings_from(options)
+        return collect(
+            lambda ready: self.begin(function, items, settings, before_start=ready), into
+        )
 
     def close(self, *, kill: bool = False) -> None:
         """
@@ -142,21 +146,26 @@ class Pool:
     def begin(
         self,
         function: Callable[..., Any],
-        items: Iterable[Any] | None,
+        items: Iterable[Any],
         settings: Settings,
         *,
         then_close: bool = False,
         in_thread: bool = False,
+        pushed: bool = False,
+        before_start: Callable[[], object] | None = None,
     ) -> Outcomes[Any]:
         """
         Put a run together from its parts and start it.
 
         Args:
             function: The function.
-            items: The source; None when items are pushed (the executor).
+            items: The source.
             settings: The checked options.
             then_close: Close this pool with the run, also when the run cannot begin.
             in_thread: Nobody will turn the loop by hand, even if the backend is inline.
+            pushed: *items* is empty, and items are posted instead (the executor).
+            before_start: Called when all is checked, and before anything is read or started; what
+                it raises is raised here.
 
         Raises:
             UsageError: *function* or *items* is not what its name says.
@@ -169,17 +178,19 @@ class Pool:
                 function, settings.setup, settings.teardown, settings.seed, settings.name or ""
             )
             dispatcher.backend.open_call(call)
+            if before_start is not None:
+                self._prepare(before_start, dispatcher, call)
         except BaseException:
             if then_close:
                 self.close()
             raise
         stats = Stats()
-        stage = self._stage(dispatcher, call, items, settings, stats)
+        stage = self._stage(dispatcher, call, None if pushed else items, settings, stats)
         stage.tell(
             events.RunStarted(
                 at=time.monotonic(),
                 name=call.name,
-                total=_length(items),
+                total=None if pushed else _length(items),
                 workers=dispatcher.backend.workers,
                 backend=dispatcher.backend.name,
             )
@@ -189,6 +200,17 @@ class Pool:
         )
         dispatcher.add(stage)
         return outcomes
+
+    def _prepare(
+        self, before_start: Callable[[], object], dispatcher: Dispatcher, call: Call
+    ) -> None:
+        try:
+            before_start()
+        except BaseException:
+            # A run of nothing: at its end the dispatcher, whose right it is, closes the call.
+            nothing = self._stage(dispatcher, call, (), settings_from({}), Stats())
+            dispatcher.add(nothing)
+            raise
 
     def _stage(
         self,
@@ -263,7 +285,7 @@ def _check_arguments(function: object, items: object) -> None:
             f"items is text, {items!r:.60}; its letters are hardly what is meant",
             hint="pass a list, or treadle.files(...), lines(...), rows(...)",
         )
-    if items is not None and not hasattr(items, "__iter__") and not hasattr(items, "__getitem__"):
+    if not hasattr(items, "__iter__") and not hasattr(items, "__getitem__"):
         raise UsageError(
             f"items must be iterable, got {type(items).__name__}: {items!r:.60}",
             hint="pass a list, a generator, or treadle.files(...)",
@@ -272,12 +294,7 @@ def _check_arguments(function: object, items: object) -> None:
 
 def _make_backend(name: str, options: PoolOptions) -> Backend:
     workers = options.get("workers")
-    for only in ("start_method", "max_items_per_worker", "max_worker_memory"):
-        if options.get(only) is not None and name != "processes":
-            raise UsageError(
-                f"{only} is for worker processes; this run uses backend={name!r}",
-                hint="leave it out, or use backend='processes'",
-            )
+    check_fits(options, name)
     match name:
         case "processes":
             from treadle.backends.processes.backend import Processes

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from os import PathLike
 from typing import Any, Unpack
 
-from treadle.api.options import MAP_NAMES, POOL_NAMES, Options, check_names
+from treadle.api.options import Options
 from treadle.api.outcomes import Outcomes
 from treadle.core.failures import failure_from
 from treadle.core.outcome import AnyOutcome, FailedOutcome, Raised
@@ -84,24 +84,39 @@ def run(
         Interrupted: Ctrl-C; what had settled is in the file, and ``report`` says how far it came.
         RunFailed: The run could not go on; what had settled is in the file.
     """
-    from treadle.api.mapping import map as map_
+    from treadle.api.mapping import pool_for
 
-    check_names(options, POOL_NAMES | MAP_NAMES, "run")
-    return collect(lambda: map_(function, items, **options), into)
+    pool, settings = pool_for("run", options)
+    return collect(
+        lambda ready: pool.begin(function, items, settings, then_close=True, before_start=ready),
+        into,
+    )
 
 
-def collect(begin: Callable[[], Outcomes[Any]], into: str | PathLike[str] | Sink | None) -> Report:
-    """Start a run and see it to its end."""
+def collect(
+    begin: Callable[[Callable[[], object]], Outcomes[Any]],
+    into: str | PathLike[str] | Sink | None,
+) -> Report:
+    """
+    Start a run and see it to its end.
+
+    Args:
+        begin: Starts it, having called what it is given when nothing can be refused any more: only
+            then may the sink be opened, which begins a new file, and only then anything be read.
+        into: As for :func:`run`.
+    """
     from treadle.sinks import sink_for
 
     sink = sink_for(into)
     began = time.monotonic()
-    outcomes = begin()
+    outcomes = begin(sink.open)
     report = Report(0, 0, 0, 0.0, outcomes.stats, None, sink)
-    sink.open()
     try:
         with two_steps(outcomes.cancel, outcomes.kill) as steps:
             _drain(outcomes, sink, report)
+    except Interrupted as interrupted:  # a handler of the program's own raised KeyboardInterrupt
+        interrupted.report = report
+        raise
     finally:
         outcomes.close()
         sink.close()

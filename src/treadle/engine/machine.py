@@ -134,7 +134,7 @@ class Machine:
     @property
     def starved(self) -> bool:
         """True when only the consumer can make the reading go on: it has taken too little."""
-        return self._reading == 0 and self._released > self._consumed and not self._source_ended
+        return self._reading == 0 and self._released > self._consumed and self.hungry
 
     @property
     def hungry(self) -> bool:
