@@ -205,7 +205,7 @@ def test_a_result_that_cannot_be_pickled_fails_its_future_alone(executor):
 def test_what_cannot_be_pickled_is_named(executor):
     argument = executor.submit(chores.identity, {"guard": threading.Lock()}).exception()
     assert isinstance(argument, treadle.NotPicklable)
-    assert "'guard'" in argument.message
+    assert '"guard"' in argument.message
     assert "_thread.lock" in argument.message
     result = executor.submit(chores.makes_a_lock).exception()
     assert isinstance(result, treadle.NotPicklable)
@@ -261,10 +261,12 @@ def test_a_running_future_says_so_and_cannot_be_cancelled(executor, gate, busy):
     assert [future.result() for future in busy] == [0, 1]
 
 
-def test_a_cancelled_future_is_not_called(executor, gate, busy, folder):
+def test_a_cancelled_future_is_not_called(make, gate, arrivals, folder):
     """
     The standard library has one call more than workers on its way, so the last of some is taken.
     """
+    executor = make()
+    keep_busy(executor, gate, arrivals, 2)
     waiting = [executor.submit(chores.touch, str(folder), number) for number in range(6)]
     heard = []
     waiting[-1].add_done_callback(heard.append)
@@ -429,8 +431,10 @@ def test_map_raises_at_the_position_of_the_failure_and_is_over_then(executor):
 
 
 def test_map_gives_up_after_its_timeout_and_cancels_what_has_not_begun(
-    executor, gate, busy, folder
+    make, gate, arrivals, folder
 ):
+    executor = make()
+    keep_busy(executor, gate, arrivals, 2)
     results = executor.map(chores.touch, itertools.repeat(str(folder), 20), range(20), timeout=0)
     with pytest.raises(TimeoutError):
         next(results)
@@ -487,10 +491,12 @@ def test_map_with_a_buffer_gives_what_map_gives_without(executor):
 
 
 @only(OURS)
-def test_map_with_a_buffer_gives_up_after_its_timeout(executor, gate, busy, folder):
+def test_map_with_a_buffer_gives_up_after_its_timeout(make, gate, arrivals, folder):
     """
     The one that was waited for is cancelled as are those behind it.
     """
+    executor = make()
+    busy = keep_busy(executor, gate, arrivals, 2)
     results = executor.map(
         chores.touch, itertools.repeat(str(folder)), itertools.count(), timeout=0, buffersize=4
     )
@@ -526,7 +532,10 @@ def test_an_event_loop_runs_calls_in_it(executor):
     asyncio.run(main())
 
 
-def test_cancelling_the_wrapped_future_cancels_the_call(executor, gate, busy, folder):
+def test_cancelling_the_wrapped_future_cancels_the_call(make, gate, arrivals, folder):
+    executor = make()
+    keep_busy(executor, gate, arrivals, 2)
+
     async def main():
         loop = asyncio.get_running_loop()
         waiting = [
@@ -582,10 +591,12 @@ def test_shutdown_may_cancel_what_has_not_begun(make, gate, arrivals, folder):
     executor = make()
     running = keep_busy(executor, gate, arrivals, 2)
     waiting = [executor.submit(chores.touch, str(folder), number) for number in range(20)]
+    settled = threading.Semaphore(0)
+    for future in waiting:
+        future.add_done_callback(lambda _: settled.release())
     executor.shutdown(wait=False, cancel_futures=True)
     gate.open()
-    done, not_done = wait([*running, *waiting], timeout=PATIENCE)
-    assert not not_done
+    assert all(settled.acquire(timeout=PATIENCE) for _ in waiting)
     assert [future.result() for future in running] == [0, 1]
     cancelled = [future.cancelled() for future in waiting]
     assert cancelled == sorted(cancelled)  # the standard library had sent some on their way
@@ -752,7 +763,6 @@ def test_a_start_method_goes_before_that_of_a_context():
     [
         ({"max_workers": 0}, ValueError),
         ({"max_workers": -3}, ValueError),
-        ({"max_workers": "2"}, TypeError),
         ({"initializer": 5}, TypeError),
         ({"max_tasks_per_child": 0}, ValueError),
         ({"max_tasks_per_child": -1}, ValueError),

@@ -102,7 +102,7 @@ def test_a_consumer_that_is_faster_than_the_dispatchers_look_is_noticed():
     machine = Machine(Policy(), backend.capabilities, random=random.Random(0))
     stage = Stage(call, machine, reader, outlet)
     dispatcher.add(stage)
-    while machine.occupied != 1 or not machine.starved:
+    while not machine._released:
         dispatcher.turn()  # until the first outcome lies in the outlet
     outlet.fast_at, outlet.fast_to = outlet.looks + 2, 1  # the tick looks first
     waited = []

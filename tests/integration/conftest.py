@@ -53,6 +53,7 @@ class Programs:
             MARK: self.mark,
             "PYTHONPATH": os.pathsep.join([str(SOURCE), str(APPS)]),
             "PYTHONUNBUFFERED": "1",
+            "PYTHON_BASIC_REPL": "1",
         }
 
     def start(self, *arguments: object, **options) -> subprocess.Popen:

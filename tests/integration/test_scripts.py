@@ -62,7 +62,7 @@ def test_a_module_run_with_m(programs, start_method):
 
 
 def test_a_function_typed_at_the_prompt(terminal, start_method):
-    repl = terminal("-q", "-i")
+    repl = terminal("-q", "-i")  # the basic one: that of 3.13 does not keep the exit code
     repl.read_until(lambda seen: b">>> " in seen)
     for line in script(MAP, method=start_method).strip().splitlines():
         repl.type(f"{line}\n")
