@@ -480,7 +480,7 @@ class Processes:
                 self._selector.unregister(watched)
         at = time.monotonic()
         self._note(None, events.WorkerEnded(at=at, worker=seat.name, reason=death.reason))
-        if not death.expected and seat.is_setting_up:
+        if death.before_first_item:
             self._false_start(seat, death)
         guilty = death.guilty
         if guilty is not None:

@@ -53,6 +53,12 @@ class Death:
             self.exitcode = os.WEXITSTATUS(status)
 
     @property
+    def before_first_item(self) -> bool:
+        """True when it never got to work: it could not be started, or died in a setup."""
+        never_began = self._seat.pid is None and not self._seat.closing
+        return never_began or (not self.expected and self._seat.is_setting_up)
+
+    @property
     def how(self) -> str:
         """What ended it, in a few words."""
         how = self.signal or (
