@@ -30,7 +30,7 @@ class Executor(Base):
 
     What differs: one dead worker fails one future (with ``treadle.WorkerDied``), not all; lambdas,
     closures and functions of ``__main__`` travel; ``chunksize`` is not needed, items are batched
-    by how long they take.
+    by how long they take, and a future is running from when its batch is given to a worker.
 
     Args:
         max_workers: Number of workers; default: usable CPUs (``backend="threads"``: CPUs + 4).
@@ -263,28 +263,31 @@ def _settle_futures(
     lock: threading.Lock,
 ) -> None:
     """Give every future its result, until the executor is shut down and all have settled."""
+    unexplained: list[tuple[Future[Any], BaseException]] = []
     try:
         while (block := outcomes.next_block()) is not None:
             for outcome in outcomes.outlet.hand_out(block):
-                _settle(futures.pop(outcome.index), outcome, outcomes.outlet.error)
+                future = futures.pop(outcome.index)
+                if outcome.kind != "cancelled":
+                    _settle(future, outcome)
+                elif not future.cancelled():
+                    unexplained.append((future, outcome.error))  # the end of the run says why
     except BaseException as error:
         with lock:  # a ``submit`` in progress has its future among those that fail below
             broken.append(error)
     finally:
-        left = list(futures.values())
+        unexplained += [(future, RuntimeError("closed")) for future in futures.values()]
         futures.clear()
-        for future in left:
-            _fail(future, _broken_pool(broken[0]) if broken else RuntimeError("closed"))
+        for future, otherwise in unexplained:
+            _fail(future, _broken_pool(broken[0]) if broken else otherwise)
         pool.close()
 
 
-def _settle(future: Future[Any], outcome: AnyOutcome, broken: BaseException | None) -> None:
+def _settle(future: Future[Any], outcome: AnyOutcome) -> None:
     if future.cancelled():
         return
     if outcome.ok:
         future.set_result(outcome.value)
-    elif outcome.kind == "cancelled" and broken is not None:
-        _fail(future, _broken_pool(broken))
     else:
         _fail(future, outcome.error)
 

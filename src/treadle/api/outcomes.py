@@ -14,7 +14,7 @@ from treadle.engine.dispatcher import Dispatcher
 from treadle.engine.outlet import Outlet
 from treadle.engine.stage import Stage
 from treadle.engine.stimuli import Cancel, Continue, Pause
-from treadle.errors import Interrupted
+from treadle.errors import CallCancelled, Interrupted
 
 if TYPE_CHECKING:
     from treadle.api.pool import Pool
@@ -126,6 +126,7 @@ class Outcomes(Generic[T]):
 
         Raises:
             BaseException: The error of the first item that fails; the rest is not run.
+            CallCancelled: The run was cancelled or reached its deadline: values may be missing.
             RunFailed: The run could not go on.
         """
         found: list[tuple[int, T]] = []
@@ -139,6 +140,11 @@ class Outcomes(Generic[T]):
                 error = outcome.error
                 self.close()
                 raise error
+        if cancelled is None and self.stats.stopped is not None:
+            cancelled = CallCancelled(
+                f"the run was stopped before the end of its source: {self.stats.stopped}",
+                hint="iterate over the outcomes to get what there is",
+            )
         if cancelled is not None:
             raise cancelled
         found.sort(key=lambda pair: pair[0])
