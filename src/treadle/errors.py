@@ -4,6 +4,7 @@
     ├── UsageError               a bad argument; raised before any worker starts (also ValueError)
     │   └── MissingExtra         an optional library is not installed            (also ImportError)
     ├── NotPicklable             a value cannot travel to or from a worker       (also TypeError)
+    ├── BadRowError              a row of the source is not sound               (also ValueError)
     ├── CallFailed               how one item ended, as an exception
     │   ├── RemoteError          the call raised something that could not travel itself
     │   ├── CallTimedOut         the attempt ran past its timeout                (also TimeoutError)
@@ -12,8 +13,7 @@
     └── RunFailed                the run as a whole could not go on
         ├── SourceFailed         the iterable of items raised
         ├── SetupFailed          ``setup=`` raised, or workers die before their first item
-        ├── SinkFailed           the sink could not take a value
-        └── DuplicateKey         two items of one run have the same key
+        └── SinkFailed           the sink could not take a value
 
 ``Interrupted`` stands beside it: a ``KeyboardInterrupt`` that carries the report of the run.
 """
@@ -88,6 +88,10 @@ class NotPicklable(TreadleError, TypeError):
         self.culprit = culprit
 
 
+class BadRowError(TreadleError, ValueError):
+    """A row of the source is not sound; its item fails with this, and the function never sees it."""
+
+
 class CallFailed(TreadleError):
     """One item did not succeed."""
 
@@ -136,7 +140,14 @@ class CallCancelled(CallFailed):
 
 
 class RunFailed(TreadleError):
-    """The run as a whole could not go on. What had settled was delivered."""
+    """
+    The run as a whole could not go on. What had settled was delivered.
+
+    Attributes:
+        report: From ``run``: the report of the run up to that point; else None.
+    """
+
+    report: object = None
 
 
 class SourceFailed(RunFailed):

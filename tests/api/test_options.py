@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import chores
 import pytest
@@ -53,6 +53,8 @@ RUN_OPTIONS = [
     ("timeout", "5", "above 0"),
     ("timeout", float("nan"), "above 0"),
     ("timeout", True, "above 0"),
+    ("timeout", float("inf"), "finite"),
+    ("timeout", 10**400, "finite"),
     ("timeout", timedelta(seconds=5), "above 0"),
     ("retry", "3", "Retry"),
     ("retry", 2.5, "Retry"),
@@ -73,6 +75,10 @@ RUN_OPTIONS = [
     ("max_failures", "1", "above 0"),
     ("deadline", 5, "timedelta"),
     ("deadline", "18:30", "timedelta"),
+    ("deadline", timedelta(0), "has passed"),
+    ("deadline", timedelta(seconds=-5), "has passed"),
+    ("deadline", datetime(2020, 1, 1, tzinfo=UTC), "has passed"),
+    ("deadline", datetime(2020, 1, 1), "has passed"),  # noqa: DTZ001  local time, as people write it
     ("grace", -1, "0 or more"),
     ("grace", "long", "0 or more"),
     ("grace", None, "0 or more"),
@@ -182,8 +188,10 @@ def test_an_option_that_does_not_exist(call, option, meant):
 
 @pytest.mark.parametrize("call", [pool_map, pool_run], ids=name)
 def test_an_option_of_the_workers_given_to_a_run_on_a_pool(call):
-    with pytest.raises(treadle.UsageError, match="no option 'workers'"):
+    belongs = r"no option 'workers': workers belongs to treadle\.Pool"
+    with pytest.raises(treadle.UsageError, match=belongs) as caught:
         call(chores.double, Untouched(), workers=3)
+    assert "treadle.Pool(workers=" in caught.value.hint
 
 
 @pytest.mark.parametrize("call", EVERYWHERE, ids=name)
@@ -257,6 +265,10 @@ def test_a_place_that_is_none(call, into):
         (lambda: treadle.Retry(1.5), "attempts"),
         (lambda: treadle.Retry(base=-1), "base"),
         (lambda: treadle.Retry(cap="x"), "cap"),
+        (lambda: treadle.Retry(base=float("inf")), "base"),
+        (lambda: treadle.Retry(base=10**400), "base"),
+        (lambda: treadle.Retry(cap=float("inf")), "cap"),
+        (lambda: treadle.Retry(budget=True), "budget"),
         (lambda: treadle.Retry(budget=-1), "budget"),
         (lambda: treadle.Retry(budget=1.5), "budget"),
         (lambda: treadle.Retry(on="OSError"), "on"),
@@ -269,6 +281,9 @@ def test_a_place_that_is_none(call, into):
         (lambda: treadle.Rate(5, key="host"), "key"),
         (lambda: treadle.Rate(float("inf")), "n must"),
         (lambda: treadle.Rate(5, per=float("inf")), "per"),
+        (lambda: treadle.Rate(10**400), "n must"),
+        (lambda: treadle.Rate(1e300, per=1e-300), "beyond any clock"),
+        (lambda: treadle.Rate(1e-300), "beyond any clock"),
         (lambda: treadle.Capacity(0, key=str), "n must"),
         (lambda: treadle.Capacity({"a": 0}, key=str), "n must"),
         (lambda: treadle.Capacity(4, key="host"), "key"),

@@ -7,7 +7,9 @@ import itertools
 import json
 import math
 import signal
+import threading
 from datetime import timedelta
+from pathlib import Path
 
 import chores
 import pytest
@@ -34,6 +36,10 @@ def row_of_odd(value):
     return row(chores.odd_fails(value))
 
 
+def holding(thing):
+    return lambda _: thing
+
+
 # --- where values go -----------------------------------------------------------------------------
 
 
@@ -58,7 +64,7 @@ def test_into_jsonl(tmp_path, options):
     path = tmp_path / "out.jsonl"
     report = treadle.run(row, range(5), into=path, **options)
     found = [json.loads(line) for line in path.read_text().splitlines()]
-    assert sorted(each["double"] for each in found) == [0, 2, 4, 6, 8]
+    assert sorted(each["value"]["double"] for each in found) == [0, 2, 4, 6, 8]
     assert report.ok == len(list(report.values())) == 5
 
 
@@ -95,6 +101,9 @@ def test_into_a_sink_of_ones_own():
 
         def close(self):
             self.said.append("close")
+
+        def abandon(self):
+            self.said.append("abandon")
 
         def values(self):
             return self.keys
@@ -134,7 +143,9 @@ def test_a_report_counts_and_names_what_failed(options):
 def test_a_report_says_why_the_source_was_not_read_to_its_end():
     report = treadle.run(chores.always_fails, itertools.count(), max_failures=2, **INLINE)
     assert (report.stopped, report.ok, report.failed) == ("failure limit", 0, 2)
-    report = treadle.run(chores.double, itertools.count(), deadline=timedelta(0), **INLINE)
+    report = treadle.run(
+        chores.double, itertools.count(), deadline=timedelta(microseconds=1), **INLINE
+    )
     assert (report.stopped, report.ok, report.failed) == ("deadline", 0, 0)
 
 
@@ -157,8 +168,7 @@ def test_what_was_cancelled_is_counted_apart(gate, arrivals):
 
 def test_a_value_that_the_sink_refuses_is_a_failure_of_its_item(tmp_path, options):
     path = tmp_path / "out.jsonl"
-    items = [1, object, 3] if options is not PROCESSES else [1, object, 3]
-    report = treadle.run(chores.identity, items, into=path, **options)
+    report = treadle.run(chores.identity, [1, object, 3], into=path, **options)
     assert (report.ok, report.failed) == (2, 1)
     [failure] = report.failures
     assert failure.index == 1
@@ -188,6 +198,9 @@ class Fails:
 
     def close(self):
         self._do("close")
+
+    def abandon(self):
+        self._do("abandon")
 
     def values(self):
         return []
@@ -249,7 +262,7 @@ def test_the_sink_is_open_before_the_source_is_read(run):
     [
         ("not a function", THREADS, treadle.UsageError),
         (chores.double, {**THREADS, "timeout": -1}, treadle.UsageError),
-        (lambda value, lock=chores.makes_a_lock(): value, PROCESSES, treadle.NotPicklable),
+        (holding(threading.Lock()), PROCESSES, treadle.NotPicklable),
     ],
     ids=["function", "option", "unpicklable"],
 )
@@ -262,11 +275,11 @@ def test_a_run_that_cannot_begin_leaves_the_old_file_alone(tmp_path, run, functi
     assert [each.name for each in tmp_path.iterdir()] == ["out.csv"]
 
 
-def test_a_sink_that_fails_ends_the_run_and_is_closed(run, options):
+def test_a_sink_that_fails_ends_the_run_and_is_abandoned(run, options):
     sink = Fails("write", treadle.SinkFailed("disk full"))
     with pytest.raises(treadle.SinkFailed, match="disk full"):
         run(chores.double, itertools.count(), into=sink, **options)
-    assert sink.said == ["open", "write", "close"]
+    assert sink.said == ["open", "write", "abandon"]
 
 
 def test_a_source_that_raises_fails_the_run_and_what_settled_is_stored(tmp_path, run, options):
@@ -276,29 +289,30 @@ def test_a_source_that_raises_fails_the_run_and_what_settled_is_stored(tmp_path,
         yield from range(3)
         raise OSError("disk gone")
 
-    with pytest.raises(treadle.SourceFailed, match="disk gone"):
+    with pytest.raises(treadle.SourceFailed, match="disk gone") as caught:
         run(row, source(), into=path, **options)
-    assert len(path.read_text().splitlines()) == 3
+    report = caught.value.report
+    assert (report.ok, report.kept) == (3, f"{path}.part")
+    assert "disk gone" in report.stopped
+    assert len(Path(report.kept).read_text().splitlines()) == len(list(report.values())) == 3
+    assert not path.exists()
 
 
 # --- Ctrl-C --------------------------------------------------------------------------------------
 
 INTERRUPTED = """
 import itertools, os, signal, sys
-import chores, treadle
+import treadle
 
+def work(value):
+    if value == 50:
+        os.kill(DRIVER, signal.SIGINT)
+    return value
+
+DRIVER = os.getpid()
 {before}
-def press(event):
-    global pressed
-    if type(event).__name__ == "ItemsSettled" and not pressed:
-        pressed = True
-        os.kill(os.getpid(), signal.SIGINT)
-
-pressed = False
 try:
-    treadle.run(
-        chores.identity, itertools.count(), into={into!r}, listeners=[press], backend={backend!r}
-    )
+    treadle.run(work, itertools.count(), into={into!r}, backend={backend!r})
 except KeyboardInterrupt as stop:
     report = stop.report
     stored = sum(1 for _ in report.values())

@@ -66,3 +66,55 @@ def test_a_missing_function_is_a_usage_error(treadle_command):
     code, _, err = treadle_command("doctor", "mine.py:sise")
     assert code == 2
     assert "hint: did you mean size?" in err
+
+
+def test_an_item_that_kills_its_process_is_a_finding_and_the_next_one_is_looked_at(treadle_command):
+    Path("deadly.py").write_text(
+        "import os\ndef f(x):\n    if x == 'bad': os._exit(3)\n    return x\n"
+    )
+    code, out, _ = treadle_command("doctor", "deadly.py:f", "bad", "good")
+    assert code == 1
+    assert any(
+        line.startswith("NO  run") and "killed its worker: exit code 3" in line for line in out
+    )
+    assert any(line.startswith("ok  run") and "returned a str" in line for line in out)
+
+
+def test_a_function_that_never_returns_is_ended_by_the_timeout(treadle_command):
+    Path("stuck.py").write_text("import threading\ndef f(x): threading.Event().wait()\n")
+    code, out, _ = treadle_command("doctor", "stuck.py:f", "a", "--timeout", "0.2")
+    assert code == 1
+    assert any(line.startswith("NO  run") and "timed out after 0.2 s" in line for line in out)
+
+
+def test_a_setup_that_raises_is_a_finding(treadle_command):
+    Path("unset.py").write_text("def s(): raise OSError('no key')\ndef f(x, state): return x\n")
+    code, out, _ = treadle_command("doctor", "unset.py:f", "a", "--setup", "s")
+    assert code == 1
+    assert any(line.startswith("NO  setup") and "no key" in line for line in out)
+
+
+def test_an_exception_that_cannot_travel_is_named(treadle_command):
+    Path("fussy.py").write_text(
+        "class Fussy(Exception):\n"
+        "    def __init__(self, a, b): super().__init__(a)\n"
+        "def f(x): raise Fussy(1, 2)\n"
+    )
+    _, out, _ = treadle_command("doctor", "fussy.py:f", "a")
+    assert any(line.startswith("NO  exception") and "fussy.Fussy" in line for line in out)
+
+
+def test_what_is_no_file_is_said_to_be_given_as_text(treadle_command):
+    _, out, _ = treadle_command("doctor", "mine.py:upper", "nofile.csv")
+    assert any("'nofile.csv'" in line and "no such file" in line for line in out)
+
+
+def test_a_setup_that_never_returns_is_ended_too(treadle_command, monkeypatch):
+    monkeypatch.setattr("treadle.cli.examination._STARTING", 0.5)
+    Path("waiting.py").write_text(
+        "import threading\ndef s(): threading.Event().wait()\ndef f(x, state): return x\n"
+    )
+    arguments = ("doctor", "waiting.py:f", "a", "--setup", "s", "--timeout", "0.1")
+    code, out, _ = treadle_command(*arguments)
+    assert code == 1
+    assert any(line.startswith("NO  run") and "did not begin" in line for line in out)

@@ -94,3 +94,11 @@ def test_a_module_that_cannot_be_imported_says_why_and_where(text, words):
     assert words in said
     assert "broken.py" in said
     assert "broken" not in sys.modules
+
+
+def test_a_module_that_ends_the_process_on_import_is_refused_and_not_taken_for_success():
+    Path("script.py").write_text("import sys\ndef f(x): return x\nsys.exit(0)\n")
+    said = refusal("script.py:f")
+    assert "importing 'script' ends the process: sys.exit(0)" in said
+    assert "script.py, line 3" in said
+    assert 'if __name__ == "__main__":' in said

@@ -52,6 +52,30 @@ def test_json_has_every_ending(treadle_command):
     assert common | {"cpu", "peak_memory", "worker"} <= set(good) & set(bad)
 
 
+def test_the_format_and_the_encoding_of_rows_can_be_said(treadle_command):
+    Path("table.data").write_bytes("a;b\nä;1\n".replace(";", "\t").encode("latin-1"))
+    arguments = ("map", "mine.py:field", "table.data", "--rows", *HERE)
+    code, out, _ = treadle_command(*arguments, "--format", "tsv", "--encoding", "latin-1")
+    assert (code, out) == (0, ["ä"])
+
+
+def test_the_encoding_of_lines_can_be_said(treadle_command):
+    Path("words.txt").write_bytes("ä\n".encode("latin-1"))
+    arguments = ("map", "mine.py:upper", "words.txt", "--lines", "--encoding", "latin-1", *HERE)
+    assert treadle_command(*arguments)[1] == ["Ä"]
+
+
+@pytest.mark.parametrize("command", ["map", "doctor"])
+def test_help_fits_80_columns_and_does_not_speak_of_types(treadle_command, monkeypatch, command):
+    monkeypatch.setenv("COLUMNS", "80")
+    code, out, _ = treadle_command(command, "--help")
+    assert code == 0
+    assert max(map(len, out)) <= 80
+    assert "Examples:" in "\n".join(out)
+    for word in ("<str>", "list[str]", "int range", "<int>"):
+        assert word not in "\n".join(out)
+
+
 def test_rows_are_named_by_their_key_column(treadle_command):
     Path("table.csv").write_text("id,a\nx,1\ny,2\n")
     arguments = ("map", "mine.py:field", "table.csv", "--rows", "--key", "id", "--json", *HERE)
@@ -95,6 +119,56 @@ def test_nothing_to_do_is_an_exit_code_of_its_own(treadle_command):
     code, out, err = treadle_command("map", "mine.py:size", "data/*.zip", *HERE)
     assert (code, out) == (3, [])
     assert "error: nothing to do: no item in data/*.zip" in err
+    assert "hint: quote a pattern" in err
+
+
+@pytest.mark.parametrize(
+    ("source", "hint"),
+    [
+        (("empty.csv", "--rows"), "no row below the header"),
+        (("empty.txt", "--lines"), "the file is empty"),
+        (("hollow",), "there are no files in it"),
+    ],
+)
+def test_nothing_to_do_is_explained_by_what_was_asked_for(treadle_command, source, hint):
+    Path("hollow").mkdir()
+    Path("empty.txt").touch()
+    Path("empty.csv").write_text("a,b\n")
+    code, _, err = treadle_command("map", "mine.py:size", *source, *HERE)
+    assert code == 3
+    assert hint in err
+    assert "quote" not in err
+
+
+def test_a_run_that_stopped_before_its_first_item_did_not_find_nothing_to_do():
+    from treadle import events
+    from treadle.cli.data import Values
+    from treadle.cli.execute import Ended
+
+    ended = Ended(Values(None, json=False), printed=False)
+    assert ended.exit == 3
+    ended(events.RunEnded(at=1.0, stopped="the deadline was reached"))
+    assert ended.exit == 1
+
+
+def test_a_run_that_was_stopped_did_not_succeed_even_if_its_items_did():
+    from treadle import events
+    from treadle.cli.data import Values
+    from treadle.cli.execute import Ended
+
+    ended = Ended(Values(None, json=False), printed=False)
+    ended.stats.ok = 3
+    assert ended.exit == 0
+    ended(events.RunEnded(at=1.0, stopped="the deadline was reached"))
+    assert ended.exit == 1
+
+
+def test_without_stdout_nothing_is_run(treadle_command, monkeypatch):
+    monkeypatch.setattr("sys.stdout", None)
+    code, _, err = treadle_command("map", "mine.py:size", "data", *HERE)
+    assert code == 2
+    assert "error: stdout is closed" in err
+    assert "hint: --into FILE" in err
 
 
 @pytest.mark.parametrize(
@@ -109,9 +183,15 @@ def test_nothing_to_do_is_an_exit_code_of_its_own(treadle_command):
         (["mine.py:size", "-", "data"], "- takes one source", ""),
         (["mine.py:size", "-", "--rows", "--lines"], "exclude each other", "choose one"),
         (["mine.py:size", "data", "--bogus"], "no such option", "--help"),
-        (["mine.py:size", "data", "--workers", "0"], "invalid value for '--workers'", "--help"),
-        (["mine.py:size", "data", "--workers", "[/b]"], "'--workers'", "--help"),
-        (["mine.py:size", "data", "--backend", "x"], "'--backend'", "--help"),
+        (["mine.py:size", "data", "--workers", "0"], "--workers takes a whole number", "4"),
+        (["mine.py:size", "data", "--workers", "[/b]"], "got '[/b]'", "--workers 4"),
+        (["mine.py:size", "data", "--retries", "-1"], "--retries takes a whole number from 0", ""),
+        (["mine.py:size", "data", "--seed", "x"], "--seed takes a whole number, got 'x'", ""),
+        (["mine.py:size", "data", "--backend", "prcs"], "--backend takes auto,", "processes?"),
+        (["mine.py:size", "data", "--progress", "x"], "--progress takes auto,", "--progress auto"),
+        (["mine.py:size", "data", "--format", "csv"], "--format is that of rows", "add --rows"),
+        (["mine.py:size", "data", "--encoding", "latin-1"], "--encoding is that of", "paths"),
+        (["mine.py:size", "data", "-q", "-v"], "--quiet and --verbose exclude", "choose one"),
         (["mine.py:size"], "missing argument", "--help"),
     ],
 )
@@ -198,11 +278,21 @@ def test_a_value_that_the_file_cannot_hold_is_a_failed_item(treadle_command):
     assert "SinkFailed" in err
 
 
-def test_a_value_without_a_json_form_is_printed_by_its_name(treadle_command):
+@pytest.mark.parametrize("flags", [(), ("--json",)])
+def test_a_value_without_a_json_form_is_a_failed_item_on_stdout_too(treadle_command, flags):
     Path("words.txt").write_text("a\n")
-    code, out, _ = treadle_command("map", "mine.py:odd", "words.txt", "--lines", *HERE)
-    assert code == 0
-    assert json.loads(out[0]) == "<odd>"
+    arguments = ("map", "mine.py:odd", "words.txt", "--lines", *flags)
+    code, out, err = treadle_command(*arguments, *HERE)
+    assert code == 1
+    assert "0 ok, 1 failed" in err
+    assert "item 1 cannot be printed: mine.Odd has no columns and no plain form" in err
+    assert [json.loads(line)["ok"] for line in out] == ([False] if flags else [])
+
+
+def test_not_a_number_is_null_in_json(treadle_command):
+    Path("nan.py").write_text("def f(line): return [float('nan'), float('inf')]\n")
+    Path("words.txt").write_text("a\n")
+    assert treadle_command("map", "nan.py:f", "words.txt", "--lines", *HERE)[1] == ["[null, null]"]
 
 
 def test_json_and_into_go_together(treadle_command):
@@ -235,3 +325,32 @@ def test_a_function_that_cannot_travel_is_refused_before_anything_runs(treadle_c
     assert (code, out) == (2, [])
     assert "cannot be pickled" in err
     assert "lock" in err
+
+
+@pytest.mark.parametrize("flags", [("--rows",), ("--lines",), ()])
+def test_a_source_is_never_overwritten_by_its_own_results(treadle_command, flags):
+    Path("table.csv").write_text("a\n1\n")
+    into = ("--into", "./table.csv")
+    code, _, err = treadle_command("map", "mine.py:field", "table.csv", *flags, *into, *HERE)
+    assert code == 2
+    assert "would overwrite the source" in err
+    assert Path("table.csv").read_text() == "a\n1\n"
+
+
+def test_results_in_the_folder_of_the_source_are_no_items_of_the_next_run(treadle_command):
+    arguments = ("map", "mine.py:size", "data", "--into", "data/out.csv", *HERE)
+    for _ in range(2):
+        code, _, err = treadle_command(*arguments)
+        assert code == 0
+        assert "3 ok" in err
+
+
+def test_an_interrupted_or_failed_run_says_that_the_results_of_before_are_untouched(
+    treadle_command,
+):
+    Path("old.csv").write_text("key\nold\n")
+    arguments = ("map", "mine.py:parse", "data/b.csv", "--into", "old.csv", *HERE)
+    code, _, err = treadle_command(*arguments)
+    assert code == 1
+    assert "results: none; old.csv was not written" in err
+    assert Path("old.csv").read_text() == "key\nold\n"

@@ -66,3 +66,11 @@ def test_deadlines(text, expected):
 def test_what_is_no_deadline_is_refused(text):
     with pytest.raises(UsageError, match="--deadline takes"):
         deadline(text, NOW)
+
+
+def test_a_deadline_that_has_passed_is_refused():
+    with pytest.raises(UsageError) as caught:
+        deadline("2026-02-28 12:00", NOW)
+    assert caught.value.message == (
+        "--deadline 2026-02-28 12:00 has passed; it is 2026-03-01 12:00"
+    )

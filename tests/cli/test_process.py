@@ -68,6 +68,80 @@ def test_a_reader_that_leaves_ends_the_run_quietly(start):
     assert process.stderr.read() == ""
 
 
+def test_a_reader_that_leaves_is_not_told_of_an_interruption(start):
+    process = start("map", "mine.py:upper", "-", "--workers", 1, stdin=subprocess.PIPE)
+    process.stdin.write("line\n" * 3)
+    process.stdin.flush()
+    assert process.stdout.readline() == "LINE\n"
+    process.stdout.close()
+    with suppress(BrokenPipeError):
+        process.stdin.write("line\n" * 1000)
+        process.stdin.close()
+    assert process.wait(timeout=50) == 0
+    err = process.stderr.read()
+    assert "stopping" not in err
+    assert "interrupted" not in err
+
+
+needs_full = pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+
+
+@needs_full
+@pytest.mark.parametrize("flags", [(), ("--json", "--into", "out.jsonl")])
+def test_a_full_stdout_is_an_error_and_no_bug(start, flags):
+    Path("words.txt").write_text("a\nb\n")
+    arguments = ("map", "mine.py:upper", "words.txt", "--lines", "--backend", "inline", *flags)
+    with open("/dev/full", "w") as full:
+        process = start(*arguments, stdout=full)
+        _, err = process.communicate(timeout=50)
+    assert process.returncode == 1, err
+    assert "error: stdout cannot be written: No space left on device" in err
+    assert "Traceback" not in err
+    if flags:
+        assert len(Path("out.jsonl").read_text().splitlines()) == 2
+
+
+def test_a_full_disk_is_told_with_the_counts_of_what_was_stored(start):
+    resource = pytest.importorskip("resource")
+    Path("long.py").write_text("def f(line): return 'x' * 3000\n")
+    Path("words.txt").write_text("a\n" * 40)
+    Path("out.jsonl").write_text('{"from": "before"}\n')
+    process = start(
+        "map", "long.py:f", "words.txt", "--lines", "--backend", "inline", "--into", "out.jsonl",
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (16_384, 16_384)),
+    )  # fmt: skip
+    _, err = process.communicate(timeout=50)
+    assert process.returncode == 1, err
+    stored = Path("out.jsonl.part").read_text().splitlines()
+    assert stored
+    assert f" {len(stored)} ok" in err
+    assert "out.jsonl.part (unfinished; out.jsonl was not written)" in err
+    assert err.count("error: ") == 1
+    assert "File too large" in err
+    assert Path("out.jsonl").read_text() == '{"from": "before"}\n'
+
+
+@needs_full
+@pytest.mark.parametrize("arguments", [("--version",), ("doctor", "mine.py:upper")])
+def test_every_command_says_that_stdout_is_full(start, arguments):
+    with open("/dev/full", "w") as full:
+        process = start(*arguments, stdout=full)
+        _, err = process.communicate(timeout=50)
+    assert process.returncode == 1, err
+    assert err.startswith("error: stdout cannot be written: No space left on device\n")
+
+
+@needs_full
+@pytest.mark.parametrize("progress", ["plain", "json", "none"])
+def test_data_does_not_depend_on_stderr(start, progress):
+    Path("words.txt").write_text("a\nb\n")
+    arguments = ("map", "mine.py:upper", "words.txt", "--lines", "--workers", 1, "--ordered")
+    with open("/dev/full", "w") as full:
+        process = start(*arguments, "--progress", progress, stderr=full)
+        out, _ = process.communicate(timeout=50)
+    assert (process.returncode, out) == (0, "A\nB\n")
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupt_and_terminate_end_with_130_and_a_summary(start, number):
     Path("words.txt").write_text("a\n")

@@ -14,13 +14,13 @@ from treadle.backends.threads import Threads
 from treadle.core import events
 from treadle.core.call import Call
 from treadle.core.outcome import Cancelled, Raised, Succeeded
-from treadle.core.policy import Policy, Rate, Retry
+from treadle.core.policy import Capacity, Policy, Rate, Retry
 from treadle.engine.dispatcher import Dispatcher
 from treadle.engine.machine import Machine
 from treadle.engine.outlet import Outlet
 from treadle.engine.reader import Reader
 from treadle.engine.stage import Stage
-from treadle.errors import RunFailed, SourceFailed
+from treadle.errors import RunFailed, SourceFailed, UsageError
 
 
 @pytest.fixture
@@ -337,3 +337,155 @@ def test_an_item_whose_key_cannot_be_computed_settles_as_raised(threads):
     assert [type(outcome) for outcome in outcomes] == [Succeeded, Raised, Succeeded]
     assert [outcome.key for outcome in outcomes] == ["k0", 1, "k2"]
     assert outcomes[1].attempts == 0
+
+
+class Unequal:
+    """A key that can be hashed and not compared."""
+
+    def __hash__(self):
+        return 1
+
+    def __eq__(self, other):
+        raise SystemExit("no comparison")
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError("no"), SystemExit("no")], ids=repr)
+def test_one_runs_mistake_ends_that_run_alone(threads, error):
+    """
+    Whatever goes wrong inside the engine for one run, the others on its workers have no part in it.
+    """
+    go = threading.Event()
+    closed = threading.Event()
+
+    def source():
+        try:
+            yield from range(100)
+        finally:
+            closed.set()
+
+    def fails(*_):
+        raise error
+
+    other = drive(threads, lambda value: go.wait(10) and value, range(3))
+    heard = []
+    wrong = drive(threads, lambda value: go.wait(10), source(), listeners=[heard.append])
+    assert soon(lambda: wrong.stage.machine.in_flight > 0)
+    wrong.stage.machine._finished = fails
+    wrong.stage.machine._tick = fails
+    with pytest.raises(RunFailed, match=f"could not go on: {type(error).__name__}: no") as caught:
+        list(wrong)
+    assert caught.value.__cause__ is error
+    assert wrong.stage.machine.ended
+    assert closed.wait(10)
+    assert isinstance(heard[-1], events.RunEnded)
+    go.set()
+    assert sorted(outcome.value for outcome in other) == [0, 1, 2]
+    assert [outcome.value for outcome in drive(threads, double, [4])] == [8]
+
+
+def test_a_consumer_that_cannot_be_told_does_not_end_other_runs(threads):
+    """
+    An event loop that was closed under an ``async for`` is such a consumer.
+    """
+
+    def gone():
+        raise RuntimeError("Event loop is closed")
+
+    wrong = drive(threads, double, range(3))
+    wrong.stage.outlet.notify(gone)
+    assert soon(lambda: wrong.stage.machine.ended)
+    assert [outcome.value for outcome in drive(threads, double, [4])] == [8]
+
+
+def test_keys_of_a_limit_that_cannot_be_compared_end_that_run_alone(threads):
+    policy = Policy(rate=Rate(1e6, key=lambda value: Unequal()))
+    with pytest.raises(RunFailed, match="no comparison"):
+        list(drive(threads, double, range(3), policy=policy))
+    assert [outcome.value for outcome in drive(threads, double, [4])] == [8]
+
+
+@pytest.mark.parametrize("limit", ["rate", "capacity"])
+def test_an_item_whose_key_of_a_limit_cannot_be_hashed_settles_as_raised(threads, limit):
+    def key(value):
+        return [value] if value == 1 else value
+
+    limits = {"rate": Rate(1e6, key=key), "capacity": Capacity(1, key=key)}
+    policy = Policy(**{limit: limits[limit]})
+    outcomes = sorted(drive(threads, double, range(3), policy=policy), key=lambda o: o.index)
+    assert [outcome.kind for outcome in outcomes] == ["succeeded", "raised", "succeeded"]
+    assert isinstance(outcomes[1].error, UsageError)
+    assert "cannot be hashed: (" in outcomes[1].failure.message
+    assert outcomes[1].failure.hint
+
+
+@pytest.mark.parametrize("wrong", [None, True, 1.5, ("a",), ["a"], b"a"], ids=repr)
+def test_an_item_whose_key_is_none_settles_as_raised(threads, wrong):
+    def key(value, index):
+        return wrong if value == 1 else f"k{value}"
+
+    outcomes = sorted(drive(threads, double, range(3), key=key), key=lambda o: o.index)
+    assert [outcome.key for outcome in outcomes] == ["k0", 1, "k2"]
+    assert isinstance(outcomes[1].error, UsageError)
+    assert repr(wrong) in outcomes[1].failure.message
+
+
+class Told(Exception):
+    def __init__(self, seconds):
+        self.seconds = seconds
+
+    @property
+    def retry_after(self):
+        if isinstance(self.seconds, BaseException):
+            raise self.seconds
+        return self.seconds
+
+
+@pytest.mark.parametrize(
+    "told",
+    [10**400, float("inf"), float("nan"), "soon", True, -1, KeyError("x"), SystemExit()],
+    ids=lambda told: repr(told)[:12],
+)
+def test_what_an_exception_says_of_its_retry_is_left_out_when_it_makes_no_sense(threads, told):
+    def function(value):
+        raise Told(told)
+
+    policy = Policy(retry=Retry(attempts=2, base=0.0))
+    [outcome] = drive(threads, function, [0], policy=policy)
+    assert outcome.attempts == 2
+
+
+def test_an_exception_may_ask_for_a_retry_beyond_any_clock(threads):
+    def function(value):
+        raise Told(1e300)
+
+    run = drive(threads, function, [0], policy=Policy(retry=Retry(attempts=2, base=0.0)))
+    assert soon(lambda: run.stage.machine._delayed)
+    assert [outcome.value for outcome in drive(threads, double, [4])] == [8]
+    run.cancel()
+    assert [outcome.kind for outcome in run] == ["cancelled"]
+
+
+class BrokenListener:
+    """A listener that nothing can be asked, and that ends the program."""
+
+    def __call__(self, event):
+        raise SystemExit("enough")
+
+    def __repr__(self):
+        raise ValueError("no repr")
+
+    def __eq__(self, other):
+        raise ValueError("no comparison")
+
+    __hash__ = None
+
+
+def test_a_listener_that_exits_where_warnings_are_errors_ends_no_run(inline, capfd):
+    heard = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        listeners = [BrokenListener(), BrokenListener(), heard.append]
+        values = [o.value for o in drive(inline, double, range(3), listeners=listeners)]
+    assert values == [0, 2, 4]
+    assert isinstance(heard[-1], events.RunEnded)
+    assert "it gets no further events" in capfd.readouterr().err

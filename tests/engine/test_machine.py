@@ -709,3 +709,67 @@ def test_keys_that_were_used_once_are_forgotten():
     assert len(waiting._busy) == 0
     assert len(waiting._next_start) < 200
     assert len(waiting._lanes) == 0
+
+
+class TestStuck:
+    """A cancelled run whose items in flight do not run: a setup holds them, and grace is lost."""
+
+    def cancelled(self, count=2):
+        told = Told(grace=30.0)
+        told.tick(room=count)
+        told.read(count)
+        told.tick(room=count)
+        told.tell(SourceEnded())
+        told.tell(Cancel("test", 30.0))
+        return told
+
+    def running(self, told, *indices):
+        items = [told.items[index] for index in indices]
+        return [(i, Running(i.key, i.index, i.attempt, "worker-1", 0.0)) for i in items]
+
+    def test_it_does_not_wait_for_its_grace(self):
+        told = self.cancelled()
+        told.tick(running=[], at=1.0)
+        assert not told.ordered(StopItems)
+        assert told.machine.next_wake == 2.0
+        told.tick(at=2.0)
+        assert [item.index for order in told.ordered(StopItems) for item in order.items] == [0, 1]
+        assert told.ordered(End)
+
+    def test_while_one_of_them_runs_all_have_their_grace(self):
+        told = self.cancelled()
+        for second in range(1, 30):
+            told.tick(running=self.running(told, 1), at=float(second))
+            assert not told.ordered(StopItems)
+
+    def test_a_result_on_its_way_is_waited_for(self):
+        told = self.cancelled()
+        told.tick(running=[], at=1.0)
+        told.ends(0)
+        told.ends(1)
+        assert [outcome.kind for outcome in told.released] == ["succeeded", "succeeded"]
+
+    def test_one_that_begins_meanwhile_has_its_grace(self):
+        told = self.cancelled()
+        told.tick(running=[], at=1.0)
+        told.tick(running=self.running(told, 0), at=1.5)
+        told.tick(running=self.running(told, 0), at=2.5)
+        assert not told.ordered(StopItems)
+
+    def test_without_having_asked_nothing_is_known(self):
+        told = self.cancelled()
+        told.tick(running=None, at=1.0)
+        told.tick(running=None, at=29.0)
+        assert not told.ordered(StopItems)
+
+
+def test_a_machine_that_gives_up_names_what_is_in_flight_and_decides_nothing_further():
+    told = Told()
+    told.tick(room=2)
+    told.read(3)
+    told.tick(room=2)
+    error = RuntimeError("broken")
+    assert [item.index for item in told.machine.give_up(error)] == [0, 1]
+    assert told.machine.ended
+    assert told.machine.error is error
+    assert told.tell(SourceEnded()) == []

@@ -595,6 +595,84 @@ def setup_hangs(arrivals: str) -> None:
     arrive_and_hang(arrivals)
 
 
+# --- what a worker must stand ---------------------------------------------------------------------
+
+
+class UnhashableKind(type):
+    """Compares its classes by name, and so cannot hash them."""
+
+    def __eq__(cls, other: object) -> bool:
+        return isinstance(other, type) and cls.__name__ == other.__name__
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+class OfUnhashableKind(metaclass=UnhashableKind):
+    pass
+
+
+def return_of_unhashable_kind() -> OfUnhashableKind:
+    return OfUnhashableKind()
+
+
+def return_large_without_descriptors() -> bytes:
+    """Leave no descriptor for the file that the result would take."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+    return bytes(2 << 20)
+
+
+def return_text(length: str) -> str:
+    return "x" * int(length)
+
+
+def hold_the_gil(arrivals: str) -> None:
+    """Sleep in C code that does not let any other thread run."""
+    arrive(arrivals)
+    ctypes.PyDLL(None).sleep(600)
+
+
+def burn(seconds: float) -> None:
+    until = time.process_time() + seconds
+    while time.process_time() < until:
+        pass
+
+
+def setup_burns() -> None:
+    burn(0.5)
+
+
+def ignore_state(value: Any, _: object) -> Any:
+    return value
+
+
+def inherited(path: str) -> str:
+    """Return what a program that this one executes finds open."""
+    os.system(f"ls -l /proc/self/fd > {path}")
+    with open(path) as file:
+        return file.read()
+
+
+def reconfigure() -> None:
+    """Do what many programs do as they start."""
+    sys.stdout.reconfigure(encoding="utf-8", line_buffering=True)  # type: ignore[union-attr]
+
+
+def print_from_threads(count: str) -> None:
+    """Print in pieces that are no lines, from several threads."""
+
+    def say() -> None:
+        for _ in range(int(count)):
+            sys.stdout.write("word")
+            sys.stdout.write("\n")
+
+    threads = [threading.Thread(target=say) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
 # --- payloads ------------------------------------------------------------------------------------
 
 

@@ -7,11 +7,13 @@ with the other worker busy all the time.
 
 from __future__ import annotations
 
+import atexit
 import functools
 import os
 import signal
 import sys
 import threading
+import weakref
 
 import calls
 import psutil
@@ -531,6 +533,47 @@ def test_a_call_that_forks_and_comes_back_twice_counts_once(pool):
     check_later(pool)
 
 
+def test_a_result_whose_class_cannot_be_hashed_costs_its_item_alone(pool):
+    items = [*range(50), "return_of_unhashable_kind", *range(50)]
+    outcomes = list(pool.map(calls.act, items))
+    check(outcomes, items, "return_of_unhashable_kind", unpicklable("result"))
+
+
+def test_a_result_that_finds_no_descriptor_says_so(method):
+    with treadle.Pool(workers=1, backend="processes", start_method=method) as pool:
+        first, second = pool.map(calls.act, ["return_large_without_descriptors", 1], ordered=True)
+    assert first.kind == "unpicklable"
+    assert "Too many open files" in first.failure.message
+    assert first.failure.hint
+    assert second.ok
+
+
+def test_what_a_call_executes_does_not_find_our_descriptors(pool, tmp_path):
+    (listing,) = pool.map(calls.inherited, [str(tmp_path / "listing")]).values()
+    assert "/proc/" in listing  # its own
+    assert "socket:" not in listing
+    assert "memfd:" not in listing
+
+
+@pytest.mark.filterwarnings("ignore:start_method='fork'", "ignore:.*fork:DeprecationWarning")
+def test_workers_that_are_forks_leave_the_exit_handlers_of_the_driver_alone(tmp_path):
+    handler = (tmp_path / "handler").touch
+    atexit.register(handler)
+    finalizer = weakref.finalize(check_later, (tmp_path / "finalizer").touch)
+    try:
+        with treadle.Pool(workers=2, backend="processes", start_method="fork") as forks:
+            assert forks.map(calls.act, range(100)).values() == list(range(100))
+    finally:
+        atexit.unregister(handler)
+        assert finalizer.detach()
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_first_item_is_not_charged_for_the_cpu_of_the_setup(pool):
+    run = pool.map(calls.ignore_state, range(4), setup=calls.setup_burns)
+    assert all(outcome.cpu < 0.25 for outcome in run)
+
+
 # --- what calls say ------------------------------------------------------------------------------
 
 
@@ -582,6 +625,12 @@ def test_text_that_cannot_be_encoded_is_shown_all_the_same(pool, capfd):
     out = capfd.readouterr().out
     assert "a file called" in out
     assert "next\n" in out
+
+
+def test_threads_of_a_call_lose_nothing_that_they_print(pool, capfd):
+    pool.map(calls.act, ["reconfigure", "print_from_threads 2000"]).values()
+    pool.close()
+    assert capfd.readouterr().out.count("word") == 8000
 
 
 def test_finalizers_may_print_at_any_moment(pool, capfd):

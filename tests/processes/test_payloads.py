@@ -163,6 +163,20 @@ def test_kills_leak_neither_descriptors_nor_memory(method):
     assert set(os.listdir("/dev/shm")) <= before_shm
 
 
+def own_memory():
+    """Return how many bytes this process holds that are no file's, shared memory included."""
+    lines = Path("/proc/self/smaps_rollup").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("Anonymous:")) << 10
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells")
+def test_a_large_result_is_in_memory_once(pool):
+    before = own_memory()
+    kept = pool.map(calls.make_array, [8] * 10).values()
+    assert [array.sum() for array in kept] == [2.0 * (8 << 17)] * 10
+    assert own_memory() - before < 40 << 20  # the shared memory is 80, and would be copied
+
+
 def test_a_worker_keeps_no_large_argument_or_result(method):
     with treadle.Pool(workers=1, backend="processes", start_method=method) as pool:
         peaks = [o.peak_memory for o in pool.map(calls.echo, (np.ones(LARGE) for _ in range(30)))]

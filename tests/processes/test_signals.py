@@ -319,3 +319,16 @@ def test_workers_end_when_driver_and_nursery_are_killed_together(start, arrivals
     driver.process.kill()
     nursery.kill()
     assert is_orphan_free(family)
+
+
+def test_a_worker_whose_call_holds_the_gil_does_not_outlive_its_nursery(method, pool, arrivals):
+    """
+    It cannot notice by itself, and the next nursery does not know it.
+    """
+    run = pool.map(calls.act, [f"hold_the_gil {arrivals.path}"])
+    old = psutil.Process(int(arrivals.next()))
+    kill_nursery(method)
+    assert soon(lambda: is_gone(old))
+    arrivals.next()  # another attempt at what was nobody's fault
+    pool.close(kill=True)
+    assert [outcome.kind for outcome in run] == ["cancelled"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 
 import calls
@@ -136,3 +137,13 @@ def test_a_deadline_ends_a_run_whose_calls_hang(pool):
     run = pool.map(calls.act, ["hang"] * 4, deadline=timedelta(seconds=LIMIT))
     assert [outcome.kind for outcome in run] == ["cancelled"] * 4
     assert pool.map(calls.act, [1]).values() == [1]
+
+
+def test_a_driver_that_stands_still_charges_no_item_for_it(pool):
+    """
+    Workers wait with results that nobody takes from them: their calls have returned.
+    """
+    run = pool.map(calls.act, ["return_text 20000"] * 1000, timeout=LIMIT)
+    assert next(run).ok
+    ctypes.PyDLL(None).usleep(int(LIMIT * 3_000_000))  # holds the GIL
+    assert all(outcome.ok for outcome in run)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from rich.cells import cell_len
 
@@ -50,7 +52,35 @@ def test_it_counts_names_and_says_where_the_results_are(script):
 def test_it_says_why_a_run_stopped_early_and_does_not_call_cancelled_items_failures(script):
     outcomes = [script.cancelled() for _ in range(3)]
     lines = told(outcomes, script.started(), script.settled(*outcomes), script.ended("interrupted"))
-    assert lines == ["parse: 3 items: 0 ok, 3 cancelled", "stopped early: interrupted"]
+    assert lines == ["parse: 0 items: 0 ok, 3 more cancelled", "stopped early: interrupted"]
+
+
+def test_cancelled_items_count_neither_as_items_nor_in_the_rate(script):
+    outcomes = [script.cancelled() for _ in range(14)]
+    lines = told(
+        outcomes,
+        script.started(),
+        script.ok(4),
+        script.later(2).settled(*outcomes),
+        script.ended("interrupted"),
+    )
+    assert lines[0] == "parse: 4 items in 2.0 s (2.0/s): 4 ok, 14 more cancelled"
+
+
+def test_a_crash_says_where_it_was_without_being_asked(script):
+    words = (
+        "Fatal Python error: Segmentation fault\n\n"
+        "Stack (most recent call first):\n"
+        '  File "/usr/lib/ctypes/__init__.py", line 519 in string_at\n'
+        '  File "/home/me/parse.py", line 11 in parse\n'
+        '  File "/home/me/worker.py", line 291 in run\n'
+    )
+    outcome = dataclasses.replace(script.lost(), last_words=words)
+    lines = told([outcome])
+    assert lines[-2:] == [
+        "      | string_at, ctypes/__init__.py, line 519",
+        "      | parse, me/parse.py, line 11",
+    ]
 
 
 def test_tracebacks_are_shown_on_request(script):

@@ -157,7 +157,10 @@ def test_a_full_disk_ends_a_parquet_run_and_the_old_file_stays(tmp_path, succeed
         sink.write(outcomes)
     with pytest.raises(SinkFailed, match="No space left"):
         sink.close()
+    assert sink.abandon() is None
     assert sink.path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["a.parquet"]
+    assert list(sink.values()) == []
 
 
 def test_a_place_that_cannot_be_written_to_is_a_mistake_named_at_once(tmp_path):
@@ -211,6 +214,7 @@ def test_into_may_be_a_sink():
             return []
 
         def close(self): ...
+        def abandon(self): ...
 
     mine = Mine()
     assert sink_for(mine) is mine

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import treadle
 from treadle.errors import MissingExtra, SourceFailed, TreadleError, UsageError
 from treadle.sources import BadRow, BadRowError, rows
 
@@ -43,7 +44,7 @@ def test_csv_rows_are_dicts_of_text_numbered_from_one(put):
 def test_tsv_and_gzip_are_known_by_their_suffix(put):
     assert list(rows(put("a.tsv", "a\tb\n1\t2,3\n"))) == [{"a": "1", "b": "2,3"}]
     assert list(rows(put("a.csv.gz", gzip.compress(b"a\n1\n")))) == [{"a": "1"}]
-    assert list(rows(put("a.jsonl.gz", gzip.compress(b"1\n2")))) == [1, 2]
+    assert list(rows(put("a.jsonl.gz", gzip.compress(b'{"a": 1}')))) == [{"a": 1}]
 
 
 def test_the_key_may_come_from_a_column(put):
@@ -97,11 +98,36 @@ def test_a_quote_that_is_never_closed_does_not_swallow_the_file(put):
 
 
 def test_a_line_that_is_no_json_costs_one_item(put):
-    good, bad, deep, last = rows(put("a.jsonl", "[1]\n{oops\n\n" + "[" * 100_000 + '\n"x"\n'))
-    assert (good, last) == ([1], "x")
+    good, bad, deep, last = rows(put("a.jsonl", "{}\n{oops\n\n" + "[" * 100_000 + '\n{"x": 1}\n'))
+    assert (good, last) == ({}, {"x": 1})
     assert "line 2 of" in bad.reason
     assert bad.raw == "{oops\n"
     assert "line 4 of" in deep.reason
+
+
+@pytest.mark.parametrize("line", ["[1, 2]", '"text"', "7", "null"])
+def test_json_that_is_no_object_is_no_row(put, line):
+    bad, good = rows(put("a.jsonl", line + '\n{"a": 1}\n'))
+    assert "line 1 of" in bad.reason
+    assert "no object" in bad.reason
+    assert good == {"a": 1}
+
+
+@pytest.mark.parametrize("backend", ["inline", "threads"])
+def test_a_function_that_ignores_its_row_is_not_called_with_a_bad_one(put, backend):
+    called = []
+    source = rows(put("a.csv", "id,x\na,1\nb\nc,3\n"), key="id")
+    found = {
+        outcome.key: outcome for outcome in treadle.map(called.append, source, backend=backend)
+    }
+    assert {key: outcome.ok for key, outcome in found.items()} == {
+        "a": True,
+        "row 2": False,
+        "c": True,
+    }
+    assert isinstance(found["row 2"].error, BadRowError)
+    assert "line 3 of" in found["row 2"].failure.message
+    assert len(called) == 2
 
 
 def test_a_row_without_key_costs_one_item_and_has_a_key_of_its_own(put):
@@ -206,7 +232,7 @@ JSON = st.recursive(
 )
 
 
-@given(st.lists(JSON, max_size=6), st.booleans())
+@given(st.lists(st.dictionaries(st.text(max_size=3), JSON), max_size=6), st.booleans())
 def test_jsonl_is_read_as_written(values, ascii_only):
     text = "".join(json.dumps(value, ensure_ascii=ascii_only) + "\n" for value in values)
     stream = io.BytesIO(text.encode("utf-8", "surrogatepass"))

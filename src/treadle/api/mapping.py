@@ -13,6 +13,7 @@ from collections.abc import (
     Iterator,
     Mapping,
 )
+from contextlib import suppress
 from typing import Any, TypeVar, Unpack, cast, overload
 
 from treadle.api.options import (
@@ -115,7 +116,7 @@ async def iterate_async(
     news = asyncio.Event()
 
     def tell() -> None:
-        if not loop.is_closed():
+        with suppress(RuntimeError):  # the loop was closed, and nobody waits any more
             loop.call_soon_threadsafe(news.set)
 
     source = _Bridge(items, loop) if isinstance(items, AsyncIterable) else items

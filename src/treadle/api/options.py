@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,6 +19,7 @@ Progress: TypeAlias = Literal["auto", "live", "plain", "json", "none"]
 
 BACKENDS = ("auto", "inline", "threads", "processes", "coroutines")
 START_METHODS = ("forkserver", "spawn", "fork")
+FOR_EVER = 1e9  # seconds: thirty years, and below the limit of every clock
 PROGRESS = ("auto", "live", "plain", "json", "none")
 
 
@@ -117,6 +119,11 @@ def check_names(given: Collection[str], known: Collection[str], where: str) -> N
         UsageError: With the name that was probably meant.
     """
     for name in given:
+        if name not in known and name in POOL_NAMES:
+            raise UsageError(
+                f"{where} has no option {name!r}: {name} belongs to treadle.Pool(...)",
+                hint=f"give it to the pool: treadle.Pool({name}=...)",
+            )
         if name not in known:
             near = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.5)
             meant = (
@@ -211,7 +218,7 @@ def _policy_from(options: Mapping[str, Any]) -> Policy:
         ordered=ordered,
         max_failures=1 if on_error == "stop" else options.get("max_failures"),
         time_limit=_time_limit_from(options.get("deadline")),
-        grace=float(grace),
+        grace=float(grace) if grace < FOR_EVER else math.inf,
     )
 
 
@@ -233,13 +240,20 @@ def _time_limit_from(deadline: datetime | timedelta | None) -> float | None:
     if deadline is None:
         return None
     if isinstance(deadline, timedelta):
-        return max(0.0, deadline.total_seconds())
-    if isinstance(deadline, datetime):
-        return max(0.0, (deadline - datetime.now(deadline.tzinfo)).total_seconds())
-    raise UsageError(
-        f"deadline must be a datetime or a timedelta, got {deadline!r}",
-        hint="deadline=timedelta(minutes=10); for a limit per item use timeout=",
-    )
+        left = deadline.total_seconds()
+    elif isinstance(deadline, datetime):
+        left = (deadline - datetime.now(deadline.tzinfo)).total_seconds()
+    else:
+        raise UsageError(
+            f"deadline must be a datetime or a timedelta, got {deadline!r}",
+            hint="deadline=timedelta(minutes=10); for a limit per item use timeout=",
+        )
+    if left <= 0:
+        raise UsageError(
+            f"the deadline has passed: {deadline!r}",
+            hint="a datetime without tzinfo is local time; deadline=timedelta(minutes=10) is later",
+        )
+    return left
 
 
 def check_pool(options: Mapping[str, Any]) -> None:

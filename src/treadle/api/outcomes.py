@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from treadle.core.outcome import AnyOutcome, FailedOutcome, Outcome
 from treadle.core.stats import Stats
 from treadle.engine.dispatcher import Dispatcher
+from treadle.engine.interrupt import two_steps
 from treadle.engine.outlet import Outlet
 from treadle.engine.stage import Stage
 from treadle.engine.stimuli import Cancel, Continue, Pause
@@ -49,13 +50,16 @@ class Outcomes(Generic[T]):
         self._interrupted = False
         self._handing_out: Iterator[AnyOutcome] = iter(())
         self.stats = stats
-        # Not a method: it must not keep this object alive, and must work without it.
-        self._finish = weakref.finalize(self, _abandon, dispatcher, stage, owned)
+        self._owned = owned
+        # Not a method: it must not keep this object alive, and must work without it. Nor may it
+        # wait: it can run in any thread, in the middle of anything.
+        self._finish = weakref.finalize(self, _abandon, dispatcher, stage, owned, wait=False)
 
     def __iter__(self) -> Iterator[Outcome[T]]:
         # A generator: twice as fast as a ``__next__`` for every item.
         while True:
-            yield from self._handing_out
+            for outcome in self._handing_out:  # noqa: UP028  that would close it together with us
+                yield outcome
             block = self.next_block()
             if block is None:
                 return
@@ -90,33 +94,34 @@ class Outcomes(Generic[T]):
             RunFailed: The run could not go on.
             Interrupted: Ctrl-C was pressed, and all that settled has been handed out.
         """
-        outlet = self._stage.outlet
-        while True:
-            try:
-                block = self._take()
-            except KeyboardInterrupt:
-                if self._interrupted:
-                    self.kill()
-                    self._finish()
-                    raise
-                self._interrupted = True
-                self.cancel()
-                continue
-            if block is None:
-                self._finish()
-                if self._interrupted:
-                    raise Interrupted
-                if outlet.error is not None:
-                    raise outlet.error
-            return block
-
-    def _take(self) -> list[AnyOutcome] | None:
-        outlet = self._stage.outlet
         if self._dispatcher.threaded:
-            return outlet.take()
+            # A handler, not ``except KeyboardInterrupt``: that could strike between taking and
+            # returning, and what was taken would be lost.
+            with two_steps(self._interrupt, self._interrupt):
+                block = self.outlet.take()
+        else:
+            block = self._turn_until_there()
+        if block is None:
+            self.close()
+            if self._interrupted:
+                raise Interrupted
+            if self.outlet.error is not None:
+                raise self.outlet.error
+        return block
+
+    def _interrupt(self) -> None:
+        """Ask on the first Ctrl-C, insist on every further one."""
+        if self._interrupted:
+            self.kill()
+        else:
+            self._interrupted = True
+            self.cancel()
+
+    def _turn_until_there(self) -> list[AnyOutcome] | None:
+        """Run the loop here: calls are made in this thread, and Ctrl-C strikes in them."""
         while True:
             try:
-                return outlet.take_now()
+                return self.outlet.take_now()
             except queue.Empty:
                 self._dispatcher.turn()
 
@@ -176,7 +181,8 @@ class Outcomes(Generic[T]):
 
     def close(self) -> None:
         """End the run now; outcomes not yet taken are lost."""
-        self._finish()
+        if self._finish.detach() is not None:
+            _abandon(self._dispatcher, self._stage, self._owned, wait=True)
 
     def __enter__(self) -> Outcomes[T]:
         return self
@@ -185,13 +191,13 @@ class Outcomes(Generic[T]):
         self.close()
 
 
-def _abandon(dispatcher: Dispatcher, stage: Stage, owned: Pool | None) -> None:
+def _abandon(dispatcher: Dispatcher, stage: Stage, owned: Pool | None, *, wait: bool) -> None:
     """End a run that nobody listens to any more, and the workers that were made for it."""
     over = stage.machine.ended
     if not over:
         dispatcher.post(stage, Cancel("closed", 0.0))
     if owned is not None:
-        owned.close(kill=not over)
+        owned.close(kill=not over, wait=wait)
     for listener in stage.listeners:
         close = getattr(listener, "close", None)
         if close is not None:

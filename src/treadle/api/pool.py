@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import random
+import sys
 import threading
 import time
 import weakref
@@ -59,7 +61,7 @@ class Pool:
         check_names(options, POOL_NAMES, "Pool")
         check_pool(options)
         self._options = options
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a finalizer may close us at any moment
         self._dispatchers: dict[tuple[str, bool], Dispatcher] = {}
         self._closed = False
         _open_pools.add(self)
@@ -123,19 +125,20 @@ class Pool:
             lambda ready: self.begin(function, items, settings, before_start=ready), into
         )
 
-    def close(self, *, kill: bool = False) -> None:
+    def close(self, *, kill: bool = False, wait: bool = True) -> None:
         """
         End all workers.
 
         Args:
             kill: At once and by force; else workers tear down first. Runs that are still under
                 way are cancelled in both cases.
+            wait: Return when all workers are gone.
         """
         with self._lock:
             self._closed = True
             dispatchers = list(self._dispatchers.values())
         for dispatcher in dispatchers:
-            dispatcher.close(kill=kill)
+            dispatcher.close(kill=kill, wait=wait)
 
     def __enter__(self) -> Self:
         return self
@@ -172,7 +175,7 @@ class Pool:
             NotPicklable: The function cannot travel to a worker process.
         """
         try:
-            _check_arguments(function, items)
+            check_arguments(function, items)
             dispatcher = self._dispatcher(function, in_thread=in_thread)
             call = Call(
                 function, settings.setup, settings.teardown, settings.seed, settings.name or ""
@@ -269,13 +272,22 @@ _open_pools: weakref.WeakSet[Pool] = weakref.WeakSet()
 def _close_all() -> None:
     for pool in list(_open_pools):
         pool.close(kill=True)
+    launcher = sys.modules.get("treadle.backends.processes.launcher")
+    if launcher is not None:
+        launcher.LAUNCHER.close()
 
 
-# Before the interpreter joins its threads, which is too late to end ours in good order.
-threading._register_atexit(_close_all)  # type: ignore[attr-defined]
+# After the interpreter has joined the program's own threads, which may be in the middle of a run.
+atexit.register(_close_all)
 
 
-def _check_arguments(function: object, items: object) -> None:
+def check_arguments(function: object, items: object) -> None:
+    """
+    Refuse what cannot be mapped, or mapped over.
+
+    Raises:
+        UsageError: *function* cannot be called, or *items* cannot be iterated over.
+    """
     if not callable(function):
         raise UsageError(
             f"the function is not callable: {function!r:.60}", hint="pass the function itself"
@@ -331,7 +343,7 @@ def _key_function(items: Any, settings: Settings) -> Callable[[Any, int], Any] |
 def _length(items: Any) -> int | None:
     try:
         return len(items)
-    except TypeError:
+    except Exception:  # no length, or one that does not fit: then the number is not known
         return None
 
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from os import PathLike
+from pathlib import Path
 from typing import Any, Unpack
 
 from treadle.api.options import Options
@@ -14,8 +15,8 @@ from treadle.core.failures import failure_from
 from treadle.core.outcome import AnyOutcome, FailedOutcome, Raised
 from treadle.core.protocols import Sink
 from treadle.core.stats import Stats
-from treadle.engine.interrupt import two_steps
-from treadle.errors import Interrupted, SinkFailed
+from treadle.engine.interrupt import Steps, two_steps
+from treadle.errors import Interrupted, RunFailed, SinkFailed
 
 FAILURES_KEPT = 10_000  # outcomes; a million failures are counted, not kept
 
@@ -32,8 +33,11 @@ class Report:
         failures: Outcomes of failed items in input order, the first 10,000 of them.
         elapsed: Seconds from the first to the last event.
         stats: All counts, with the failures by kind.
-        stopped: Why the source was not read to its end, or None.
+        stopped: Why the run ended early, or None.
         sink: Where the values went.
+        kept: Set when the run ended early, or nothing but failed: a finished file from before was
+            not replaced, and this is the path of what was stored (``NAME.part``; for a folder the
+            folder). None when there is nothing, or when all went well.
     """
 
     ok: int
@@ -44,6 +48,7 @@ class Report:
     stopped: str | None
     sink: Sink
     failures: list[FailedOutcome] = field(default_factory=list)
+    kept: str | None = None
 
     @property
     def throughput(self) -> float:
@@ -59,7 +64,8 @@ class Report:
         parts = [f"{self.ok} ok", f"{self.failed} failed"]
         if self.cancelled:
             parts.append(f"{self.cancelled} cancelled")
-        return f"{', '.join(parts)} in {self.elapsed:.1f} s ({self.throughput:,.1f}/s)"
+        kept = "" if self.kept is None else f", unfinished in {self.kept!r}"
+        return f"{', '.join(parts)} in {self.elapsed:.1f} s ({self.throughput:,.1f}/s){kept}"
 
 
 def run(
@@ -72,6 +78,10 @@ def run(
     """
     Call *function* on every item, put the values *into* a file, and report.
 
+    A file appears when the run has come to its end. A run that ends early, or in which items fail
+    and none succeeds, leaves a file from before as it is: what was stored is in ``NAME.part`` then,
+    until the next run into that file, and ``report.kept`` says so.
+
     Args:
         function: As for :func:`treadle.map`.
         items: As for :func:`treadle.map`.
@@ -80,9 +90,9 @@ def run(
         options: See :class:`treadle.api.options.Options`.
 
     Raises:
-        UsageError: An argument is wrong; nothing was started.
-        Interrupted: Ctrl-C; what had settled is in the file, and ``report`` says how far it came.
-        RunFailed: The run could not go on; what had settled is in the file.
+        UsageError: An argument is wrong, or another run is writing that file; nothing was started.
+        Interrupted: Ctrl-C; ``report`` says how far it came.
+        RunFailed: The run could not go on; ``report`` says how far it came.
     """
     from treadle.api.mapping import pool_for
 
@@ -90,12 +100,14 @@ def run(
     return collect(
         lambda ready: pool.begin(function, items, settings, then_close=True, before_start=ready),
         into,
+        items,
     )
 
 
 def collect(
     begin: Callable[[Callable[[], object]], Outcomes[Any]],
     into: str | PathLike[str] | Sink | None,
+    items: object = None,
 ) -> Report:
     """
     Start a run and see it to its end.
@@ -104,37 +116,97 @@ def collect(
         begin: Starts it, having called what it is given when nothing can be refused any more: only
             then may the sink be opened, which begins a new file, and only then anything be read.
         into: As for :func:`run`.
+        items: The source, which is told where values go, so that it does not read them.
+
+    Raises:
+        UsageError: Values would be written over what is read.
     """
     from treadle.sinks import sink_for
 
     sink = sink_for(into)
     began = time.monotonic()
-    outcomes = begin(sink.open)
+    spare, place = getattr(items, "spare", None), getattr(sink, "path", None)
+    if callable(spare) and isinstance(place, Path):
+        spare(place)
+    outcomes = _begin(begin, sink)
     report = Report(0, 0, 0, 0.0, outcomes.stats, None, sink)
+    error: BaseException | None = None
     try:
-        with two_steps(outcomes.cancel, outcomes.kill) as steps:
-            _drain(outcomes, sink, report)
-    except Interrupted as interrupted:  # a handler of the program's own raised KeyboardInterrupt
-        interrupted.report = report
+        steps = _drain(outcomes, sink, report)
+        report.stopped = outcomes.stats.stopped
+        if steps.taken:
+            error = Interrupted()
+        if report.stopped is None and (report.ok or not report.failed):
+            sink.close()
+        else:
+            _abandon(sink, report, error)
+    except BaseException as caught:
+        error = caught
+        if isinstance(caught, KeyboardInterrupt) and not isinstance(caught, Interrupted):
+            error = Interrupted()  # it came at a moment when nobody but us was there to take it
+        # Not the run's own word, "closed": it was closed because of this.
+        report.stopped = error.message if isinstance(error, RunFailed) else "interrupted"
+        if not isinstance(error, (RunFailed, Interrupted)):
+            report.stopped = type(error).__name__
+        _abandon(sink, report, error)
+        if error is not caught:
+            raise error from caught
         raise
     finally:
-        outcomes.close()
-        sink.close()
         report.elapsed = time.monotonic() - began
-        report.stopped = outcomes.stats.stopped
         report.failures.sort(key=lambda outcome: outcome.index)
-    if steps.taken:
-        raise Interrupted(report=report)
+        if isinstance(error, (RunFailed, Interrupted)):
+            error.report = report
+    if error is not None:
+        raise error
     return report
 
 
-def _drain(outcomes: Outcomes[Any], sink: Sink, report: Report) -> None:
-    while (block := outcomes.next_block()) is not None:
-        taken = list(outcomes.outlet.hand_out(block))
+def _begin(begin: Callable[[Callable[[], object]], Outcomes[Any]], sink: Sink) -> Outcomes[Any]:
+    opened = False
+
+    def ready() -> None:
+        nonlocal opened
+        sink.open()
+        opened = True
+
+    try:
+        return begin(ready)
+    except BaseException:
+        if opened:  # else it may be open for another run
+            sink.abandon()
+        raise
+
+
+def _abandon(sink: Sink, report: Report, error: BaseException | None) -> None:
+    report.kept = sink.abandon()
+    if report.kept is not None and error is not None:
+        error.add_note(f"what was stored is in {report.kept!r}")
+    elif isinstance(error, SinkFailed):
+        # Nothing could be kept, such as of a Parquet file that lacks its end.
+        report.failed, report.ok = report.failed + report.ok, 0
+
+
+def _drain(outcomes: Outcomes[Any], sink: Sink, report: Report) -> Steps:
+    try:
+        with two_steps(outcomes.cancel, outcomes.kill) as steps:
+            while (block := outcomes.next_block()) is not None:
+                _store(list(outcomes.outlet.hand_out(block)), sink, report)
+    finally:
+        outcomes.close()
+    return steps
+
+
+def _store(taken: list[AnyOutcome], sink: Sink, report: Report) -> None:
+    try:
         refused = {id(outcome): error for outcome, error in sink.write(taken)}
+    except SinkFailed as error:
         for outcome in taken:
-            error = refused.get(id(outcome))
-            _count(report, outcome if error is None else _not_stored(outcome, error))
+            _count(report, _not_stored(outcome, error) if outcome.ok else outcome)
+        raise
+    for outcome in taken:
+        refusal = refused.get(id(outcome))
+        _count(report, outcome if refusal is None else _not_stored(outcome, refusal))
 
 
 def _count(report: Report, outcome: AnyOutcome) -> None:

@@ -20,6 +20,7 @@ from contextvars import Context
 from inspect import isawaitable
 from typing import Any
 
+from treadle.backends.bell import Bell
 from treadle.backends.endings import Work, setup_failed, warn_of_teardown
 from treadle.backends.prefetch import Prefetch
 from treadle.core.call import Call
@@ -64,7 +65,7 @@ class Coroutines:
         self._queue: deque[Work] = deque()
         self._ended: deque[tuple[Work, AnyOutcome]] = deque()
         self._reports: deque[Report] = deque()
-        self._woken = threading.Event()
+        self._bell = Bell()
         # Only the dispatcher's thread touches these.
         self._given: dict[tuple[int, int], Work] = {}
         self._prefetch: defaultdict[int, Prefetch] = defaultdict(Prefetch)
@@ -158,15 +159,13 @@ class Coroutines:
     def wait(self, timeout: float | None) -> list[Report]:
         """Return what has ended; wait for it up to *timeout* seconds."""
         if not self._ended and not self._reports:
-            self._woken.wait(timeout)
-        # Clear first, look second: what ends after the look finds the flag down and raises it.
-        self._woken.clear()
+            self._bell.wait(timeout)
+        self._bell.clear()  # before the look
         return self._collect()
 
     def wake(self) -> None:
         """Make ``wait`` return at once."""
-        if not self._woken.is_set():
-            self._woken.set()
+        self._bell.ring()
 
     def close(self, *, kill: bool) -> None:
         """
@@ -293,6 +292,8 @@ class _Loop:
             outcome = await _attempt(work, arguments)
         except SetupFailed:
             return  # the call as a whole is broken, and that was reported
+        except BaseException as error:  # ours: an item without an ending would hang its run
+            outcome = work.broken_off(error)
         finally:
             if self._tasks.pop(work, None) is not None:
                 self._give_place()

@@ -7,14 +7,13 @@ they are instead of travelling.
 from __future__ import annotations
 
 import time
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
 from treadle.core.call import Call, is_async, name_of
 from treadle.core.context import Current, item_seed
 from treadle.core.events import Running
-from treadle.core.failures import failure_from
+from treadle.core.failures import drop_our_frame, failure_from, in_words, warn_of
 from treadle.core.item import Item
 from treadle.core.outcome import AnyOutcome, Raised, Succeeded
 from treadle.errors import SetupFailed, UsageError
@@ -72,20 +71,15 @@ class Work:
         assert self.since is not None
         item = self.item
         duration = time.monotonic() - self.since
-        if error.__traceback__ is not None:
-            error.__traceback__ = error.__traceback__.tb_next
-        return Raised(
-            item.key,
-            item.index,
-            self.attempt,
-            self.at,
-            duration,
-            cpu,
-            None,
-            self.worker,
-            failure_from(error),
-            error,
-        )
+        drop_our_frame(error)
+        facts = (item.key, item.index, self.attempt, self.at, duration, cpu, None, self.worker)
+        return Raised(*facts, failure_from(error), error)
+
+    def broken_off(self, error: BaseException) -> AnyOutcome:
+        """Make the outcome when *error* came from our own code around the call: the last resort."""
+        item = self.item
+        facts = (item.key, item.index, self.attempt, self.at, 0.0, None, None, self.worker)
+        return Raised(*facts, failure_from(error), error)
 
     def running(self) -> Running | None:
         """Describe it while it runs; None before."""
@@ -118,7 +112,7 @@ def refuse_async(call: Call, backend: str) -> None:
 def setup_failed(call: Call, error: BaseException) -> SetupFailed:
     """Say that *call* cannot be run because its setup raised *error*."""
     failed = SetupFailed(
-        f"setup= of {call.name} raised {type(error).__name__}: {error}",
+        f"setup= of {call.name} raised {in_words(error)}",
         hint="it runs once in each worker before the first item, and its result is the state",
     )
     failed.__cause__ = error
@@ -151,8 +145,4 @@ def tear_down(call: Call, state: Any) -> None:
 
 def warn_of_teardown(call: Call, error: BaseException) -> None:
     """Tell that a teardown raised, where no outcome can tell it any more."""
-    warnings.warn(
-        f"teardown= of {call.name} raised {type(error).__name__}: {error}",
-        RuntimeWarning,
-        stacklevel=3,
-    )
+    warn_of(f"teardown= of {call.name}", error)

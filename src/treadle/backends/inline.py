@@ -5,16 +5,17 @@ A debugger's breakpoint stops where it stands, and Ctrl-C interrupts the very ca
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
+from treadle.backends.bell import Bell
 from treadle.backends.endings import Work, refuse_async, set_up, tear_down
 from treadle.core.call import Call
 from treadle.core.context import active, seed_globals
 from treadle.core.events import Running
+from treadle.core.failures import is_ctrl_c
 from treadle.core.item import Item
 from treadle.core.outcome import AnyOutcome
 from treadle.core.protocols import Broken, Capabilities, Finished, Report, Returned
@@ -41,7 +42,7 @@ class Inline:
         self._states: dict[int, Any] = {}
         self._interrupted: Work | None = None
         self._calls: dict[int, Call] = {}
-        self._woken = threading.Event()
+        self._bell = Bell()
 
     def open_call(self, call: Call) -> None:
         """
@@ -105,13 +106,12 @@ class Inline:
             return [Returned(work.call.id, [work.item])]
         if self._queue:
             return [self._run_next()]
-        self._woken.wait(timeout)
-        self._woken.clear()
+        self._bell.wait(timeout)
         return []
 
     def wake(self) -> None:
         """Make ``wait`` return at once."""
-        self._woken.set()
+        self._bell.ring()
 
     def close(self, *, kill: bool) -> None:
         """Tear down the states that are left, unless *kill*."""
@@ -139,7 +139,11 @@ class Inline:
         except SetupFailed as error:
             _let_interrupt_through(error.__cause__)
             return Broken(work.call.id, error)
-        return Finished(work.call.id, [(work.item, _attempt(work, arguments))])
+        try:
+            outcome = _attempt(work, arguments)
+        except Exception as error:  # ours: an item without an ending would hang its run
+            outcome = work.broken_off(error)
+        return Finished(work.call.id, [(work.item, outcome)])
 
     def _arguments(self, work: Work) -> tuple[Any, ...]:
         call = work.call
@@ -168,6 +172,5 @@ def _attempt(work: Work, arguments: tuple[Any, ...]) -> AnyOutcome:
 
 def _let_interrupt_through(error: BaseException | None) -> None:
     """Raise *error* again if it is the user's Ctrl-C, which only ever reaches the main thread."""
-    in_main = threading.current_thread() is threading.main_thread()
-    if isinstance(error, KeyboardInterrupt) and in_main:
+    if error is not None and is_ctrl_c(error):
         raise error

@@ -16,6 +16,7 @@ from collections import defaultdict, deque
 from collections.abc import Sequence
 from typing import Any
 
+from treadle.backends.bell import Bell
 from treadle.backends.endings import Work, refuse_async, set_up, tear_down
 from treadle.backends.prefetch import Prefetch
 from treadle.core.call import Call
@@ -61,7 +62,7 @@ class Threads:
         # Filled by the threads and emptied by ``wait``.
         self._ended: deque[tuple[Work, AnyOutcome | SetupFailed]] = deque()
         self._notes: deque[Noted] = deque()
-        self._woken = threading.Event()
+        self._bell = Bell()
         # Only the dispatcher's thread touches these.
         self._given: dict[tuple[int, int], Work] = {}
         self._prefetch: defaultdict[int, Prefetch] = defaultdict(Prefetch)
@@ -147,15 +148,13 @@ class Threads:
     def wait(self, timeout: float | None) -> list[Report]:
         """Return what has ended; wait for it up to *timeout* seconds."""
         if not self._ended and not self._notes:
-            self._woken.wait(timeout)
-        # Clear first, look second: what ends after the look finds the flag down and raises it.
-        self._woken.clear()
+            self._bell.wait(timeout)
+        self._bell.clear()  # before the look
         return self._collect()
 
     def wake(self) -> None:
         """Make ``wait`` return at once."""
-        if not self._woken.is_set():
-            self._woken.set()
+        self._bell.ring()
 
     def close(self, *, kill: bool) -> None:
         """
@@ -217,8 +216,7 @@ class Threads:
     def ended(self, work: Work, how: AnyOutcome | SetupFailed) -> None:
         """Hand in how *work* ended."""
         self._ended.append((work, how))
-        if not self._woken.is_set():
-            self._woken.set()
+        self._bell.ring()
 
     # ── what has ended ──────────────────────────────────────────────────────────────────────
 
@@ -271,7 +269,11 @@ class _Thread(threading.Thread):
         # A frame of its own, so that an idle thread does not keep its last item alive.
         todo = self._backend.next_work(self)
         if isinstance(todo, Work):
-            self._backend.ended(todo, self._do(todo))
+            try:
+                how = self._do(todo)
+            except BaseException as error:  # ours: an item without an ending would hang its run
+                how = todo.broken_off(error)
+            self._backend.ended(todo, how)
         elif todo is not None and todo.id in self._states:
             self._tear_down(*self._states.pop(todo.id))
         return todo is not None

@@ -2,6 +2,7 @@
 
 app        the commands and how errors end
 plugins    commands of other packages
+helping    how commands show their help
 commands   one module each: flags → plan → run
 options    flags as text, and how to read them
 functions  FILE.py:function and package.module:function

@@ -15,7 +15,9 @@ from treadle import NotPicklable, TreadleError, UsageError
 from treadle.cli import people
 from treadle.cli.commands import doctor
 from treadle.cli.commands import map as map_command
+from treadle.cli.data import put
 from treadle.cli.exits import Exit
+from treadle.cli.helping import Command
 from treadle.cli.plugins import Commands
 
 # No markup in help and messages: brackets are then brackets, wherever they come from.
@@ -30,13 +32,16 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("map", epilog=map_command.EPILOG, no_args_is_help=True)(map_command.map_items)
-app.command("doctor", epilog=doctor.EPILOG, no_args_is_help=True)(doctor.examine)
+for _name, _function, _epilog in (
+    ("map", map_command.map_items, map_command.EPILOG),
+    ("doctor", doctor.examine, doctor.EPILOG),
+):
+    app.command(_name, cls=Command, epilog=_epilog, no_args_is_help=True)(_function)
 
 
 def _version(wanted: bool) -> None:
     if wanted:
-        sys.stdout.write(f"treadle {treadle.__version__}\n")
+        put(f"treadle {treadle.__version__}\n")
         raise typer.Exit
 
 

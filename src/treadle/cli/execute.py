@@ -9,10 +9,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from types import FrameType
-from typing import Any
+from typing import Any, TextIO
 
 import treadle
-from treadle import Interrupted, Report, RunFailed, SinkFailed, Stats, events
+from treadle import (
+    Interrupted,
+    Report,
+    RunFailed,
+    SinkFailed,
+    Stats,
+    TreadleError,
+    UsageError,
+    events,
+)
 from treadle.cli import people
 from treadle.cli.data import Values
 from treadle.cli.exits import Exit
@@ -25,12 +34,20 @@ from treadle.progress.summary import summary
 
 @dataclass(slots=True)
 class Ended:
-    """What became of a run; a listener that keeps the books, so that an interrupt loses nothing."""
+    """
+    What became of a run; a listener that keeps the books, so that an interrupt loses nothing.
+
+    Attributes:
+        values: What goes to stdout.
+        printed: stdout is where the results go: there is no file.
+    """
 
     values: Values
+    printed: bool
     stats: Stats = field(default_factory=Stats)
     failures: Failures = field(default_factory=Failures)
     interrupted: bool = False
+    report: Report | None = None
 
     def __call__(self, event: events.Event) -> None:
         """Follow the run."""
@@ -40,23 +57,41 @@ class Ended:
             for outcome in event.outcomes:
                 self.failures.add(outcome)
 
-    def stored(self, report: Report) -> None:
-        """Correct the books: what the sink refused did not succeed."""
+    def stored(self, report: object) -> None:
+        """Correct the books, if there is a report: what the sink refused did not succeed."""
+        if not isinstance(report, Report):
+            return
+        self.report = report
         self.stats.ok, self.stats.failed = report.ok, report.failed
         for outcome in report.failures:
             if not outcome.ok and isinstance(outcome.error, SinkFailed):
                 self.failures.add(outcome)
+
+    def settle(self) -> None:
+        """Correct the books of a run without a file: what could not be printed failed."""
+        if self.printed:
+            self.stats.ok -= len(self.values.refused)
+            self.stats.failed += len(self.values.refused)
+            for outcome in self.values.refused:
+                self.failures.add(outcome)
+
+    @property
+    def unread(self) -> bool:
+        """Nobody takes the results any more."""
+        return self.printed and self.values.closed
 
     @property
     def exit(self) -> Exit:
         """The exit code that says it."""
         if self.interrupted:
             return Exit.INTERRUPTED
-        if self.values.closed:
+        if self.unread:
             return Exit.OK
-        if not self.stats.settled:
+        stopped = self.stats.stopped or self.stats.cancelling
+        if not self.stats.settled and not stopped:
             return Exit.NOTHING
-        return Exit.OK if self.stats.ok == self.stats.settled else Exit.ITEMS_FAILED
+        good = self.stats.ok == self.stats.settled and not stopped
+        return Exit.OK if good else Exit.ITEMS_FAILED
 
 
 def execute(plan: Plan) -> Exit:
@@ -66,33 +101,50 @@ def execute(plan: Plan) -> Exit:
     Raises:
         TreadleError: The run could not begin, or could not go on; what settled was delivered.
     """
+    stdout = _stdout(plan)
     people.say(*plan.notes)
     display = listener_for(plan.progress, closing=False)
-    stdout = sys.stdout
-    ended = Ended(Values(stdout and display.guard(stdout) if display else stdout, json=plan.json))
+    values = Values(stdout and display.guard(stdout) if display else stdout, json=plan.json)
+    ended = Ended(values, printed=plan.into is None)
+    failed: TreadleError | None = None
     try:
         # What the function prints in this process is no data; workers' prints are events.
         with _terminate_like_ctrl_c(), redirect_stdout(sys.stderr):
             _run(plan, ended, display)
     except KeyboardInterrupt:
         ended.interrupted = True
-    except RunFailed:
-        if ended.stats.settled:
-            _sum_up(plan, ended, display)
-        raise
+    except RunFailed as error:
+        ended.stored(error.report)
+        ended.stats.stopped = ended.stats.cancelling = None  # the error says it
+        failed = error
     finally:
-        if display is not None:
-            display.close()
-    _sum_up(plan, ended, display)
+        _put_away(display)
+    failed = failed or values.error
+    ended.settle()
+    if failed is None or ended.stats.settled:
+        _sum_up(plan, ended)
+    if failed is not None:
+        raise failed
     return ended.exit
 
 
+def _stdout(plan: Plan) -> TextIO | None:
+    stdout = sys.stdout
+    if stdout is None and (plan.into is None or plan.json):
+        raise UsageError("stdout is closed: the results have nowhere to go", hint="--into FILE")
+    return stdout
+
+
 def _run(plan: Plan, ended: Ended, display: Display | None) -> None:
-    options = {
-        **plan.arguments,
-        "progress": display or people.relay,
-        "listeners": (ended,),
-    }
+    show = display or people.relay
+
+    def follow(event: events.Event) -> None:
+        # Whoever has left (`| head`) is not told how the run is ended for them.
+        if not ended.unread:
+            with people.unheard():
+                show(event)
+
+    options = {**plan.arguments, "progress": follow, "listeners": (ended,)}
     if plan.into is None:
         _to_stdout(plan, ended, options)
     else:
@@ -122,31 +174,42 @@ def _to_sink(plan: Plan, ended: Ended, options: dict[str, Any]) -> None:
     try:
         report = treadle.run(plan.function, plan.items, into=plan.into, **options)
     except Interrupted as stop:
-        if isinstance(stop.report, Report):
-            ended.stored(stop.report)
+        ended.stored(stop.report)
         raise
     ended.stored(report)
 
 
-def _sum_up(plan: Plan, ended: Ended, display: Display | None) -> None:
-    """Tell a person how it went; a reader who has left asked for nothing more."""
+def _put_away(display: Display | None) -> None:
     if display is not None:
-        display.close()
+        with people.unheard():
+            display.close()
+
+
+def _sum_up(plan: Plan, ended: Ended) -> None:
+    """Tell a person how it went; a reader who has left asked for nothing more."""
     if ended.exit is Exit.NOTHING:
-        people.problem(
-            f"nothing to do: no item in {plan.asked}",
-            "quote a pattern and it is searched here: 'data/**/*.csv'",
-        )
-    elif plan.summary and not (ended.values.closed and plan.into is None):
+        people.problem(f"nothing to do: no item in {plan.asked}", plan.if_empty)
+    elif plan.summary and not ended.unread:
         people.show(
             summary(
                 ended.stats,
                 ended.failures,
-                into=plan.into,
+                into=_where(plan, ended.report),
                 width=people.width(),
                 tracebacks=plan.tracebacks,
             )
         )
+
+
+def _where(plan: Plan, report: Report | None) -> str | None:
+    """Say where the results are; a run that ended early leaves a file from before as it is."""
+    if report is None or not (report.stopped or report.kept or (report.failed and not report.ok)):
+        return plan.into
+    if report.kept is None:
+        return f"none; {plan.into} was not written"
+    kept = report.kept
+    untouched = "" if kept == plan.into else f"; {plan.into} was not written"
+    return f"{kept} (unfinished{untouched})"
 
 
 @contextmanager

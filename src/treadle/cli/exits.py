@@ -11,7 +11,8 @@ class Exit(IntEnum):
 
     Attributes:
         OK: Every item succeeded, or whoever read the output had enough of it.
-        ITEMS_FAILED: The run ended; some items did not succeed, or it could not go on.
+        ITEMS_FAILED: The run ended; some items did not succeed, it stopped early, or it could not
+            go on.
         USAGE: Bad flags or arguments; nothing was run.
         NOTHING: There was no item to work on.
         BUG: An unexpected exception: please report it.

@@ -126,6 +126,8 @@ def _import(name: str, spec: str) -> ModuleType:
         if error.name is not None and (name == error.name or name.startswith(error.name + ".")):
             raise _no_module(name, error.name, spec) from error
         raise _broken(name, error) from error
+    except SystemExit as error:
+        raise _ended(name, error) from error
     except Exception as error:
         raise _broken(name, error) from error
 
@@ -145,6 +147,19 @@ def _no_module(name: str, missing: str, spec: str) -> UsageError:
 def _broken(name: str, error: Exception) -> UsageError:
     """Say where in the user's code importing it went wrong."""
     text = f"{type(error).__name__}: {error}"
+    hint = "python -c 'import " + name + "' shows the whole traceback"
+    return UsageError(f"importing {name!r} failed with {text}{_place_of(error)}", hint=hint)
+
+
+def _ended(name: str, error: SystemExit) -> UsageError:
+    """Say which line would end the command, or a worker, on import."""
+    return UsageError(
+        f"importing {name!r} ends the process: sys.exit({error.code!r:.80}){_place_of(error)}",
+        hint='what a script does belongs below: if __name__ == "__main__":',
+    )
+
+
+def _place_of(error: BaseException) -> str:
     frames = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)
@@ -152,9 +167,7 @@ def _broken(name: str, error: Exception) -> UsageError:
     ]
     # A syntax error names its place itself.
     last = next((f for f in reversed(frames) if not f.filename.startswith(_IMPORTLIB)), None)
-    at = f" ({last.filename}, line {last.lineno})" if last else ""
-    hint = "python -c 'import " + name + "' shows the whole traceback"
-    return UsageError(f"importing {name!r} failed with {text}{at}", hint=hint)
+    return f" ({last.filename}, line {last.lineno})" if last else ""
 
 
 _IMPORTLIB = str(Path(importlib.__file__).parent)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -29,6 +31,8 @@ class MapOptions:
     rows: bool = False
     lines: bool = False
     key: str | None = None
+    format: str | None = None
+    encoding: str | None = None
     workers: int | None = None
     backend: str = "auto"
     start_method: str | None = None
@@ -49,6 +53,43 @@ class MapOptions:
     progress: str = "auto"
     quiet: bool = False
     verbose: bool = False
+
+
+def choice(flag: str, text: str, choices: Sequence[str]) -> str:
+    """
+    Read one of several words.
+
+    Raises:
+        UsageError: It is none of them.
+    """
+    if text not in choices:
+        near = difflib.get_close_matches(text, choices, n=1, cutoff=0.4)
+        raise UsageError(
+            f"{flag} takes {', '.join(choices[:-1])} or {choices[-1]}, got {text!r}",
+            hint=f"did you mean {near[0]}?" if near else f"{flag} {choices[0]}",
+        )
+    return text
+
+
+def whole(flag: str, text: str | None, *, least: int | None = 1) -> int | None:
+    """
+    Read a whole number; None stays None.
+
+    Raises:
+        UsageError: It is none, or less than *least*.
+    """
+    if text is None:
+        return None
+    try:
+        number = int(text)
+    except ValueError:
+        number = None
+    if number is None or (least is not None and number < least):
+        range_ = "" if least is None else f" from {least}"
+        raise UsageError(
+            f"{flag} takes a whole number{range_}, got {text!r}", hint=f"for example {flag} 4"
+        )
+    return number
 
 
 def seconds(flag: str, text: str) -> float:
@@ -107,7 +148,7 @@ def deadline(text: str, now: datetime) -> datetime | timedelta:
         now: The time, with its zone; times without a zone are meant in this one.
 
     Raises:
-        UsageError: It is none.
+        UsageError: It is none, or it has passed.
     """
     if re.fullmatch(r"\d{1,2}:\d{2}", text):
         hour, minute = map(int, text.split(":"))
@@ -124,4 +165,10 @@ def deadline(text: str, now: datetime) -> datetime | timedelta:
                 f"--deadline takes a point in time or a span, got {text!r}",
                 hint="--deadline 18:30, --deadline '2026-01-31 18:30', --deadline 2h",
             ) from error
-    return at if at.tzinfo else at.replace(tzinfo=now.tzinfo)
+    at = at if at.tzinfo else at.replace(tzinfo=now.tzinfo)
+    if at <= now:
+        raise UsageError(
+            f"--deadline {text} has passed; it is {now:%Y-%m-%d %H:%M}",
+            hint="--deadline 2h is two hours from now",
+        )
+    return at

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import TextIO
 
 from treadle import TreadleError, events
 from treadle.progress.status import notes
@@ -49,13 +52,36 @@ def show(lines: Sequence[Line]) -> None:
     stream = sys.stderr
     if stream is None:
         return
-    if is_terminal(stream):
-        from treadle.progress.screen import Screen
+    with unheard():
+        if is_terminal(stream):
+            from treadle.progress.screen import Screen
 
-        Screen(stream).show(lines, [])
-    else:
-        stream.write(encodable("".join(f"{line.plain}\n" for line in lines), stream))
-    stream.flush()
+            Screen(stream).show(lines, [])
+        else:
+            stream.write(encodable("".join(f"{line.plain}\n" for line in lines), stream))
+        stream.flush()
+
+
+@contextmanager
+def unheard() -> Iterator[None]:
+    """Go on without stderr once it cannot be written (full, hung up): data needs none."""
+    try:
+        yield
+    except OSError:
+        let_go(sys.__stderr__, 2)
+
+
+def let_go(stream: TextIO | None, descriptor: int) -> None:
+    """
+    Point a standard stream that cannot be written to nowhere.
+
+    The interpreter flushes what is left in it at exit, and would complain.
+    """
+    with suppress(AttributeError, ValueError):  # None, or an object without a descriptor
+        descriptor = stream.fileno()  # type: ignore[union-attr]  # as said
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, descriptor)
+    os.close(nowhere)
 
 
 def width() -> int | None:

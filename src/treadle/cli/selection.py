@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterable, Iterator
 from itertools import islice
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -12,6 +14,36 @@ def key_of(source: Any, value: Any, index: int) -> str | int:
     """Return the key that *source* gives to *value*; its position where it gives none."""
     key = getattr(source, "key", None)
     return key(value, index) if callable(key) else index
+
+
+class Without:
+    """
+    The files of *source* but for some, such as the results of the run before.
+
+    Args:
+        source: A source of paths; anything else that it has is left as it is.
+        paths: What to leave out.
+    """
+
+    def __init__(self, source: Any, paths: Iterable[str]) -> None:
+        self._source = source
+        self._out = {os.path.realpath(path) for path in paths}
+        self._names = {Path(path).name for path in self._out}
+
+    def __iter__(self) -> Iterator[Any]:
+        return (value for value in self._source if not self._left_out(value))
+
+    def __len__(self) -> int:
+        return len(self._source) - sum(map(self._left_out, self._source))
+
+    def _left_out(self, value: Any) -> bool:
+        # By name first: to resolve a million paths takes its time.
+        path = isinstance(value, Path) and value.name in self._names
+        return path and os.path.realpath(value) in self._out
+
+    def key(self, value: Any, index: int) -> str | int:
+        """Return the key that the source gives."""
+        return key_of(self._source, value, index)
 
 
 class Limited:

@@ -16,17 +16,32 @@ On: TypeAlias = (
 )
 
 
+# Seconds between two starts that a Rate may ask for: a picosecond, and a thousand years.
+SHORTEST = 1e-12
+LONGEST = 3.2e10
+
+
 def positive(name: str, value: float | None, *, example: str) -> None:
     """
-    Refuse a number that is not above zero.
+    Refuse a number that is not above zero, or not finite.
 
     Raises:
-        UsageError: *value* is not a number above zero.
+        UsageError: *value* is not a finite number above zero.
     """
     if value is None:
         return
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
-        raise UsageError(f"{name} must be a number above 0, got {value!r}", hint=example)
+    if not is_number(value) or not value > 0:
+        raise UsageError(f"{name} must be a finite number above 0, got {value!r}", hint=example)
+
+
+def is_number(value: object) -> bool:
+    """Tell whether *value* is a number that a clock can be compared with."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number beyond the largest float
+        return False
 
 
 def positive_int(name: str, value: int | None, *, example: str) -> None:
@@ -40,6 +55,17 @@ def positive_int(name: str, value: int | None, *, example: str) -> None:
         return
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise UsageError(f"{name} must be a whole number above 0, got {value!r}", hint=example)
+
+
+def function_or_none(name: str, value: object, *, example: str) -> None:
+    """
+    Refuse what cannot be called.
+
+    Raises:
+        UsageError: *value* is neither a function nor None.
+    """
+    if value is not None and not callable(value):
+        raise UsageError(f"{name} must be a function, got {value!r}", hint=example)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +96,14 @@ class Retry:
     def __post_init__(self) -> None:
         positive_int("attempts", self.attempts, example="attempts=3 tries each item up to 3 times")
         for name, number in (("base", self.base), ("cap", self.cap)):
-            if isinstance(number, bool) or not isinstance(number, (int, float)) or not number >= 0:
+            if not is_number(number) or not number >= 0:
                 raise UsageError(
-                    f"{name} must be seconds, 0 or more, got {number!r}", hint=f"{name}=1.0"
+                    f"{name} must be finite seconds, 0 or more, got {number!r}", hint=f"{name}=1.0"
                 )
-        if self.budget is not None and (not isinstance(self.budget, int) or self.budget < 0):
+        budget = self.budget
+        if budget is not None and (
+            isinstance(budget, bool) or not isinstance(budget, int) or budget < 0
+        ):
             raise UsageError(
                 f"budget must be a whole number, 0 or more, got {self.budget!r}",
                 hint="budget=100 allows 100 retries in the whole run",
@@ -103,10 +132,16 @@ class Retry:
     def delay(self, attempt: int, error: BaseException, random: Random) -> float:
         """Return the seconds to wait after *attempt* (from 1) failed with *error*."""
         drawn = random.uniform(0.0, min(self.cap, self.base * 2.0 ** min(attempt - 1, 60)))
+        return max(drawn, _retry_after(error))
+
+
+def _retry_after(error: BaseException) -> float:
+    """Return the seconds that *error* itself asks for; 0 when it does not, or cannot tell."""
+    try:
         told = getattr(error, "retry_after", None)
-        if isinstance(told, (int, float)) and math.isfinite(told):
-            return max(drawn, float(told))
-        return drawn
+        return float(told) if told is not None and is_number(told) else 0.0
+    except BaseException:  # a property of the user's: it must not end the run
+        return 0.0
 
 
 def _qualified(type_: type) -> str:
@@ -137,9 +172,19 @@ class Rate:
     key: Callable[[Any], Hashable] | None = None
 
     def __post_init__(self) -> None:
-        positive("n", self.n, example="Rate(600, per=60) is 600 a minute")
-        positive("per", self.per, example="Rate(600, per=60) is 600 a minute")
+        for name, number in (("n", self.n), ("per", self.per)):
+            if number is None or not is_number(number) or not number > 0:
+                raise UsageError(
+                    f"{name} must be a finite number above 0, got {number!r}",
+                    hint="Rate(600, per=60) is 600 a minute; for no limit, leave rate= out",
+                )
+        if not SHORTEST <= self.per / self.n <= LONGEST:
+            raise UsageError(
+                f"a rate of n={self.n!r} per {self.per!r} s is beyond any clock",
+                hint="Rate(600, per=60) is 600 a minute; for no limit, leave rate= out",
+            )
         positive_int("burst", self.burst, example="burst=1")
+        function_or_none("key", self.key, example="Rate(5, key=host_of) is 5 a second per host")
 
     @property
     def interval(self) -> float:
@@ -170,6 +215,7 @@ class Capacity:
     def __post_init__(self) -> None:
         for number in self.n.values() if isinstance(self.n, Mapping) else (self.n,):
             positive_int("n", number, example="Capacity(4, key=provider)")
+        function_or_none("key", self.key, example="Capacity(4, key=provider)")
 
     def of(self, key: Hashable) -> float:
         """Return the limit for *key*; infinity when it has none."""

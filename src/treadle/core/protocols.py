@@ -167,11 +167,28 @@ class Sink(Protocol):
         Take outcomes; return those whose value does not fit, each with why. All others are stored.
 
         Raises:
-            SinkFailed: Nothing further can be stored, such as when the disk is full.
+            SinkFailed: Nothing further can be stored, such as when the disk is full; of *outcomes*
+                nothing was.
         """
 
     def close(self) -> None:
-        """Finish: after this, the file is whole."""
+        """
+        Finish: after this, the file is whole.
+
+        Raises:
+            SinkFailed: It cannot be finished; ``abandon`` follows.
+        """
+
+    def abandon(self) -> str | None:
+        """
+        End without finishing: the run was ended early, or all items failed.
+
+        What was finished by an earlier run stays. Does nothing when the sink is not open.
+
+        Returns:
+            Where to find what was stored, which for a file is under another name; None when
+            nothing is kept, or in no place that has a path.
+        """
 
     def values(self) -> Iterable[Any]:
         """Return what was stored."""
@@ -182,7 +199,10 @@ class Source(Protocol):
     An iterable of values that knows their keys.
 
     Any iterable can be a source; keys are then the positions. A source of ours adds ``key``,
-    and ``__len__`` where the number is known beforehand.
+    and ``__len__`` where the number is known beforehand. One that may come upon values that are
+    not sound has ``check_value(value)``, which raises for such a value: its item fails with that,
+    and the function is not called. One that reads files has ``spare(path)``, which is told where
+    values will be written, and leaves that out or raises ``UsageError``.
     """
 
     def __iter__(self) -> Any:

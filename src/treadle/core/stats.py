@@ -47,7 +47,6 @@ class Stats:
         paused: True between ``Paused`` and ``Continued``.
         cancelling: Why the run is being cancelled, or None.
         stopped: Why the source was not read to its end, or None.
-        lost_workers: Workers that died of themselves.
     """
 
     name: str = ""

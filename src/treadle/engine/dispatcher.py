@@ -7,13 +7,15 @@ inline backend the consumer turns it by hand instead. All runs on one backend sh
 from __future__ import annotations
 
 import math
+import os
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol, assert_never
 
 from treadle.core import events
+from treadle.core.failures import in_words, is_ctrl_c
 from treadle.core.item import Item
 from treadle.core.outcome import AnyOutcome, Cancelled
 from treadle.core.protocols import Backend, Finished, Noted, Report, Returned
@@ -38,6 +40,9 @@ from treadle.engine.stimuli import (
 from treadle.errors import RunFailed
 
 SNAPSHOT_EVERY = 0.1  # seconds; ten times a second is as much as an eye can use
+
+
+LONGEST_WAIT = 3600.0  # seconds; waits have an upper limit of their own, which retry_after may pass
 
 
 class Clock(Protocol):
@@ -66,7 +71,8 @@ class Dispatcher:
         self.threaded = threaded
         self._stages: dict[int, Stage] = {}
         self._inbox: deque[tuple[Stage, Stimulus | None]] = deque()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a finalizer may close us in the middle of ``add``
+        self._owner = os.getpid()
         self._thread: threading.Thread | None = None
         self._closing: str | None = None  # "orderly" or "kill"
         self._delivered = False  # something was handed to a consumer during this turn
@@ -76,6 +82,11 @@ class Dispatcher:
 
     def add(self, stage: Stage) -> None:
         """Take on a run."""
+        if self._owner != os.getpid():
+            raise RunFailed(
+                "this pool belongs to the process that this one was forked from",
+                hint="make a treadle.Pool after the fork",
+            )
         with self._lock:
             if self._closing or self._failed:
                 raise RunFailed("the pool is closed", hint="make a new treadle.Pool")
@@ -89,11 +100,15 @@ class Dispatcher:
 
     def post(self, stage: Stage, stimulus: Stimulus) -> None:
         """Tell the machine of *stage* something."""
+        if self._owner != os.getpid():
+            return  # its thread did not come along, and its backend's pipe is the driver's
         self._inbox.append((stage, stimulus))
         self.backend.wake()
 
-    def close(self, *, kill: bool = False) -> None:
-        """End all runs, then all workers; return when both are gone."""
+    def close(self, *, kill: bool = False, wait: bool = True) -> None:
+        """End all runs, then all workers; with *wait*, return when both are gone."""
+        if self._owner != os.getpid():
+            return  # in a fork of the driver: all of it is the driver's
         with self._lock:
             self._closing = "kill" if kill else self._closing or "orderly"
             thread = self._thread
@@ -103,7 +118,7 @@ class Dispatcher:
             self._shut_down()
         else:
             self.backend.wake()
-            if thread is not threading.current_thread():
+            if wait and thread is not threading.current_thread():
                 thread.join()
 
     # ── the loop ────────────────────────────────────────────────────────────────────────────
@@ -135,7 +150,7 @@ class Dispatcher:
             return 0.0  # the consumer is the caller, and would wait for itself
         if wake_at == math.inf:
             return None
-        return max(0.0, wake_at - self.clock.monotonic())
+        return min(max(0.0, wake_at - self.clock.monotonic()), LONGEST_WAIT)
 
     def _take_commands(self) -> None:
         while self._inbox:
@@ -226,7 +241,10 @@ class Dispatcher:
 
     def _route(self, report: Report) -> None:
         if isinstance(report, Noted):
-            for stage in list(self._stages.values()):
+            stages = list(self._stages.values())
+            if report.call is None and isinstance(report.event, events.Printed | events.Logged):
+                stages = stages[:1]  # said by a worker between items: once is enough
+            for stage in stages:
                 if report.call in (None, stage.call.id):
                     stage.tell(report.event)
         elif (found := self._stages.get(report.call)) is not None:
@@ -235,8 +253,13 @@ class Dispatcher:
     # ── orders into deeds ───────────────────────────────────────────────────────────────────
 
     def _handle(self, stage: Stage, stimulus: Stimulus) -> None:
-        for order in stage.machine.handle(stimulus, self.clock.monotonic()):
-            self._carry_out(stage, order)
+        try:
+            for order in stage.machine.handle(stimulus, self.clock.monotonic()):
+                self._carry_out(stage, order)
+        except BaseException as error:  # whatever it is, the other runs have no part in it
+            if is_ctrl_c(error):
+                raise  # the caller's, whose thread this is
+            self._break_off(stage, error)
 
     def _carry_out(self, stage: Stage, order: Order) -> None:
         match order:
@@ -296,12 +319,38 @@ class Dispatcher:
         self.backend.close_call(stage.call)
         stage.outlet.end(error)
 
+    def _break_off(self, stage: Stage, error: BaseException) -> None:
+        """End one run with *error*, and free what it holds as far as that is possible."""
+        failure = RunFailed(
+            f"the run could not go on: {in_words(error)}",
+            hint="the traceback above tells where; if that is in treadle, please report it",
+        )
+        failure.__cause__ = error
+        call, backend = stage.call, self.backend
+        in_flight = stage.machine.give_up(failure)
+        self._delivered = True
+        self._stages.pop(call.id, None)
+        ended = events.RunEnded(at=self.clock.monotonic(), stopped="the run could not go on")
+        steps: tuple[Callable[[], object], ...] = (
+            lambda: backend.recall(call),
+            lambda: backend.stop(call, in_flight),
+            lambda: backend.close_call(call),
+            lambda: stage.reader.stop() if stage.reader is not None else None,
+            lambda: stage.tell(ended),
+            lambda: stage.outlet.end(failure),
+        )
+        for step in steps:
+            try:
+                step()
+            except BaseException as further:  # each is tried: the last one frees the consumer
+                failure.add_note(f"while the run was ended: {in_words(further)}")
+
     def _give_up(self, error: BaseException) -> None:
         """End every run with *error* so that nobody waits for ever."""
         with self._lock:
             self._failed = error
         failure = RunFailed(
-            f"the engine failed: {type(error).__name__}: {error}",
+            f"the engine failed: {in_words(error)}",
             hint="this is a bug in treadle, please report it with the traceback above",
         )
         failure.__cause__ = error

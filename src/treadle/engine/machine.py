@@ -23,6 +23,7 @@ from random import Random
 from typing import TypeAlias, assert_never
 
 from treadle.core import events
+from treadle.core.failures import in_words, is_ctrl_c
 from treadle.core.item import Item
 from treadle.core.outcome import AnyOutcome, Cancelled, Succeeded, TimedOut
 from treadle.core.policy import Policy
@@ -47,6 +48,9 @@ from treadle.engine.stimuli import (
     Tick,
 )
 from treadle.errors import SourceFailed, UsageError
+
+# Seconds for which a cancelled run waits for items of which none runs: they gain nothing by grace.
+STUCK_AFTER = 1.0
 
 Lane: TypeAlias = tuple[Hashable, Hashable] | None
 
@@ -100,6 +104,7 @@ class Machine:
         self._source_ended = False
         self._cancelling: str | None = None
         self._kill_at = math.inf
+        self._stuck_at = math.inf
         self._time_out_at = math.inf
         limit = policy.time_limit
         self._deadline = math.inf if limit is None else began + limit
@@ -113,7 +118,7 @@ class Machine:
         if self._room > 0 and not self._paused and self._cancelling is None:
             due = self._delayed[0][0] if self._delayed else math.inf
             start_at = min(due, self._waiting.ready_at)
-        return min(start_at, self._kill_at, self._time_out_at, self._deadline)
+        return min(start_at, self._kill_at, self._stuck_at, self._time_out_at, self._deadline)
 
     @property
     def consumed(self) -> int:
@@ -209,7 +214,7 @@ class Machine:
             self.error = self.error or error
         elif error is not None and self.error is None:
             self.error = SourceFailed(
-                f"the source of items raised {type(error).__name__}: {error}",
+                f"the source of items raised {in_words(error)}",
                 hint="what was read before was finished; mend the source and run again",
             )
             self.error.__cause__ = error
@@ -272,9 +277,11 @@ class Machine:
             return False
         try:
             return retry.wants(outcome)
-        except Exception as error:
+        except BaseException as error:
+            if is_ctrl_c(error):
+                raise
             wrong = UsageError(
-                f"the predicate given as Retry(on=...) raised {type(error).__name__}: {error}",
+                f"the predicate given as Retry(on=...) raised {in_words(error)}",
                 hint="it gets the exception of a failed attempt and returns True or False",
             )
             wrong.__cause__ = error
@@ -331,8 +338,16 @@ class Machine:
         # so does not pass for running.
         self._kill_at = min(self._kill_at, now + grace)
 
+    def give_up(self, error: BaseException) -> list[Item]:
+        """End at once because of *error*; return what the backend has. Nothing else settles."""
+        in_flight = list(self._in_flight.values())
+        self._in_flight.clear()
+        self.error = self.error or error
+        self.ended = True
+        return in_flight
+
     def _kill(self) -> None:
-        self._kill_at = math.inf
+        self._kill_at = self._stuck_at = math.inf
         running = list(self._in_flight.values())
         self._in_flight.clear()
         if running:
@@ -352,7 +367,9 @@ class Machine:
         self._window = max(1, tick.window)
         self._consumed = tick.consumed
         self._room = tick.room
-        if now >= self._kill_at:
+        if tick.running is not None:
+            self._look_for_stuck(tick.running, now)
+        if now >= min(self._kill_at, self._stuck_at):
             self._kill()
         if now >= self._deadline:
             self._deadline = math.inf
@@ -362,6 +379,18 @@ class Machine:
         if self._cancelling is None and not self._paused:
             self._start(tick.room, now)
         self._read_ahead()
+
+    def _look_for_stuck(self, running: Sequence[tuple[Item, events.Running]], now: float) -> None:
+        """
+        Notice that a cancelled run waits for items none of which runs: they sit behind a setup.
+
+        Only after a moment: the result of a call that has ended is on its way for a while.
+        """
+        waits = self._cancelling is not None and bool(self._in_flight)
+        if waits and not any(item.index in self._in_flight for item, _ in running):
+            self._stuck_at = min(self._stuck_at, now + STUCK_AFTER)
+        else:
+            self._stuck_at = math.inf
 
     def _time_out(self, running: Sequence[tuple[Item, events.Running]], now: float) -> None:
         timeout = self._policy.timeout

@@ -12,10 +12,10 @@ import threading
 from collections.abc import Callable, Generator, Hashable, Iterator
 from typing import Any, TypeVar
 
-from treadle.core.failures import failure_from
+from treadle.core.failures import failure_from, shown
 from treadle.core.item import Item, Key
 from treadle.core.outcome import AnyOutcome, Raised, Unpicklable
-from treadle.errors import NotPicklable
+from treadle.errors import NotPicklable, UsageError
 
 T = TypeVar("T")
 
@@ -25,7 +25,8 @@ class Reader:
     Turns values into items and keeps them for the dispatcher to collect.
 
     Args:
-        values: The source; any iterable.
+        values: The source; any iterable. What its ``check_value``, if it has one, raises for a
+            value is the failure of that item.
         call: Identifier of the call that the items are for.
         pack: ``Backend.pack``.
         key: Returns the key of a value at a position; None takes the position.
@@ -47,6 +48,8 @@ class Reader:
         self._call = call
         self._pack = pack
         self._key = key
+        check = getattr(values, "check_value", None)
+        self._check = check if callable(check) else None
         self._lane = lane
         self._wake = wake
         self._iterator: Iterator[Any] | None = None
@@ -125,6 +128,7 @@ class Reader:
             if self._iterator is None:
                 self._iterator = iter(self._values)
             key_of, lane_of, pack, call = self._key, self._lane, self._pack, self._call
+            check = self._check
             append, index = self._items.append, self._index
             left = count
             for value in itertools.islice(self._iterator, count):
@@ -133,8 +137,10 @@ class Reader:
                 key: Key = index
                 try:
                     if key_of is not None:
-                        key = key_of(value, index)
-                    lane = None if lane_of is None else lane_of(value)
+                        key = _checked_key(key_of(value, index))
+                    if check is not None:
+                        check(value)
+                    lane = None if lane_of is None else _checked_lane(lane_of(value))
                     append(Item(index, key, pack(value), call, lane))
                 except Exception as error:
                     self._refuse(Item(index, key, None, call), error)
@@ -142,6 +148,7 @@ class Reader:
                 self._index = index
                 left -= 1
                 if self.hungry:
+                    self.hungry = False
                     self._wake()
             if left:
                 self._end(None)
@@ -168,6 +175,38 @@ class Reader:
                 self._iterator.close()
             except BaseException as error:  # a generator's ``finally`` may raise; tell, then end
                 self._end(error)
+
+
+def _checked_key(key: Any) -> Key:
+    """
+    Return *key* if it can be one.
+
+    Raises:
+        UsageError: It is neither text nor a whole number.
+    """
+    if isinstance(key, (str, int)) and not isinstance(key, bool):
+        return key
+    raise UsageError(
+        f"the key of an item must be text or a whole number, got {shown(key):.80}",
+        hint="have key= return str(...) or int(...) of it",
+    )
+
+
+def _checked_lane(lane: tuple[Hashable, Hashable] | None) -> tuple[Hashable, Hashable] | None:
+    """
+    Return *lane* if limits can be kept by it.
+
+    Raises:
+        UsageError: A key of ``rate=`` or ``capacity=`` cannot be hashed.
+    """
+    try:
+        hash(lane)
+    except Exception as error:
+        raise UsageError(
+            f"the key that a limit gave an item cannot be hashed: {shown(lane):.80}",
+            hint="have the key= of Rate and Capacity return text, a number or a tuple of these",
+        ) from error
+    return lane
 
 
 def _take_all(found: list[T]) -> list[T]:

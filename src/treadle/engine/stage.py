@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from treadle.core.call import Call
 from treadle.core.events import Event
+from treadle.core.failures import is_ctrl_c, shown, warn_of
 from treadle.core.item import Item
 from treadle.core.protocols import Listener
 from treadle.engine.machine import Machine
@@ -46,11 +46,9 @@ class Stage:
         for listener in list(self.listeners):
             try:
                 listener(event)
-            except Exception as error:
-                self.listeners.remove(listener)
-                warnings.warn(
-                    f"listener {listener!r} raised {type(error).__name__}: {error}; "
-                    "it gets no further events",
-                    RuntimeWarning,
-                    stacklevel=2,
-                )
+            except BaseException as error:
+                if is_ctrl_c(error):
+                    raise  # the caller's, whose thread this is
+                # By identity: its ``__eq__`` is the user's, too.
+                self.listeners[:] = [each for each in self.listeners if each is not listener]
+                warn_of(f"listener {shown(listener)}", error, "; it gets no further events")

@@ -54,7 +54,7 @@ class JsonLines:
             self._begin()
         failed = self._stats.failed
         stats = self._stats.after(event)
-        self._pace.note(event.at, stats.settled)
+        self._pace.note(event.at, stats.ok + stats.failed)
         told = list(_told(event, any_failed=stats.failed != failed))
         if isinstance(event, events.RunEnded):
             told.append({"event": "ended", "stopped": event.stopped, **_sums(stats, event.at)})

@@ -64,7 +64,7 @@ class Live:
             self._screen.take_streams()
         failed = self._stats.failed
         stats = self._stats.after(event)
-        self._pace.note(event.at, stats.settled)
+        self._pace.note(event.at, stats.ok + stats.failed)
         self._pending += notes(event, self._screen.width)
         if isinstance(event, events.ItemsSettled) and stats.failed != failed:
             self._pending += self._news(event)

@@ -13,6 +13,7 @@ class Pace:
     """
     Rate over the last 20 seconds, from samples of ``(at, settled)``.
 
+    Cancelled items are not to be counted: that they settle all at once says nothing of the pace.
     The clock is that of the events; nothing here knows what time it is.
     """
 

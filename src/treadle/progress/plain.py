@@ -68,7 +68,7 @@ class Plain:
     def _lines(self, event: events.Event) -> list[Line]:
         failed = self._stats.failed
         stats = self._stats.after(event)
-        self._pace.note(event.at, stats.settled)
+        self._pace.note(event.at, stats.ok + stats.failed)
         match event:
             case events.RunStarted():
                 self._written = event.at

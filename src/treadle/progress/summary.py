@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 from treadle.core.outcome import AnyOutcome, Succeeded
 from treadle.core.stats import Stats
@@ -20,6 +22,7 @@ from treadle.progress.text import (
 )
 
 _KINDS = 12
+_FRAME = re.compile(r'File "([^"\n]+)", line (\d+) in ([^\n]+)')
 
 
 def summary(
@@ -57,17 +60,19 @@ def summary(
 def _headline(stats: Stats, width: int | None) -> Line:
     now = stats.ended if stats.ended is not None else (stats.began or 0.0)
     counts = [f"{number(stats.ok)} ok"]
+    # Cancelled items are beside the others: most of them never began.
     for count, word in (
         (stats.failed, "failed"),
-        (stats.cancelled, "cancelled"),
+        (stats.cancelled, "more cancelled"),
         (stats.retried, "retried"),
     ):
         counts += [f"{number(count)} {word}"] if count else []
     time = f" in {seconds(stats.elapsed(now))}" if stats.elapsed(now) > 0 else ""
-    pace = f" ({speed(stats.rate(now))})" if time else ""
+    done = stats.ok + stats.failed
+    pace = f" ({speed(done / stats.elapsed(now))})" if time else ""
     name = f"{one_line(stats.name, 40)}: " if stats.name else ""
-    text = f"{name}{plural(stats.settled, 'item')}{time}{pace}: {', '.join(counts)}"
-    short = f"{plural(stats.settled, 'item')}{time}: {', '.join(counts)}"
+    text = f"{name}{plural(done, 'item')}{time}{pace}: {', '.join(counts)}"
+    short = f"{plural(done, 'item')}{time}: {', '.join(counts)}"
     fits = width is None or len(text) <= width
     good = stats.ok == stats.settled
     return Line.of(text if fits else middle(short, width), "bold green" if good else "bold")
@@ -83,6 +88,8 @@ def _about(kind: Kind, width: int | None, *, tracebacks: bool) -> Iterator[Line]
     yield from hint_lines(kind.first[0], width, "      ")
     if tracebacks:
         yield from _traceback(kind.first[0])
+    else:
+        yield from _crash(kind.first[0], width)
 
 
 def _named(outcome: AnyOutcome, width: int | None) -> str:
@@ -96,3 +103,14 @@ def _traceback(outcome: AnyOutcome) -> Iterator[Line]:
     text = "" if isinstance(outcome, Succeeded) else outcome.failure.traceback
     for line in text.rstrip("\n").split("\n") if text else ():
         yield Line.of(f"      | {clean(line)}", "dim")
+
+
+def _crash(outcome: AnyOutcome, width: int | None) -> Iterator[Line]:
+    """Say where a crash was: the innermost calls, which a fault handler lists first."""
+    if outcome.kind != "worker lost":
+        return
+    frames = _FRAME.findall(outcome.failure.traceback)
+    for path, line, function in frames[:2]:
+        file = "/".join(Path(path).parts[-2:])
+        text = f"      | {clean(function)}, {clean(file)}, line {line}"
+        yield Line.of(middle(text, width), "dim")

@@ -38,7 +38,7 @@ def sink_for(into: Any) -> Sink:
         return Memory()
     if isinstance(into, str | os.PathLike):
         return _at(os.fspath(into))
-    verbs = ("open", "write", "close")
+    verbs = ("open", "write", "close", "abandon")
     if isinstance(into, type) or not all(callable(getattr(into, verb, None)) for verb in verbs):
         what = f"the class {into.__name__}" if isinstance(into, type) else repr(into)
         raise UsageError(f"cannot store values into {what:.80}", hint=f"give {_HINT}, or a sink")

@@ -6,6 +6,7 @@ import csv
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -65,8 +66,18 @@ class Csv:
         Append the rows of each value; return those that have none.
 
         Raises:
-            SinkFailed: Nothing can be written, such as when the disk is full.
+            SinkFailed: Nothing can be written, such as when the disk is full. None of *outcomes*
+                is in the file then.
         """
+        before = self._file.size, dict(self._columns), list(self._widths)
+        try:
+            return self._append(outcomes)
+        except SinkFailed:
+            size, self._columns, self._widths = before
+            self._file.cut(size)
+            raise
+
+    def _append(self, outcomes: Sequence[AnyOutcome]) -> list[tuple[AnyOutcome, SinkFailed]]:
         refused = []
         lines: list[str] = []
         for outcome in outcomes:
@@ -99,9 +110,27 @@ class Csv:
             return
         if not self._widths:
             self._begin()
-        if self._widths[0][1] < len(self._columns):
-            self._widen()
-        self._file.finish()
+        if self._is_narrow:
+            self._widen(self.path)
+            self._file.replaced()
+        else:
+            self._file.finish()
+
+    def abandon(self) -> str | None:
+        """
+        Keep what was written as ``NAME.part``; the file from before stays as it is.
+
+        Returns:
+            The path of what is kept, or None when there is nothing to keep.
+        """
+        if not self._widths:
+            self._file.discard()
+        elif self._file.is_open and self._is_narrow:
+            # On a full disk the rows are kept as they are: late columns have no names then.
+            with suppress(SinkFailed):
+                self._widen(self._file.part)
+        self._file.keep()
+        return str(self._file.part) if self._file.readable == self._file.part else None
 
     def values(self) -> Iterator[dict[str, str]]:
         """
@@ -117,8 +146,9 @@ class Csv:
 
     def _read(self) -> Iterator[dict[str, str]]:
         try:
-            with self.path.open(encoding="utf-8", newline="") as file:
-                yield from csv.DictReader(file)
+            if self._file.readable is not None:
+                with self._file.readable.open(encoding="utf-8", newline="") as file:
+                    yield from csv.DictReader(file)
         except csv.Error as error:
             raise SinkFailed(
                 f"{str(self.path)!r} cannot be read back: {error}",
@@ -143,12 +173,17 @@ class Csv:
         self._file.append(encoded("".join(lines)))
         lines.clear()
 
-    def _widen(self) -> None:
-        """Write the file again, with the full header, and all its lines as wide as that."""
-        wide = PartFile(self._file.part)
+    @property
+    def _is_narrow(self) -> bool:
+        return self._widths[0][1] < len(self._columns)
+
+    def _widen(self, final: Path) -> None:
+        """Write *final*, with the full header, and all lines as wide as that."""
+        part = self._file.part
+        wide = PartFile(final, part.with_name(part.name + ".part"))
         wide.open()
         try:
-            with self._file.part.open("rb") as narrow:
+            with part.open("rb") as narrow:
                 for piece in self._widened(narrow):
                     wide.append(piece)
         except SinkFailed:

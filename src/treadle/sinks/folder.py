@@ -91,6 +91,15 @@ class Folder:
     def close(self) -> None:
         """Do nothing: each file is whole already."""
 
+    def abandon(self) -> str | None:
+        """
+        Leave all as it is: each file is whole, and those that this run has not written are old.
+
+        Returns:
+            The folder, if anything was written.
+        """
+        return str(self.path) if self._written else None
+
     def values(self) -> list[Path]:
         """Return the paths that were written, in input order."""
         return [self.path / name for _, _, name in sorted(self._written.values(), key=_index)]

@@ -72,6 +72,16 @@ class Jsonl:
         """
         self._file.finish()
 
+    def abandon(self) -> str | None:
+        """
+        Keep what was written as ``NAME.part``; the file from before stays as it is.
+
+        Returns:
+            The path of what is kept, or None when there is nothing to keep.
+        """
+        (self._file.keep if self._file.size else self._file.discard)()
+        return str(self._file.part) if self._file.readable == self._file.part else None
+
     def values(self) -> Iterator[dict[str, Any]]:
         """
         Read the file: a dict with ``key`` and ``value`` for each line, lazily, in file order.
@@ -84,8 +94,9 @@ class Jsonl:
         return self._read()
 
     def _read(self) -> Iterator[dict[str, Any]]:
-        with self.path.open("rb") as file:
-            yield from map(json.loads, file)
+        if self._file.readable is not None:
+            with self._file.readable.open("rb") as file:
+                yield from map(json.loads, file)
 
     def __repr__(self) -> str:
         return f"Jsonl({str(self.path)!r})"

@@ -27,6 +27,9 @@ class Memory:
     def close(self) -> None:
         """Do nothing: the values stay."""
 
+    def abandon(self) -> None:
+        """Do nothing: the values stay."""
+
     def values(self) -> list[Any]:
         """Return the values in input order."""
         self._stored.sort(key=_index)  # sorted runs are cheap to sort again

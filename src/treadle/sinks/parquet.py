@@ -14,7 +14,7 @@ from treadle.core.outcome import AnyOutcome, Succeeded
 from treadle.errors import SinkFailed, UsageError
 from treadle.sinks.arrow import fitted, key_only, require_arrow, table_of, united
 from treadle.sinks.columns import refusal
-from treadle.sinks.partfile import make_folder, put_in_place, target
+from treadle.sinks.partfile import PartFile, put_in_place
 
 _MAX_BYTES = 32 << 20
 """Bytes kept in memory before they are written, whatever the number of rows."""
@@ -51,7 +51,7 @@ class Parquet:
 
     def __init__(self, path: str | os.PathLike[str], *, group: int = 65_536) -> None:
         require_arrow()
-        self.path = target(path)
+        self._hold = PartFile(path)  # the lock; Arrow opens the file for itself
         self._group = group
         self._pending: list[Any] = []
         self._rows = 0
@@ -60,7 +60,11 @@ class Parquet:
         self._writer: Any = None
         self._parts: list[Path] = []
         self._broken: SinkFailed | None = None
-        self._open = False
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self._hold.path
 
     def open(self) -> None:
         """
@@ -69,20 +73,11 @@ class Parquet:
         Raises:
             UsageError: The place cannot be written to.
         """
-        if self._open:
-            raise UsageError(f"{str(self.path)!r} is being written by another run")
-        make_folder(self.path.parent)
-        try:
-            self._part(0).write_bytes(b"")
-        except OSError as error:
-            raise UsageError(
-                f"{str(self._part(0))!r} cannot be written: {error.strerror or error}",
-                hint="choose a place that can be written to",
-            ) from error
+        self._hold.open()
+        self._pending, self._rows, self._bytes = [], 0, 0
         self._schema = None
         self._parts = []
         self._broken = None
-        self._open = True
 
     def write(self, outcomes: Sequence[AnyOutcome]) -> list[tuple[AnyOutcome, SinkFailed]]:
         """
@@ -91,7 +86,7 @@ class Parquet:
         Raises:
             SinkFailed: Nothing can be written, such as when the disk is full.
         """
-        if not self._open:
+        if not self._hold.is_open:
             raise SinkFailed(f"{str(self.path)!r} is not open")
         if self._broken is not None:
             raise self._broken
@@ -106,9 +101,44 @@ class Parquet:
         Raises:
             SinkFailed: The file cannot be finished; an old one is as it was.
         """
-        if not self._open:
+        if not self._hold.is_open:
             return
-        self._open = False
+        self._end_parts()
+        if len(self._parts) > 1:
+            put_in_place(self._join(), self.path)
+            self._remove_parts()
+            self._hold.replaced()
+        else:
+            self._hold.finish()
+
+    def abandon(self) -> str | None:
+        """
+        Keep what was written as ``NAME.part``; the file from before stays as it is.
+
+        Returns:
+            The path of what is kept, or None when there is nothing to keep: no row, or a full
+            disk, which leaves Parquet that cannot be read.
+        """
+        if self._hold.is_open:
+            try:
+                self._keep()
+            except SinkFailed:
+                self._hold.discard()
+            finally:
+                self._remove_parts()
+        return str(self._hold.part) if self._hold.readable == self._hold.part else None
+
+    def _keep(self) -> None:
+        if self._schema is None:
+            self._hold.discard()
+            return
+        self._end_parts()
+        if len(self._parts) > 1:
+            put_in_place(self._join(), self._hold.part)
+        self._hold.keep()
+
+    def _end_parts(self) -> None:
+        """Write what is pending; the parts are whole then, and there is one at least."""
         try:
             if self._broken is not None:
                 raise self._broken
@@ -117,9 +147,10 @@ class Parquet:
                 self._begin(key_only() if self._schema is None else self._schema)
         finally:
             self._end_part()
-        if len(self._parts) > 1:
-            self._join()
-        put_in_place(self._parts[0], self.path)
+
+    def _remove_parts(self) -> None:
+        for part in [*self._parts[1:], self._whole]:
+            part.unlink(missing_ok=True)
 
     def values(self) -> Iterator[dict[str, Any]]:
         """
@@ -128,9 +159,9 @@ class Parquet:
         Raises:
             UsageError: The file is still being written.
         """
-        if self._open:
+        if self._hold.is_open:
             raise UsageError(f"{str(self.path)!r} is still being written")
-        return self._read(self.path)
+        return iter(()) if self._hold.readable is None else self._read(self._hold.readable)
 
     def __repr__(self) -> str:
         return f"Parquet({str(self.path)!r})"
@@ -200,24 +231,25 @@ class Parquet:
             except OSError as error:
                 self._fail(error)
 
-    def _join(self) -> None:
+    @property
+    def _whole(self) -> Path:
+        return self.path.with_name(self.path.name + ".part-whole")
+
+    def _join(self) -> Path:
         """Make one file of parts whose types differ, a row group at a time."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        whole = self.path.with_name(self.path.name + ".part-whole")
         try:
-            with pq.ParquetWriter(whole, self._schema, compression="zstd") as writer:
+            with pq.ParquetWriter(self._whole, self._schema, compression="zstd") as writer:
                 for part in self._parts:
                     with pq.ParquetFile(part) as file:
                         for i in range(file.num_row_groups):
                             table: pa.Table = file.read_row_group(i)
                             writer.write_table(fitted(table, self._schema, rounding=True))
-            for part in self._parts:
-                part.unlink()
         except OSError as error:
             self._fail(error)
-        self._parts = [whole]
+        return self._whole
 
     def _fail(self, error: OSError) -> None:
         self._broken = SinkFailed(

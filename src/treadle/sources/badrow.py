@@ -5,20 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, NoReturn
 
-from treadle.errors import TreadleError
+from treadle.errors import BadRowError
 
-
-class BadRowError(TreadleError, ValueError):
-    """A row of the source is not sound; raised when its fields are asked for."""
+__all__ = ["BadRow", "BadRowError"]
 
 
 class BadRow(Mapping[str, Any]):
     """
     Stands in a source for a row that is not sound.
 
-    It travels like any row. Asking it for a field raises ``BadRowError``, so that its item fails
-    with a message that says where the row is and what is wrong, while all other rows go on. A
-    function that wants to cope with such rows asks ``isinstance(row, BadRow)``.
+    In a run, its item fails with a ``BadRowError`` that says where the row is and what is wrong,
+    and the function is not called; all other rows go on. Whoever iterates over the rows himself
+    asks ``isinstance(row, BadRow)``; asking it for a field raises ``BadRowError``.
 
     Attributes:
         reason: What is wrong, and where.
@@ -33,19 +31,19 @@ class BadRow(Mapping[str, Any]):
 
     def __getitem__(self, name: str) -> Any:
         """Raise ``BadRowError``, as all questions about its contents do."""
-        self._fail()
+        self.refuse()
 
     def __iter__(self) -> Iterator[str]:
         """Raise ``BadRowError``."""
-        self._fail()
+        self.refuse()
 
     def __len__(self) -> int:  # noqa: PLE0303  # it never returns
         """Raise ``BadRowError``."""
-        self._fail()
+        self.refuse()
 
     def __contains__(self, name: object) -> bool:
         """Raise ``BadRowError``."""
-        self._fail()
+        self.refuse()
 
     def __repr__(self) -> str:
         return f"<BadRow: {self.reason}>"
@@ -57,5 +55,6 @@ class BadRow(Mapping[str, Any]):
     def __hash__(self) -> int:
         return hash(self.reason)
 
-    def _fail(self) -> NoReturn:
+    def refuse(self) -> NoReturn:
+        """Raise ``BadRowError``."""
         raise BadRowError(self.reason, hint=self.hint)

@@ -1,4 +1,4 @@
-"""Reads one file of rows: CSV as dicts of text, JSONL as JSON values, Parquet as dicts."""
+"""Reads one file of rows, as dicts: CSV (of text), JSONL and Parquet."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ class _Counted:
 
 
 class JsonReader:
-    """Reads JSONL: one JSON value on each line that is not blank."""
+    """Reads JSONL: one JSON object on each line that is not blank."""
 
     def __init__(self, text: Text) -> None:
         self.name = text.name
@@ -126,14 +126,19 @@ class JsonReader:
         self._text = text
 
     def __iter__(self) -> Iterator[Any]:
-        """Yield the values."""
+        """Yield the objects."""
         for number, line in enumerate(self._text, start=1):
             if not line or line.isspace():
                 continue
             try:
                 value = json.loads(line)
             except (ValueError, RecursionError) as error:
-                value = BadRow(f"line {number} of {self.name} is not JSON: {error}", line)
+                yield BadRow(f"line {number} of {self.name} is not JSON: {error}", line)
+                continue
+            if not isinstance(value, dict):
+                kind = type(value).__name__
+                reason = f"line {number} of {self.name} is JSON, but no object: {kind}"
+                value = BadRow(reason, line, "lines() takes lines of any kind, as text")
             yield value
 
 

@@ -39,7 +39,8 @@ def files(
     The files come in natural order (``IVg_2`` before ``IVg_10``), each once, however many arguments
     lead to it. Only regular files count, and files named outright. Links to folders are followed,
     but no folder is entered twice. The search runs once, when the first file or the number of
-    files is asked for; files that are made later, such as results, do not join.
+    files is asked for; files that are made later do not join. The place where ``run`` writes
+    (``into=``) is left out, so results of an earlier run do not join either.
 
     Args:
         patterns: Names, folders and patterns; relative ones start at the current folder.
@@ -86,6 +87,7 @@ class Files:
         self.root = _root(root, self._starts)
         self._above = os.path.join(self.root, "")  # with its separator, unless it has one
         self._found: list[str] | None = None
+        self._spared: str | None = None
 
     def __iter__(self) -> Iterator[Path]:
         """
@@ -104,6 +106,24 @@ class Files:
             SourceFailed: A folder cannot be read.
         """
         return len(self._list())
+
+    def spare(self, place: Path) -> None:
+        """
+        Leave out the file or folder *place*, where values will be written, and its ``.part``.
+
+        Raises:
+            UsageError: It was named itself as what to read, or all that is read is in that folder.
+        """
+        spared = os.path.realpath(place)
+        for start in self._starts:
+            path = os.path.realpath(start.path)
+            named = path == spared if start.pattern is None else os.path.isdir(spared)
+            if named and (path + os.sep).startswith(spared + os.sep):
+                raise UsageError(
+                    f"values would be written over what they are made from: {start.written!r}",
+                    hint="write into another file or folder",
+                )
+        self._spared, self._found = spared, None
 
     def __repr__(self) -> str:
         return f"files({', '.join(repr(start.written) for start in self._starts)})"
@@ -124,9 +144,20 @@ class Files:
             found: dict[str, str] = {}
             for start in self._starts:
                 for absolute, written in self._search(start):
-                    found.setdefault(absolute, written)
+                    if not self._is_spared(absolute):
+                        found.setdefault(absolute, written)
             self._found = [found[absolute] for absolute in sorted(found, key=_natural)]
         return self._found
+
+    def _is_spared(self, path: str) -> bool:
+        spared = self._spared
+        if spared is None:
+            return False
+        if path in {spared, spared + ".part"} or path.startswith(spared + os.sep):
+            return True
+        # By another way, such as a link; looked at only where the name gives a reason to.
+        ends = (os.path.basename(spared), os.path.basename(spared) + ".part")
+        return path.endswith(ends) and os.path.realpath(path) in {spared, spared + ".part"}
 
     def _search(self, start: _Start) -> Iterator[tuple[str, str]]:
         if start.pattern is None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from treadle.errors import UsageError
 from treadle.sources.badrow import BadRow
 from treadle.sources.formats import CsvReader, JsonReader, ParquetReader, Reader
-from treadle.sources.text import Text, TextSource
+from treadle.sources.text import Text, TextSource, refuse_same
 
 _FORMATS = {".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 _FORMATS |= {".parquet": "parquet", ".pq": "parquet"}
@@ -29,13 +30,13 @@ def rows(
     CSV and TSV
         One dict of text for each row, by the names in the first line. Blank lines are skipped.
     JSONL
-        One value of any kind for each line. Blank lines are skipped.
+        One dict for each line. Blank lines are skipped.
     Parquet
         One dict for each row; needs ``treadle[parquet]``. The only format that knows its length.
 
     Rows are read as they are asked for. A row with too many or too few fields, with broken quotes,
-    that is no JSON or has no key comes as a ``BadRow``: its item fails and names the line, the
-    others go on. A quote that is never closed ends at ``csv.field_size_limit()`` characters.
+    that is no JSON object or has no key comes as a ``BadRow``: its item fails and names the line,
+    without a call of the function; the others go on. A quote that is never closed ends at ``csv.field_size_limit()`` characters.
 
     Args:
         source: A path, ``"-"`` for standard input, or an open file. Text may be gzipped
@@ -96,6 +97,25 @@ class Rows:
             return index + 1
         key = None if isinstance(value, BadRow) else _key(value[self._key])
         return f"row {index + 1}" if key is None else key
+
+    def spare(self, place: Path) -> None:
+        """
+        Hear where values will be written.
+
+        Raises:
+            UsageError: That is the file that is read.
+        """
+        refuse_same(self._reader.name, place)
+
+    def check_value(self, value: Any) -> None:
+        """
+        Refuse a row that is not sound: its item fails, and the function is not called.
+
+        Raises:
+            BadRowError: It says where the row is and what is wrong.
+        """
+        if isinstance(value, BadRow):
+            value.refuse()
 
     def _checked(self, column: str) -> Iterator[Any]:
         for number, row in enumerate(self._reader, start=1):

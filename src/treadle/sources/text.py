@@ -11,6 +11,7 @@ import sys
 import zlib
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import IO, Any, TypeAlias
 
 from treadle.errors import SourceFailed, UsageError
@@ -59,6 +60,15 @@ class Lines:
         """
         for line in self._text:
             yield line.removesuffix("\n").removesuffix("\r") if line[-1:] == "\n" else line
+
+    def spare(self, place: Path) -> None:
+        """
+        Hear where values will be written.
+
+        Raises:
+            UsageError: That is the file that is read.
+        """
+        refuse_same(self._text.name, place)
 
     def __repr__(self) -> str:
         return f"lines({self._text.name!r})"
@@ -193,6 +203,19 @@ def _known(encoding: str, errors: str) -> str:
     except LookupError as error:
         raise UsageError(str(error), hint="for example encoding='utf-8', errors='strict'") from None
     return encoding
+
+
+def refuse_same(name: str, place: Path) -> None:
+    """Raise ``UsageError`` if the file *name* is the file *place*."""
+    try:
+        same = os.path.samefile(name, place)
+    except OSError:  # one of them does not exist: "<stdin>", or a file not yet written
+        same = False
+    if same:
+        raise UsageError(
+            f"values would be written over the file they are made from: {name!r}",
+            hint="write into another file",
+        )
 
 
 def readable(path: str) -> None:

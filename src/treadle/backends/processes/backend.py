@@ -7,6 +7,7 @@ import logging
 import os
 import selectors
 import sys
+import threading
 import time
 import warnings
 from collections import deque
@@ -25,14 +26,14 @@ from treadle.backends.processes.packing import (
 )
 from treadle.backends.processes.results import Results
 from treadle.backends.processes.seat import Batch, Seat
+from treadle.backends.processes.segments import OPEN
+from treadle.backends.processes.wakeup import WakeUp
 from treadle.backends.processes.wire import Kind, encode
 from treadle.core import events
 from treadle.core.call import Call
+from treadle.core.failures import failure_from
 from treadle.core.item import Item
-from treadle.core.outcome import (
-    AnyOutcome,
-    Failure,
-)
+from treadle.core.outcome import AnyOutcome, Failure, Unpicklable
 from treadle.core.protocols import (
     Broken,
     Capabilities,
@@ -44,6 +45,7 @@ from treadle.core.protocols import (
 )
 from treadle.errors import SetupFailed, UsageError
 
+SEGMENTS = 64  # large arguments under way: each holds a descriptor and at least 1 MiB
 START_METHODS = ("forkserver", "spawn", "fork")
 FALSE_STARTS = 3  # workers in a row that may die before their first item
 BALANCE_EVERY = 0.005  # seconds between looks at an idle worker's busy neighbours
@@ -110,21 +112,20 @@ class Processes:
         self._max_memory = max_worker_memory
         self._watch = MemoryWatch(max_worker_memory, min_free_memory)
         self._seats: list[Seat] = []
+        self._most = workers  # fewer than asked for once the system allows no more
         self._started = 0
         self._false_starts: dict[int, int] = {}  # by call
         self._calls: dict[int, Call] = {}
         self._frames: dict[int, bytes] = {}
         self._paces: dict[int, Pace] = {}
         self._reports: list[Report] = []
-        self._loader = Loader(self.wake)
         self._closed = False
-
+        self._never = threading.Event()
+        self._wake_up = WakeUp()
+        self.wake = self._wake_up.set
+        self._loader = Loader(self.wake)
         self._selector = selectors.DefaultSelector()
-        self._wake_read, self._wake_write = os.pipe()
-        os.set_blocking(self._wake_read, False)
-        os.set_blocking(self._wake_write, False)
-        self._woken = False
-        self._selector.register(self._wake_read, selectors.EVENT_READ, self._on_wake)
+        self._selector.register(self._wake_up, selectors.EVENT_READ, self._wake_up.clear)
 
     # ── from any thread ─────────────────────────────────────────────────────────────────────
 
@@ -150,21 +151,14 @@ class Processes:
 
     def pack(self, value: Any) -> Any:
         """
-        Pack an item's value.
+        Pack an item's value; wait first while there are too many large ones on their way.
 
         Raises:
             NotPicklable: It cannot travel.
         """
+        while len(OPEN) >= SEGMENTS and not self._closed:
+            self._never.wait(0.002)  # Only their items' ends make room, whatever thread sees them.
         return pack(value)
-
-    def wake(self) -> None:
-        """End a ``wait``."""
-        if not self._woken:
-            self._woken = True
-            try:
-                os.write(self._wake_write, b"!")
-            except (BlockingIOError, OSError):
-                return  # It is awake already, or closed.
 
     # ── giving and taking ───────────────────────────────────────────────────────────────────
 
@@ -173,12 +167,26 @@ class Processes:
         if not self._watch.allows(any(seat.batches for seat in self._seats)):
             return 0
         pace = self._paces[call.id]
-        vacant = self.workers - sum(seat.serves for seat in self._seats)
+        vacant = self._most - sum(seat.serves for seat in self._seats)
         if paced:
-            return vacant + sum(not seat.batches for seat in self._seats if seat.serves)
+            return self._ready_seats()
         # Two batches each: one being worked on, one that hides the round trip.
         aim = max(2, min(2 * pace.batch, pace.items_in_memory))
         return vacant * aim + sum(seat.wants(aim) for seat in self._seats)
+
+    def _ready_seats(self) -> int:
+        """
+        Count the workers that would begin an item at once; have another one started if none would.
+
+        An item that starts under a rate limit must not wait for its worker: two that did would
+        start together.
+        """
+        serving = [seat for seat in self._seats if seat.serves]
+        ready = sum(seat.is_idle for seat in serving)
+        starting = any(seat.is_setting_up and not seat.batches for seat in serving)
+        if not ready and not starting and len(serving) < self._most:
+            self._open_seat(needed=not serving)
+        return ready
 
     def window(self, call: Call) -> int:
         """How many items may be between source and consumer."""
@@ -194,7 +202,7 @@ class Processes:
         share = max(1, min(pace.batch, -(-len(left) // self.workers)))
         packed = [item for item in left if type(item.payload) is Packed]
         for item in packed:
-            pace.weighs(item.payload.size)
+            pace.sent(item.payload.size)
         while left:
             seat = self._least_busy()
             part = _together(left, share) if packed else left[:share]
@@ -207,8 +215,10 @@ class Processes:
         idle = [seat for seat in serving if not seat.batches]
         if idle:
             return idle[0]
-        if len(serving) < self.workers:
-            return self._open_seat()
+        if len(serving) < self._most:
+            opened = self._open_seat(needed=not serving)
+            if opened is not None:
+                return opened
         return min(serving, key=lambda seat: (seat.is_crowded, seat.queued))
 
     def recall(self, call: Call) -> list[Item]:
@@ -284,30 +294,33 @@ class Processes:
 
     def _could_balance(self) -> bool:
         serving = [seat for seat in self._seats if seat.serves]
-        if max((seat.queued for seat in serving), default=0) <= 1:
+        if not any(seat.queued > 1 or seat.is_late for seat in serving):
             return False
-        return len(serving) < self.workers or any(seat.is_idle for seat in serving)
+        return len(serving) < self._most or any(seat.is_idle for seat in serving)
 
     def _balance(self) -> None:
         """Let an idle worker take over half of what is queued behind its busiest neighbour."""
         serving = [seat for seat in self._seats if seat.serves]
         thieves: list[Seat | None] = [seat for seat in serving if seat.is_idle]
         worth = WORTH_TAKING
-        if not thieves and len(serving) < self.workers:
+        if not thieves and len(serving) < self._most:
             thieves, worth = [None], WORTH_A_WORKER  # one has died, and nothing is left to start
         for thief in thieves:
             victim = max(serving, key=self._queued_seconds, default=None)
             if victim is None or victim is thief or self._queued_seconds(victim) < worth:
                 return
+            thief = thief or self._open_seat(needed=False)  # noqa: PLW2901
+            if thief is None:
+                return
             for batch in victim.take_back(_later_half):
                 if batch.call.id in self._calls:
-                    if thief is None:
-                        thief = self._open_seat()  # noqa: PLW2901
                     thief.give(batch.call, self._frames[batch.call.id], batch.items)
                     self._listen(thief)
 
     def _queued_seconds(self, seat: Seat) -> float:
         """Estimate how long the items of *seat* that have not begun will have to wait."""
+        if seat.is_late:
+            return WORTH_A_WORKER
         running = seat.running()
         since = time.monotonic() - running[2] if running else 0.0
         waiting = sum(
@@ -318,12 +331,6 @@ class Processes:
         return max(waiting, since) if seat.queued > 1 else 0.0
 
     # ── what workers say ────────────────────────────────────────────────────────────────────
-
-    def _on_wake(self) -> None:
-        os.read(self._wake_read, 512)
-        # After the read: a wake-up that falls between the two finds the flag set and writes
-        # nothing, and is served all the same, because ``wait`` is about to return.
-        self._woken = False
 
     def _on_channel(self, seat: Seat) -> None:
         if seat.gone:
@@ -364,6 +371,8 @@ class Processes:
         self._false_starts.pop(batch.call.id, None)
         if (pace := self._paces.get(batch.call.id)) is not None:
             pace.took(sum(results.durations), len(items))
+            if results.kinds is not None:
+                pace.received(results.size / len(items))
         ready, foreign = results.read(items, seat.name, fds)
         if isinstance(ready, Delivered) or ready.endings:
             self._reports.append(ready)
@@ -371,7 +380,25 @@ class Processes:
             self._load(item, seat.name, make)
 
     def _load(self, item: Item, worker: str, make: Callable[[], AnyOutcome]) -> None:
-        self._loader.load(item, worker, lambda: Finished(item.call, [(item, make())]))
+        def loaded() -> Report:
+            try:
+                outcome = make()
+            except BaseException as error:  # anybody's code runs in there; the loader must live
+                outcome = Unpicklable(
+                    item.key,
+                    item.index,
+                    item.attempt,
+                    0.0,
+                    0.0,
+                    None,
+                    None,
+                    worker,
+                    "result",
+                    failure_from(error),
+                )
+            return Finished(item.call, [(item, outcome)])
+
+        self._loader.load(item, worker, loaded)
 
     def _take_message(self, seat: Seat, kind: int, body: tuple[Any, ...]) -> None:
         place, *facts = body
@@ -425,7 +452,13 @@ class Processes:
 
     # ── coming and going ────────────────────────────────────────────────────────────────────
 
-    def _open_seat(self) -> Seat:
+    def _open_seat(self, *, needed: bool) -> Seat | None:
+        """
+        Start a worker; None when the system allows no more and one is not *needed*.
+
+        Raises:
+            OSError: Descriptors or processes have run out.
+        """
         self._started += 1
         environ = dict(os.environ)
         environ |= cpus.thread_limits(self.workers, environ)
@@ -439,7 +472,13 @@ class Processes:
             "max_items": self._max_items,
             "max_memory": self._max_memory,
         }
-        seat = Seat(self._started, self._method, prepare)
+        try:
+            seat = Seat(self._started, self._method, prepare)
+        except OSError:
+            if needed:
+                raise
+            self._most = sum(each.serves for each in self._seats)  # from now on, make do
+            return None
         self._seats.append(seat)
         self._selector.register(seat.channel, selectors.EVENT_READ, lambda: self._on_channel(seat))
         self._selector.register(seat.status, selectors.EVENT_READ, lambda: self._on_status(seat))
@@ -531,8 +570,7 @@ class Processes:
         self._seats.clear()
         self._loader.close()
         self._selector.close()
-        os.close(self._wake_read)
-        os.close(self._wake_write)
+        self._wake_up.close()
 
     def _see_off(self, seconds: float) -> None:
         """Wait until all workers have exited, but not for longer than *seconds*."""

@@ -34,6 +34,7 @@ class Death:
         self.because: str | None = None
         self._find_cause(seat, watch)
         self.guilty = _guilty(seat)
+        self._was_setting_up = seat.is_setting_up
 
     def _find_cause(self, seat: Seat, watch: MemoryWatch) -> None:
         status = seat.wait_status
@@ -56,7 +57,8 @@ class Death:
     def before_first_item(self) -> bool:
         """True when it never got to work: it could not be started, or died in a setup."""
         never_began = self._seat.pid is None and not self._seat.closing
-        return never_began or (not self.expected and self._seat.is_setting_up)
+        unwanted = not self.expected or self._seat.doomed == TOO_HEAVY
+        return never_began or (unwanted and self._was_setting_up)
 
     @property
     def how(self) -> str:
@@ -75,7 +77,7 @@ class Death:
 
     def outcome(self, item: Item) -> WorkerLost:
         """Settle the guilty item."""
-        took = time.monotonic() - self._seat.slot.since[0]
+        took = time.monotonic() - self._seat.slot.got_there()
         return WorkerLost(
             item.key,
             item.index,

@@ -14,10 +14,17 @@ import socket
 import subprocess
 import sys
 import threading
+import weakref
 from pathlib import Path
 from typing import Any
 
-from treadle.backends.processes.nursery import BEGUN, LENGTH, arrange_descriptors, tell
+from treadle.backends.processes.nursery import (
+    BEGUN,
+    LENGTH,
+    arrange_descriptors,
+    kill_group,
+    tell,
+)
 
 _ROOT = str(Path(__file__).resolve().parents[3])
 _GOODBYE = 5.0  # seconds that a nursery has to end by itself when the driver does
@@ -77,13 +84,30 @@ class Launcher:
         os.set_blocking(status, False)
         return status
 
-    def kill(self, method: str, pid: int) -> None:
-        """Kill a worker and everything it started."""
-        if method == "fork":
-            os.killpg(pid, signal.SIGKILL)
-        else:
-            # The nursery reaps, so it alone knows that the number still means this process.
-            self._request(method, {"do": "kill", "pid": pid}, [])
+    def kill(self, method: str, pid: int, *, orphaned: bool = False) -> None:
+        """
+        Kill a worker and everything it started; not an error if it is gone.
+
+        Args:
+            method: As it was started.
+            pid: Its process id.
+            orphaned: The nursery that started it is dead; the one there may be now does not know
+                it, and the worker itself sees nothing while a call holds the GIL.
+        """
+        # The nursery reaps, so it alone knows that the number still means this process.
+        if orphaned or method == "fork" or not self._ask_to_kill(method, pid):
+            kill_group(pid)
+
+    def _ask_to_kill(self, method: str, pid: int) -> bool:
+        """Tell whether there was a nursery to ask; none is started for this."""
+        with self._lock:
+            if self._owner != os.getpid() or method not in self._nurseries:
+                return False
+            try:
+                self._nurseries[method].request({"do": "kill", "pid": pid}, [])
+            except OSError:  # dead; the next start finds that out too
+                return False
+            return True
 
     def _request(self, method: str, message: dict[str, Any], fds: list[int]) -> None:
         with self._lock:
@@ -111,8 +135,7 @@ class Launcher:
             self._nurseries.clear()
 
 
-LAUNCHER = Launcher()
-atexit.register(LAUNCHER.close)
+LAUNCHER = Launcher()  # closed at exit, after all pools; see ``api.pool``
 
 
 def _interpreter() -> list[str]:
@@ -166,11 +189,20 @@ def _become_worker(fds: tuple[int, ...]) -> None:
 
     os.setpgid(0, 0)
     signal.set_wakeup_fd(-1)
+    _forget_exit_handlers()
     for number in (signal.SIGTERM, signal.SIGCHLD, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
     channel, tokens, slot, output = fds
     arrange_descriptors((channel, tokens, slot, output))
     main()
+
+
+def _forget_exit_handlers() -> None:
+    """Leave the driver's to the driver: they delete its temporary folders and end its servers."""
+    atexit._clear()  # noqa: SLF001
+    weakref.finalize._registry.clear()  # type: ignore[attr-defined]  # noqa: SLF001
+    # The handler that runs these went with the others: have the first new one bring it back.
+    weakref.finalize._registered_with_atexit = False  # type: ignore[attr-defined]  # noqa: SLF001
 
 
 def _report_exit(pid: int, report: int) -> None:

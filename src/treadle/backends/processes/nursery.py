@@ -70,7 +70,7 @@ class _Nursery:
 
     def kill_all(self) -> None:
         for pid in self._children:
-            _kill_group(pid)
+            kill_group(pid)
 
     def _drain_wake_ups(self) -> None:
         try:
@@ -101,7 +101,7 @@ class _Nursery:
         request: dict[str, Any] = marshal.loads(data)
         if request["do"] == "kill":
             if request["pid"] in self._children:
-                _kill_group(request["pid"])
+                kill_group(request["pid"])
             return True
         channel, tokens, slot, output, status = fds
         try:
@@ -192,7 +192,7 @@ def tell(pipe: int, pid: int, status: int) -> None:
         return  # Nobody wants to know any more.
 
 
-def _kill_group(pid: int) -> None:
+def kill_group(pid: int) -> None:
     """Kill a worker that has not been reaped, and all it started; its group may not exist yet."""
     _signal(os.killpg, pid)
     _signal(os.kill, pid)

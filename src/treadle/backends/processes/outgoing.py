@@ -8,6 +8,7 @@ back what the main thread has claimed and cannot begin.
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import resource
 import socket
@@ -40,6 +41,7 @@ class Outgoing:
             them from the left; the watching thread takes them from the right. Each take is one
             bytecode on a deque, so every place goes to exactly one of the two.
         news: Set to have the watching thread look soon.
+        lock: Held while anything leaves. Free in every fork of this process.
     """
 
     def __init__(self, channel: socket.socket, slot: Slot) -> None:
@@ -54,37 +56,44 @@ class Outgoing:
         self._sending = False
         self._watching = False  # news is set; asked for every item, and cheaper than asking news
         # Re-entrant: a finalizer may print while we send.
-        self._lock = threading.RLock()
+        self.lock = threading.RLock()
         self._is_fork = False
         os.register_at_fork(
-            before=self._lock.acquire,  # so that no thread holds it in the child for ever
-            after_in_parent=self._lock.release,
+            before=self.lock.acquire,  # so that no thread holds it in the child for ever
+            after_in_parent=self.lock.release,
             after_in_child=self._let_go,
         )
         threading.Thread(target=self._watch, name="treadle-watch", daemon=True).start()
 
-    def keep(self, result: Result, ended: float) -> None:
-        """Queue a result that was ready at *ended*; send if the last ones left a while ago."""
+    def keep(self, result: Result, ended: float) -> float:
+        """
+        Queue a result that was ready at *ended*; send if the last ones left a while ago.
+
+        Returns:
+            When the next item may begin: *ended*, or after the sending.
+        """
         self.pending.append(result)
         if ended - self.flushed_at >= FLUSH_AFTER or result[5] is not None:
             self.flush()
-        elif not self._watching:
+            return self.flushed_at
+        if not self._watching:
             self._watching = True
             self.news.set()
+        return ended
 
     def say(self, kind: Kind, body: tuple[Any, ...]) -> None:
         """Send what was printed or logged, with the place of the item that did it."""
         if self._is_fork:
             _write_raw(kind, body)
             return
-        with self._lock:
+        with self.lock:
             self._messages.append(encode(kind, (self._slot.place[0], *body)))
             if not self._sending:  # at once: these may be the last words before a crash
                 self._send_messages()
 
     def _let_go(self) -> None:
         """In a process that a call has forked: leave the channel to the worker."""
-        self._lock.release()
+        self.lock.release()
         self._is_fork = True
         self._channel.close()
         self.claimed.clear()
@@ -92,12 +101,29 @@ class Outgoing:
 
     def send(self, frame: bytes) -> None:
         """Send a frame that stands for itself."""
-        with self._lock:
+        with self.lock:
             self._send_frame(frame, [])
 
     def flush(self) -> None:
-        """Send all results and messages there are."""
-        with self._lock:
+        """
+        Send all results and messages there are; for the main thread, between two calls.
+
+        The driver may be long in reading them. That must not look like a long call: the place
+        stays, so that a death of it is this item's, but its time stops.
+        """
+        self._slot.since[0] = math.inf
+        self._flush()
+
+    def start_cpu_clock(self) -> None:
+        """Count from now the CPU time that the next results are said to have taken."""
+        self._cpu_at = time.process_time()
+
+    def discount(self, spent: float) -> None:
+        """Leave out seconds of CPU time that no call has spent."""
+        self._cpu_at += spent
+
+    def _flush(self) -> None:
+        with self.lock:
             self._send_messages()
             count = len(self.pending)
             if count:
@@ -149,7 +175,7 @@ class Outgoing:
             never.wait(FLUSH_AFTER)
             try:
                 if self._messages or self._is_stale():  # words of a finalizer, while we sent
-                    self.flush()
+                    self._flush()
                 if self.claimed:
                     self._give_back_if_stuck()
             except ConnectionError:
@@ -171,7 +197,7 @@ class Outgoing:
             return
         # Under the lock: what the main thread claims and finishes next, with nothing left here,
         # must not overtake the news, or the driver takes the batch for finished and forgets these.
-        with self._lock:
+        with self.lock:
             places = []
             while True:
                 try:

@@ -17,15 +17,17 @@ class Pace:
     Attributes:
         mean: Seconds per item, a moving average; 0.0 before the first.
         batch: Items to send at once.
-        mean_size: Bytes per packed item, a moving average.
+        argument_size: Bytes per packed argument, a moving average.
+        result_size: The same for results.
     """
 
-    __slots__ = ("_seen", "batch", "mean", "mean_size")
+    __slots__ = ("_seen", "argument_size", "batch", "mean", "result_size")
 
     def __init__(self) -> None:
         self.mean = 0.0
         self.batch = 1
-        self.mean_size = 0.0
+        self.argument_size = 0.0
+        self.result_size = 0.0
         self._seen = 0
 
     def took(self, seconds: float, items: int) -> None:
@@ -40,11 +42,21 @@ class Pace:
             aim = TARGET / self.mean if self.mean > 0 else LARGEST
             self.batch = int(max(1, min(aim, self.batch * GROWTH + 1, LARGEST)))
 
-    def weighs(self, size: int) -> None:
-        """Take into account that an item was packed into *size* bytes."""
-        self.mean_size += 0.1 * (size - self.mean_size)
+    def sent(self, size: int) -> None:
+        """Take into account that an argument was packed into *size* bytes."""
+        self.argument_size = _follow(self.argument_size, size)
+
+    def received(self, size: float) -> None:
+        """Take into account that results came back in *size* bytes each."""
+        self.result_size = _follow(self.result_size, size)
 
     @property
     def items_in_memory(self) -> int:
         """How many items of this size may be under way."""
-        return max(1, int(MEMORY / self.mean_size)) if self.mean_size > 0 else 1 << 30
+        size = max(self.argument_size, self.result_size)
+        return max(1, int(MEMORY / size)) if size > 0 else 1 << 30
+
+
+def _follow(mean: float, size: float) -> float:
+    """Move *mean* towards *size*: at once upwards, slowly down again."""
+    return size if size > mean else mean + 0.1 * (size - mean)

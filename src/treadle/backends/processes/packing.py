@@ -24,7 +24,6 @@ from treadle.errors import NotPicklable
 LARGE = 1 << 20  # bytes; below, copying through the socket is cheaper than making a file
 
 ATOM_LIMIT = 1 << 15  # characters or bytes; longer ones are packed on their own
-NUMBERS = frozenset({int, float, bool, type(None)})
 
 # The names of modules that are being imported. Private, and the only cheap way to know that there
 # are none; without it all modules have to be looked at.
@@ -60,8 +59,8 @@ class Packed:
 
 def is_atom(value: object) -> bool:
     """Tell whether *value* is immutable, plain and short: it may be pickled late and in company."""
-    kind = type(value)
-    if kind in NUMBERS:
+    kind = type(value)  # compared, not looked up: a metaclass may forbid hashing
+    if kind is int or kind is float or kind is bool or value is None:
         return True
     return (kind is str or kind is bytes) and len(value) < ATOM_LIMIT  # type: ignore[arg-type]
 
@@ -73,7 +72,7 @@ def pack(value: object) -> Any:
     Raises:
         NotPicklable: It cannot travel; says where the culprit sits and what to do.
     """
-    if type(value) in NUMBERS or is_atom(value):
+    if is_atom(value):
         return value
     buffers: list[memoryview] = []
     data = _dump(value, buffers, "argument")

@@ -78,6 +78,11 @@ class Results(NamedTuple):
         return Finished(call, ready), foreign
 
     @property
+    def size(self) -> int:
+        """Bytes of all values that were pickled."""
+        return sum(_size(value) for value in self.values if type(value) is tuple)
+
+    @property
     def _cpu_share(self) -> float:
         """CPU seconds per second of duration: what was measured together is shared so."""
         total = sum(self.durations)
@@ -99,6 +104,15 @@ class Results(NamedTuple):
                 self.values,
             )
         )
+
+
+def _size(value: tuple[Any, ...]) -> int:
+    """Return the bytes of a packed value: of its pickle and of its buffers."""
+    if len(value) != 2:
+        return 0  # a failure
+    data, extents = value
+    size: int = len(data or b"") + sum(length for _, length, _ in extents or ())
+    return size
 
 
 def _how_to_make(kind: int, value: Any, facts: Facts, fds: list[int]) -> tuple[Make, bool]:
@@ -164,7 +178,8 @@ class _Raise:
                 loaded = None
             if isinstance(loaded, BaseException):
                 error = loaded
-        error.__cause__ = RemoteTraceback(failure.traceback)
+        # Past the class, whose own __setattr__ may refuse.
+        BaseException.__setattr__(error, "__cause__", RemoteTraceback(failure.traceback))
         return Raised(*self._facts, failure, error)
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import pickle
-import signal
 import socket
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from typing import Any
 
 from treadle.backends.processes.launcher import LAUNCHER
@@ -22,6 +23,8 @@ from treadle.core.item import Item
 _LINE = 8192  # characters without a line end that are kept back at most
 _ALL = 1 << 20  # more tokens than a worker ever has
 NOBODY = -1  # the index of an item that is in no run
+_LATE = 0.1  # seconds that an idle worker may take to begin what it was given
+_REST = 1 << 20  # characters to read after a death; what its children still write has no end
 _BATCHES = 32  # that a worker has at most
 TAGS = 255  # tags are bytes; 0 is CONTROL
 
@@ -102,19 +105,28 @@ class Seat:
         self._method = method
         self._calls: set[int] = set()
         self._tag = 0
+        self._given_at = 0.0
 
-        self.channel, channel = socket.socketpair()
-        # The worker's end of the tokens stays open here too: taking tokens back is reading them.
-        self._grants, self._tokens = socket.socketpair()
-        slot = anonymous_file(SIZE)
-        self.output, output = os.pipe()
-        try:
-            request = {"cwd": prepare["cwd"], "environ": prepare["environ"]}
-            fds = (channel.fileno(), self._tokens.fileno(), slot, output)
-            self.status = LAUNCHER.start_worker(method, request, fds)
-        finally:
-            channel.close()
-            os.close(output)
+        with ExitStack() as undo:
+            self.channel, channel = socket.socketpair()
+            undo.callback(self.channel.close)
+            with channel:
+                # The worker's end of the tokens stays open here too: taking tokens back is reading
+                # them.
+                self._grants, self._tokens = socket.socketpair()
+                undo.callback(self._grants.close)
+                undo.callback(self._tokens.close)
+                slot = anonymous_file(SIZE)
+                undo.callback(os.close, slot)
+                self.output, output = os.pipe()
+                undo.callback(os.close, self.output)
+                try:
+                    request = {"cwd": prepare["cwd"], "environ": prepare["environ"]}
+                    fds = (channel.fileno(), self._tokens.fileno(), slot, output)
+                    self.status = LAUNCHER.start_worker(method, request, fds)
+                finally:
+                    os.close(output)
+            undo.pop_all()
         self.slot = Slot(slot)
         self.slot.place[0] = SETTING_UP
         self.channel.setblocking(False)
@@ -177,6 +189,7 @@ class Seat:
         }
         self.outbox.put(encode(Kind.BATCH, body, len(segments)), segments)
         self.flush()
+        self._given_at = time.monotonic()
         self._grant(bytes([batch.tag]) * len(items))
 
     def forget(self, call: Call) -> None:
@@ -289,7 +302,7 @@ class Seat:
     def running(self) -> tuple[Item, Batch, float] | None:
         """Return the item that the worker is on, its batch, and since when; None between items."""
         place = self.slot.place[0]
-        since = self.slot.since[0]
+        since = self.slot.got_there()
         if place < 0:
             return None
         tag, position = tag_and_position(place)
@@ -310,6 +323,12 @@ class Seat:
         """True when the worker waits for items and has brought everything back."""
         place: int = self.slot.place[0]
         return place == IDLE and not self.batches
+
+    @property
+    def is_late(self) -> bool:
+        """True when it has items and, for no good reason, is on none of them: it may be stopped."""
+        idle: bool = self.slot.place[0] == IDLE
+        return idle and bool(self.batches) and time.monotonic() - self._given_at > _LATE
 
     def item_at(self, place: int) -> Item | None:
         """Return the item that a message from *place* belongs to."""
@@ -337,7 +356,7 @@ class Seat:
         """Return everything that was written and not read yet."""
         text, self._half_line = self._half_line, ""
         try:
-            while data := os.read(self.output, 1 << 16):
+            while len(text) < _REST and (data := os.read(self.output, 1 << 16)):
                 text += data.decode(errors="replace")
         except BlockingIOError:
             return text  # A process that the worker started still holds its output.
@@ -350,7 +369,7 @@ class Seat:
         except BlockingIOError:
             return False
         if len(data) < STATUS.size:  # the nursery is gone, or could not start the worker
-            self.kill("its nursery died")
+            self.kill("its nursery died", orphaned=True)
             return True
         pid, status = STATUS.unpack(data)
         self.pid = pid
@@ -364,15 +383,12 @@ class Seat:
 
     # ── ending ──────────────────────────────────────────────────────────────────────────────
 
-    def kill(self, why: str) -> None:
+    def kill(self, why: str, *, orphaned: bool = False) -> None:
         """Kill the worker and everything it started."""
         self.doomed = self.doomed or why
         if self.pid is None or self.wait_status is not None:
             return  # killed as soon as its pid is known; see read_status
-        try:
-            LAUNCHER.kill(self._method, self.pid)
-        except OSError:
-            os.killpg(self.pid, signal.SIGKILL)
+        LAUNCHER.kill(self._method, self.pid, orphaned=orphaned)
 
     def close(self) -> None:
         """Let go of all descriptors."""

@@ -6,9 +6,14 @@ or mapping. No resource tracker, no ``/dev/shm`` entry, nothing to clean up.
 
 from __future__ import annotations
 
+import contextlib
 import mmap
 import os
+import sys
 from collections.abc import Sequence
+
+OPEN: set[int] = set()  # descriptors of the segments that there are in this process
+_POPULATE_READ = 22  # MADV_POPULATE_READ, which ``mmap`` does not name
 
 ALIGNMENT = 64  # bytes; a cache line, which is also what vectorised code likes best
 
@@ -44,6 +49,7 @@ class Segment:
             self.extents.append((offset, buffer.nbytes, buffer.readonly))
             offset += -(-buffer.nbytes // ALIGNMENT) * ALIGNMENT
         self.fd = anonymous_file(max(offset, 1))
+        OPEN.add(self.fd)
         # Written, not mapped and copied: the kernel need not zero and fault in each page first.
         for (start, _, _), buffer in zip(self.extents, buffers, strict=True):
             _write_all(self.fd, buffer, start)
@@ -56,6 +62,7 @@ class Segment:
     def __del__(self) -> None:
         fd, self.fd = getattr(self, "fd", -1), -1
         if fd >= 0:
+            OPEN.discard(fd)
             os.close(fd)
 
 
@@ -72,14 +79,21 @@ def map_buffers(fd: int, extents: Sequence[tuple[int, int, bool]]) -> list[memor
     Return the buffers of a segment without copying them; closes *fd*.
 
     The mapping is private: what the receiver writes into a buffer stays with the receiver, so that
-    a second attempt sees the argument as it was.
+    a second attempt sees the argument as it was, and a fork of the driver does not write into the
+    driver's results.
     """
     try:
         size = max((offset + length for offset, length, _ in extents), default=0)
         if size == 0:
             return [memoryview(bytearray()) for _ in extents]
-        flags = mmap.MAP_PRIVATE | getattr(mmap, "MAP_POPULATE", 0)
-        whole = memoryview(mmap.mmap(fd, size, flags=flags, prot=mmap.PROT_READ | mmap.PROT_WRITE))
+        access = mmap.PROT_READ | mmap.PROT_WRITE
+        mapping = mmap.mmap(fd, size, flags=mmap.MAP_PRIVATE, prot=access)
+        if sys.platform == "linux":
+            # One call instead of a fault for every few pages. MAP_POPULATE would do it for writing,
+            # which copies all of it: a page that is only read is there once.
+            with contextlib.suppress(OSError):  # Linux before 5.14
+                mapping.madvise(_POPULATE_READ)
+        whole = memoryview(mapping)
     finally:
         os.close(fd)
     parts = [(whole[start : start + length], readonly) for start, length, readonly in extents]

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import mmap
 import os
+import time
 from typing import TypeAlias
 
 SIZE = 16
@@ -41,7 +42,8 @@ class Slot:
 
     Attributes:
         place: ``place[0]`` is where the worker is: a place, ``IDLE`` or ``SETTING_UP``.
-        since: ``since[0]`` is when it got there, in monotonic seconds.
+        since: ``since[0]`` is when it got there, in monotonic seconds; infinite while the call has
+            returned and its result is being sent.
     """
 
     def __init__(self, fd: int) -> None:
@@ -51,6 +53,11 @@ class Slot:
         self.place = view[0:8].cast("q")
         self.since = view[8:16].cast("d")
         view.release()
+
+    def got_there(self) -> float:
+        """Return when the worker got there, in monotonic seconds; now if the call is over."""
+        since: float = self.since[0]
+        return min(since, time.monotonic())
 
     def open_for_last_words(self) -> int:
         """Return the descriptor, placed where last words go."""

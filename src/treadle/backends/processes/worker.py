@@ -42,6 +42,8 @@ RETURNED, RAISED, UNPICKLABLE_ARGUMENT, UNPICKLABLE_RESULT = 0, 10, 11, 12
 def main() -> None:
     """Work until the driver says so or is gone; does not return."""
     code = 1
+    for fd in (CHANNEL, TOKENS, SLOT):  # not for what a call executes, by os.system for one
+        os.set_inheritable(fd, False)
     follow(os.getppid())
     try:
         channel = socket.socket(fileno=CHANNEL)
@@ -156,7 +158,7 @@ class Worker:
         self._out = Outgoing(channel, self._slot)
         context.provider = self._current
         self._current_item: tuple[Place, context.Current] | None = None
-        self._streams = open_streams(self._out.say)
+        self._streams = open_streams(self._out.say, self._out.lock)
         if prepare["log_level"] is not None:
             from treadle.backends.processes.logs import forward_logging  # late: see there
 
@@ -250,7 +252,10 @@ class Worker:
         """Run *count* items of the batch with this tag."""
         if tag != self._tag:
             self._next_batch(tag)
-        call = self._ready_call(self._batch["call"])
+            call = self._ready_call(self._batch["call"])
+            self._out.start_cpu_clock()  # what came before is no item's
+        else:
+            call = self._ready_call(self._batch["call"])
         first = place_of(tag, self._position)
         self._position += count
         if call is None or self._exiting:
@@ -272,7 +277,6 @@ class Worker:
         place_word, since_word = self._slot.place, self._slot.since
         simple = not self._batch["packed"] and call.seed is None
         keep, epoch, monotonic, is_atom = out.keep, self._epoch, time.monotonic, packing.is_atom
-        numbers = packing.NUMBERS
         began = monotonic()
         done = 0
         while claimed:
@@ -294,8 +298,10 @@ class Worker:
                 self._keep_raised(place, error, began)
                 ended = monotonic()
             else:
-                if type(value) in numbers or is_atom(value):
-                    keep((place, RETURNED, value, began + epoch, ended - began, None), ended)
+                kind = type(value)
+                if kind is int or kind is float or value is None or is_atom(value):
+                    took = ended - began
+                    ended = keep((place, RETURNED, value, began + epoch, took, None), ended)
                 else:
                     self._keep_packed(place, value, began, ended)
                     ended = monotonic()
@@ -308,12 +314,14 @@ class Worker:
         payload = self._batch["payloads"][position]
         began = time.monotonic()
         if self._batch["packed"]:
+            cpu = time.process_time()
             try:
                 payload = self._unpack(payload)
             except BaseException as error:
                 failure = _cannot_load(describe(error, skip=2))
                 self._keep(place, UNPICKLABLE_ARGUMENT, failure, began, time.monotonic())
                 return
+            self._out.discount(time.process_time() - cpu)
         if call.seed is not None:
             self._seed(call.seed, position)
         began = time.monotonic()
@@ -348,15 +356,14 @@ class Worker:
         segment = None
         try:
             kind, data, buffers = packing.dump_result(value)
-        except NotPicklable as error:
-            kind_, message, _, *rest = describe(error)
-            self._keep(place, UNPICKLABLE_RESULT, (kind_, message, "", *rest), began, ended)
+            body: bytes | None = data
+            if len(data) >= packing.LARGE:
+                segment, body = Segment([memoryview(data), *buffers]), None
+            elif buffers:
+                segment = Segment(buffers)
+        except BaseException as error:  # no descriptor or no room left; or a __reduce__ that exits
+            self._keep(place, UNPICKLABLE_RESULT, _cannot_send(error), began, ended)
             return
-        body: bytes | None = data
-        if len(data) >= packing.LARGE:
-            segment, body = Segment([memoryview(data), *buffers]), None
-        elif buffers:
-            segment = Segment(buffers)
         packed = (body, segment and segment.extents)
         self._out.keep((place, kind, packed, began + self._epoch, ended - began, segment), ended)
         if len(data) >= packing.ATOM_LIMIT:
@@ -444,6 +451,21 @@ def _describe_raised(error: BaseException) -> tuple[Any, ...]:
     except BaseException:
         return (*text, None, 0)  # The text says all that can be said.
     return (*text, data, kind)
+
+
+_CANNOT_SEND_HINT = (
+    "large results take a descriptor and shared memory each: "
+    "look at `ulimit -n` and at the free memory, and close what the function opens"
+)
+
+
+def _cannot_send(error: BaseException) -> Description:
+    """Describe a result that cannot leave this process."""
+    kind, message, _, notes, hint, mro = describe(error)
+    if isinstance(error, NotPicklable):
+        return kind, message, "", notes, hint, mro
+    text = f"the result cannot be sent to the driver: {kind}: {message}"
+    return kind, text, "", notes, hint or _CANNOT_SEND_HINT, mro
 
 
 _CANNOT_LOAD_HINT = (

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import sys
+from itertools import chain
 from typing import Annotated
 
 import typer
 
+from treadle.cli import options
+from treadle.cli.data import put
 from treadle.cli.examination import Examination, machine
 from treadle.cli.exits import Exit
-from treadle.progress.terminal import encodable
 
 EPILOG = """\
 \b
@@ -18,8 +19,8 @@ Examples:
   treadle doctor parse.py:parse data/a.csv data/b.csv
 
 \b
-The function is run on each ITEM here, in this process, without a timeout.
-An ITEM that is a file is given as a pathlib.Path, as 'treadle map' does; else as text.
+The function is run on each ITEM in a worker process, as 'treadle map' does.
+An ITEM that is a file is given as a pathlib.Path, else as text.
 
 \b
 Exit codes: 0 everything travels, 1 something does not, 2 usage.
@@ -37,14 +38,19 @@ def examine(
     setup: Annotated[
         str | None, typer.Option(metavar="FUNCTION", help="As for 'treadle map'.")
     ] = None,
+    timeout: Annotated[str, typer.Option(metavar="TIME", help="For each ITEM: 30, 2m.")] = "10s",
 ) -> int:
     """
     Say what keeps a function, its items or results from travelling.
 
     Names what cannot be pickled, where it sits inside the value, and the cure.
     """
+    limit = options.seconds("--timeout", timeout)
     examination = Examination(function, setup)
-    findings = [*examination.of_function(), *examination.of_items(item or ()), *machine()]
-    for finding in findings:
-        sys.stdout.write(encodable(f"{finding}\n", sys.stdout))
-    return Exit.OK if all(finding.ok for finding in findings) else Exit.ITEMS_FAILED
+    of_items = examination.of_items(item, timeout=limit) if item else ()
+    good = True
+    for finding in chain(examination.of_function(), of_items, machine()):
+        # At once: what takes long, or goes wrong, comes after what is known by then.
+        put(f"{finding}\n")
+        good = good and finding.ok
+    return Exit.OK if good else Exit.ITEMS_FAILED

@@ -2,66 +2,39 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from treadle.cli.execute import execute
-from treadle.cli.options import MapOptions
+from treadle.cli.options import MapOptions, choice, whole
 from treadle.cli.plan import Plan
+from treadle.progress import CHOICES
 
 EPILOG = """\
 \b
 Examples:
   treadle map parse.py:parse 'data/**/*.csv' --into results.parquet
-  treadle map parse.py:parse data/ --timeout 30 --retries 2 --into results.csv
-  treadle map fetch.py:fetch urls.txt --lines --rate 600/min --json > pages.jsonl
+  treadle map parse.py:parse data/ --timeout 30 --retries 2 --into all.csv
+  treadle map fetch.py:fetch urls.txt --lines --rate 10/s --json > all.jsonl
   treadle map score.py:score table.csv --rows --key id --limit 10
   git ls-files '*.py' | treadle map count.py:lines -
 
 \b
-Without --into, values are printed as they settle. stdout is data, stderr is for people.
+Without --into, values are printed as they settle.
+stdout is data, stderr is for people.
 A function that changes nothing but what it returns can be run again safely.
 
 \b
-Exit codes: 0 all succeeded, 1 some failed, 2 usage, 3 nothing to do, 130 interrupted.
+Exit codes: 0 all succeeded, 1 some failed or it stopped early, 2 usage,
+3 nothing to do, 130 interrupted.
 """
 
 
-class Backend(StrEnum):
-    """Where calls run."""
-
-    AUTO = "auto"
-    PROCESSES = "processes"
-    THREADS = "threads"
-    COROUTINES = "coroutines"
-    INLINE = "inline"
-
-
-class StartMethod(StrEnum):
-    """How a worker process starts."""
-
-    SPAWN = "spawn"
-    FORKSERVER = "forkserver"
-    FORK = "fork"
-
-
-class OnError(StrEnum):
-    """What the first failure means."""
-
-    CONTINUE = "continue"
-    STOP = "stop"
-
-
-class Progress(StrEnum):
-    """What is shown while the run goes on."""
-
-    AUTO = "auto"
-    LIVE = "live"
-    PLAIN = "plain"
-    JSON = "json"
-    NONE = "none"
+BACKENDS = ("auto", "processes", "threads", "coroutines", "inline")
+START_METHODS = ("spawn", "forkserver", "fork")
+ON_ERROR = ("continue", "stop")
+FORMATS = ("csv", "tsv", "jsonl", "parquet")
 
 
 def map_items(
@@ -91,14 +64,29 @@ def map_items(
     key: Annotated[
         str | None, typer.Option(metavar="COLUMN", help="With --rows: the column that names a row.")
     ] = None,
+    format_: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="FORMAT",
+            help="With --rows: csv, tsv, jsonl or parquet. Default: by suffix; '-': jsonl.",
+        ),
+    ] = None,
+    encoding: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Of --rows or --lines. Default: utf-8.")
+    ] = None,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Default: the CPUs that may be used.")
+        str | None, typer.Option(metavar="N", help="Default: the CPUs that may be used.")
     ] = None,
     backend: Annotated[
-        Backend, typer.Option(help="auto: coroutines for async functions, else processes.")
-    ] = Backend.AUTO,
+        str,
+        typer.Option(
+            metavar="|".join(BACKENDS), help="auto: coroutines for async functions, else processes."
+        ),
+    ] = "auto",
     start_method: Annotated[
-        StartMethod | None, typer.Option(help="How worker processes start.")
+        str | None,
+        typer.Option(metavar="|".join(START_METHODS), help="How worker processes start."),
     ] = None,
     setup: Annotated[
         str | None,
@@ -114,16 +102,17 @@ def map_items(
         str | None, typer.Option(metavar="TIME", help="For each attempt: 30, 30s, 2m, 1h30m.")
     ] = None,
     retries: Annotated[
-        int, typer.Option(min=0, help="Further attempts for an item that failed.")
-    ] = 0,
+        str, typer.Option(metavar="N", help="Further attempts for an item that failed.")
+    ] = "0",
     rate: Annotated[
         str | None, typer.Option(metavar="N/TIME", help="Starts at most so often: 600/min, 10/s.")
     ] = None,
     on_error: Annotated[
-        OnError, typer.Option(help="Whether the run goes on after a failure.")
-    ] = OnError.CONTINUE,
+        str,
+        typer.Option(metavar="|".join(ON_ERROR), help="Whether the run goes on after a failure."),
+    ] = "continue",
     max_failures: Annotated[
-        int | None, typer.Option(min=1, help="Stop once so many items have failed.")
+        str | None, typer.Option(metavar="N", help="Stop once so many items have failed.")
     ] = None,
     deadline: Annotated[
         str | None,
@@ -136,19 +125,26 @@ def map_items(
     ordered: Annotated[
         bool, typer.Option("--ordered", help="Results in input order, not as they settle.")
     ] = False,
-    limit: Annotated[int | None, typer.Option(min=1, help="Only the first so many items.")] = None,
+    limit: Annotated[
+        str | None, typer.Option(metavar="N", help="Only the first so many items.")
+    ] = None,
     shuffle: Annotated[
         bool, typer.Option("--shuffle", help="Random order; with --limit: a random sample.")
     ] = False,
     seed: Annotated[
-        int | None, typer.Option(help="Random seed: of --shuffle, and of each item's own.")
+        str | None,
+        typer.Option(metavar="N", help="Random seed: of --shuffle, and of each item's own."),
     ] = None,
     json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object for each outcome, failures too.")
     ] = False,
     progress: Annotated[
-        Progress, typer.Option(help="What stderr shows. auto: live on a terminal, else plain.")
-    ] = Progress.AUTO,
+        str,
+        typer.Option(
+            metavar="|".join(CHOICES),
+            help="What stderr shows. auto: live on a terminal, else plain.",
+        ),
+    ] = "auto",
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Nothing on stderr but errors.")
     ] = False,
@@ -169,24 +165,26 @@ def map_items(
         rows=rows,
         lines=lines,
         key=key,
-        workers=workers,
-        backend=backend.value,
-        start_method=start_method and start_method.value,
+        format=format_ and choice("--format", format_, FORMATS),
+        encoding=encoding,
+        workers=whole("--workers", workers),
+        backend=choice("--backend", backend, BACKENDS),
+        start_method=start_method and choice("--start-method", start_method, START_METHODS),
         setup=setup,
         teardown=teardown,
         timeout=timeout,
-        retries=retries,
+        retries=whole("--retries", retries, least=0) or 0,
         rate=rate,
-        on_error=on_error.value,
-        max_failures=max_failures,
+        on_error=choice("--on-error", on_error, ON_ERROR),
+        max_failures=whole("--max-failures", max_failures),
         deadline=deadline,
         grace=grace,
         ordered=ordered,
-        limit=limit,
+        limit=whole("--limit", limit),
         shuffle=shuffle,
-        seed=seed,
+        seed=whole("--seed", seed, least=None),
         json=json,
-        progress=progress.value,
+        progress=choice("--progress", progress, CHOICES),
         quiet=quiet,
         verbose=verbose,
     )
