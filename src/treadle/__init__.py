@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from treadle.core.protocols import Capabilities, Listener, Sink, Source
     from treadle.core.stats import FailureKind, Stats
     from treadle.errors import (
+        BadRowError,
         CallCancelled,
         CallFailed,
         CallTimedOut,
@@ -91,6 +92,7 @@ _HOMES = {
     "treadle.core.protocols": ("Capabilities", "Listener", "Sink", "Source"),
     "treadle.core.stats": ("FailureKind", "Stats"),
     "treadle.errors": (
+        "BadRowError",
         "CallCancelled",
         "CallFailed",
         "CallTimedOut",
@@ -112,6 +114,7 @@ _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
     "AnyOutcome",
+    "BadRowError",
     "CallCancelled",
     "CallFailed",
     "CallTimedOut",

@@ -89,7 +89,7 @@ class NotPicklable(TreadleError, TypeError):
 
 
 class BadRowError(TreadleError, ValueError):
-    """A row of the source is not sound; its item fails with this, and the function never sees it."""
+    """A row of the source is not sound; its item fails with this, uncalled."""
 
 
 class CallFailed(TreadleError):

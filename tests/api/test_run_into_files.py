@@ -11,7 +11,6 @@ import pytest
 import treadle
 from treadle.sinks import Jsonl
 
-
 INLINE = {"backend": "inline"}
 
 

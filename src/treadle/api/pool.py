@@ -122,7 +122,7 @@ class Pool:
         check_names(options, MAP_NAMES, "Pool.run")
         settings = settings_from(options)
         return collect(
-            lambda ready: self.begin(function, items, settings, before_start=ready), into
+            lambda ready: self.begin(function, items, settings, before_start=ready), into, items
         )
 
     def close(self, *, kill: bool = False, wait: bool = True) -> None:

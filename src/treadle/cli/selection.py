@@ -16,7 +16,25 @@ def key_of(source: Any, value: Any, index: int) -> str | int:
     return key(value, index) if callable(key) else index
 
 
-class Without:
+class _Selection:
+    """What a selection leaves to its source: which values are bad, and what it must not read."""
+
+    _source: Any
+
+    def check_value(self, value: Any) -> None:
+        """Raise what the source raises for a bad value."""
+        check = getattr(self._source, "check_value", None)
+        if callable(check):
+            check(value)
+
+    def spare(self, place: Path) -> None:
+        """Have the source leave out, or refuse, the place that results go to."""
+        spare = getattr(self._source, "spare", None)
+        if callable(spare):
+            spare(place)
+
+
+class Without(_Selection):
     """
     The files of *source* but for some, such as the results of the run before.
 
@@ -46,7 +64,7 @@ class Without:
         return key_of(self._source, value, index)
 
 
-class Limited:
+class Limited(_Selection):
     """The first *limit* items of *source*."""
 
     def __init__(self, source: Any, limit: int) -> None:
@@ -65,10 +83,11 @@ class Limited:
         return key_of(self._source, value, index)
 
 
-class Shuffled:
+class Shuffled(_Selection):
     """All items of *source* in random order; reads them all before the first is used."""
 
     def __init__(self, source: Any, seed: int) -> None:
+        self._source = source
         pairs = [(value, key_of(source, value, index)) for index, value in enumerate(source)]
         # Not for secrets: the point is that a seed gives the same order again.
         Random(seed).shuffle(pairs)  # noqa: S311

@@ -36,7 +36,8 @@ def rows(
 
     Rows are read as they are asked for. A row with too many or too few fields, with broken quotes,
     that is no JSON object or has no key comes as a ``BadRow``: its item fails and names the line,
-    without a call of the function; the others go on. A quote that is never closed ends at ``csv.field_size_limit()`` characters.
+    without a call of the function; the others go on. A quote that is never closed ends at
+    ``csv.field_size_limit()`` characters.
 
     Args:
         source: A path, ``"-"`` for standard input, or an open file. Text may be gzipped
