@@ -540,6 +540,7 @@ def test_cancelling_the_wrapped_future_cancels_the_call(make, gate, arrivals, fo
             loop.run_in_executor(executor, chores.touch, str(folder), number) for number in range(6)
         ]
         waiting[-1].cancel()
+        await asyncio.sleep(0)  # the loop passes it on in its next turn
         gate.open()
         return await asyncio.gather(*waiting, return_exceptions=True)
 

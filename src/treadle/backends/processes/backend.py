@@ -359,6 +359,10 @@ class Processes:
                 self._return(seat.take_back(dict))
 
     def _take_results(self, seat: Seat, body: tuple[Any, ...], fds: list[int]) -> None:
+        # First what these items wrote to the raw descriptors: it is there by now, and their end may
+        # be that of the run, after which nobody listens.
+        if said := seat.rest_of_output():
+            self._print(seat, said)
         results = Results(*body)
         batch = seat.batches[0]
         while batch.tag != results.tag:  # skipped by the worker because their call is broken

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import pickle
 import socket
@@ -102,6 +103,7 @@ class Seat:
         self.gone = False
         self.wait_status: int | None = None
         self._half_line = ""
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._method = method
         self._calls: set[int] = set()
         self._tag = 0
@@ -347,7 +349,7 @@ class Seat:
             return ""
         if not data:
             return None
-        text = self._half_line + data.decode(errors="replace")
+        text = self._half_line + self._decoder.decode(data)
         cut = len(text) if len(text) > _LINE else text.rfind("\n") + 1
         self._half_line = text[cut:]
         return text[:cut]
@@ -357,7 +359,7 @@ class Seat:
         text, self._half_line = self._half_line, ""
         try:
             while len(text) < _REST and (data := os.read(self.output, 1 << 16)):
-                text += data.decode(errors="replace")
+                text += self._decoder.decode(data)
         except BlockingIOError:
             return text  # A process that the worker started still holds its output.
         return text
