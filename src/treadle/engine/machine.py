@@ -17,10 +17,9 @@ from __future__ import annotations
 import heapq
 import itertools
 import math
-from collections import defaultdict
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from random import Random
-from typing import TypeAlias, assert_never
+from typing import assert_never
 
 from treadle.core import events
 from treadle.core.failures import in_words, is_ctrl_c
@@ -47,12 +46,11 @@ from treadle.engine.stimuli import (
     Tell,
     Tick,
 )
+from treadle.engine.waiting import Waiting
 from treadle.errors import SourceFailed, UsageError
 
 # Seconds for which a cancelled run waits for items of which none runs: they gain nothing by grace.
 STUCK_AFTER = 1.0
-
-Lane: TypeAlias = tuple[Hashable, Hashable] | None
 
 
 class Machine:
@@ -86,7 +84,7 @@ class Machine:
         self._orders: list[Order] = []
         self._fresh: list[AnyOutcome] = []  # settled during the stimulus being handled
 
-        self._waiting = _Waiting(policy)
+        self._waiting = Waiting(policy)
         self._delayed: list[tuple[float, int, Item]] = []  # heap of (due, tie-break, item)
         self._in_flight: dict[int, Item] = {}
         self._held: dict[int, AnyOutcome] = {}  # settled, but an earlier item has not (ordered)
@@ -495,136 +493,3 @@ def _timed_out_late(outcome: AnyOutcome, timeout: float) -> TimedOut:
         outcome.worker,
         timeout,
     )
-
-
-class _Waiting:
-    """
-    Items ready to start, as far as rate and capacity let them.
-
-    One queue per lane (the keys of the limits that apply), served in turn, so that a lane that
-    has used up its limit never blocks another one.
-    """
-
-    def __init__(self, policy: Policy) -> None:
-        self._rate = policy.rate
-        self._capacity = policy.capacity
-        self._lanes: dict[Lane, list[Item]] = {}
-        self._size = 0
-        self._busy: defaultdict[Hashable, int] = defaultdict(int)  # in flight per capacity key
-        self._next_start: dict[Hashable, float] = {}  # per rate key; see _reserve
-        self._prune_at = 64
-        self.ready_at = math.inf
-        self.limits_capacity = self._capacity is not None
-        self.keyed = self.limits_capacity or (self._rate is not None and self._rate.key is not None)
-
-    def __len__(self) -> int:
-        return self._size
-
-    def extend(self, items: Sequence[Item]) -> None:
-        """Queue items behind all others."""
-        self._size += len(items)
-        if self._rate is None and self._capacity is None:
-            self._lane(None).extend(items)
-            return
-        for item in items:
-            self._lane(item.lane).append(item)
-
-    def put_first(self, items: Sequence[Item]) -> None:
-        """Queue items before all others, keeping their order."""
-        self._size += len(items)
-        by_lane: defaultdict[Lane, list[Item]] = defaultdict(list)
-        for item in items:
-            by_lane[item.lane].append(item)
-        for lane, mine in by_lane.items():
-            self._lane(lane)[:0] = mine
-
-    def take_all(self) -> list[Item]:
-        """Remove and return everything, in input order."""
-        items = sorted(itertools.chain.from_iterable(self._lanes.values()), key=_by_index)
-        self._lanes.clear()
-        self._size = 0
-        return items
-
-    def take(self, room: int, now: float) -> list[Item]:
-        """Remove and return up to *room* items that may start now."""
-        if self._rate is None and self._capacity is None:
-            lane = self._lane(None)
-            taken = lane[:room]
-            del lane[:room]
-            self._size -= len(taken)
-            return taken
-        return self._take_limited(room, now)
-
-    def gave_back(self, item: Item) -> None:
-        """Count *item* as no longer in flight."""
-        if self._capacity is not None and item.lane is not None:
-            key = item.lane[1]
-            self._busy[key] -= 1
-            if not self._busy[key]:
-                del self._busy[key]  # there may be as many keys as items
-
-    def _lane(self, lane: Lane) -> list[Item]:
-        # Lists, although items leave at the front: moving a window of pointers is one fast copy,
-        # and a slice takes a whole batch.
-        return self._lanes.setdefault(lane, [])
-
-    def _take_limited(self, room: int, now: float) -> list[Item]:
-        taken: list[Item] = []
-        self.ready_at = math.inf
-        open_lanes = list(self._lanes)
-        while open_lanes and len(taken) < room:
-            for lane in list(open_lanes):
-                queue = self._lanes[lane]
-                if len(taken) >= room:
-                    break
-                if not queue or not self._admit(lane, now):
-                    open_lanes.remove(lane)
-                    continue
-                taken.append(queue.pop(0))
-        # A lane that was just served moves behind the others: over time each gets its turn.
-        for lane in {item.lane: None for item in taken}:
-            queue = self._lanes.pop(lane)
-            if queue:
-                self._lanes[lane] = queue
-        self._size -= len(taken)
-        return taken
-
-    def _admit(self, lane: Lane, now: float) -> bool:
-        rate_key, capacity_key = lane or (None, None)
-        limit = math.inf if self._capacity is None else self._capacity.of(capacity_key)
-        if self._busy.get(capacity_key, 0) >= limit:
-            return False
-        if not self._reserve(rate_key, now):
-            return False
-        if self._capacity is not None:
-            self._busy[capacity_key] += 1
-        return True
-
-    def _reserve(self, key: Hashable, now: float) -> bool:
-        """
-        Take a token of the bucket of *key*, if there is one.
-
-        The generic cell rate algorithm (ITU-T I.371): one number per bucket, the theoretical time
-        of the next start, which may run ahead of the clock by the bucket's depth.
-        """
-        if self._rate is None:
-            return True
-        interval = self._rate.interval
-        due = self._next_start.get(key, now)
-        earliest = due - (self._rate.depth - 1) * interval
-        if earliest > now + 1e-9:  # rounding must not turn "now" into a wake-up that finds nothing
-            self.ready_at = min(self.ready_at, earliest)
-            return False
-        self._next_start[key] = max(due, now) + interval
-        if len(self._next_start) > self._prune_at:
-            self._prune(now)
-        return True
-
-    def _prune(self, now: float) -> None:
-        """Forget the buckets that are full again: there may be as many keys as items."""
-        self._next_start = {key: due for key, due in self._next_start.items() if due > now}
-        self._prune_at = 2 * len(self._next_start) + 64
-
-
-def _by_index(item: Item) -> int:
-    return item.index
