@@ -48,4 +48,6 @@ def _nested(make):
 
 @pytest.fixture
 def nested():
+    if sys.version_info[:2] == (3, 12):
+        pytest.skip("3.12 does not trace opcodes reliably when tracing begins within a call")
     return _nested

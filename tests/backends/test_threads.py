@@ -208,6 +208,7 @@ def test_what_has_not_begun_can_be_taken_back_and_nothing_else(bench, go):
 
 def test_waking_is_remembered(bench):
     b = bench(lambda value: value)
+    b.backend.wait(0.0)  # that its first thread has started is told at once
     b.backend.wake()
     b.backend.wake()
     assert b.backend.wait(None) == []

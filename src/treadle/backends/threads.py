@@ -75,6 +75,9 @@ class Threads:
             UsageError: The function is async.
         """
         refuse_async(call, self.name)
+        with self._changed:
+            if not self._threads:  # one at least, as none can be had once the program ends
+                self._hire()
 
     def close_call(self, call: Call) -> None:
         """Forget *call*; each thread tears its state down as soon as it is free."""
@@ -181,9 +184,15 @@ class Threads:
     def _hire(self) -> None:
         self._named += 1
         thread = _Thread(self, f"thread-{self._named}")
+        try:
+            thread.start()
+        except RuntimeError:
+            # Python 3.12 starts no thread once the program ends: those there are finish the work.
+            if not self._threads:
+                raise
+            return
         self._threads.append(thread)
         self._notes.append(Noted(None, WorkerStarted(at=time.monotonic(), worker=thread.worker)))
-        thread.start()
 
     def _write_off(self, thread: _Thread) -> None:
         thread.written_off = True
