@@ -2,8 +2,12 @@
 
 An item is a fixed amount of work, not a time: 1 ms each, or drawn from a log-normal distribution
 and given in random, ascending or descending order. The bare loop is two processes that share the
-same items evenly between them; it is measured in every round, and an engine's efficiency is the
-bare loop's time over its own time in that round.
+same items evenly between them.
+
+The same loop runs up to 12 % faster or slower in the next process, by how its memory happens to
+lie, so times of different processes say little. Each item measures the CPU time that it takes where
+it runs; an engine's share is the sum of these over what the cores had to give while it ran (cores
+times elapsed time), and its efficiency is its share over that of the bare loop in that round.
 """
 
 from __future__ import annotations
@@ -32,16 +36,20 @@ def measure(
     """Time one pass over the items on a warm pool."""
     items = make_items(order, n, loops_per_ms)
     if engine == BARE:
-        facts.update(seconds=_bare(items, start_method), items=n)
+        _note(facts, *_bare(items, start_method))
         return
     with peers.ENGINES[engine](harness.WORKERS, start_method, CHUNK) as pool:
         sum(1 for _ in pool.map_items(nothing, range(200), length=200))
         began = time.perf_counter()
-        count = sum(1 for _ in pool.map_items(work, items, length=len(items)))
+        spent = list(pool.map_items(work, items, length=len(items)))
         elapsed = time.perf_counter() - began
-    if count != n:
-        raise RuntimeError(f"{count} results of {n} items")
-    facts.update(seconds=elapsed, items=n)
+    if len(spent) != n:
+        raise RuntimeError(f"{len(spent)} results of {n} items")
+    _note(facts, sum(spent), elapsed)
+
+
+def _note(facts: Facts, spent: float, elapsed: float) -> None:
+    facts.update(seconds=elapsed, share=spent / (harness.WORKERS * elapsed))
 
 
 def make_items(order: str, n: int, loops_per_ms: int) -> list[int]:
@@ -55,7 +63,8 @@ def make_items(order: str, n: int, loops_per_ms: int) -> list[int]:
     return sorted(items, reverse=order == "descending")
 
 
-def _bare(items: Sequence[int], start_method: str) -> float:
+def _bare(items: Sequence[int], start_method: str) -> tuple[float, float]:
+    """Return the CPU seconds spent on the items, and the seconds that passed."""
     context: Any = multiprocessing.get_context(start_method)
     halves: list[list[int]] = [[] for _ in range(harness.WORKERS)]
     for item in sorted(items, reverse=True):
@@ -70,20 +79,17 @@ def _bare(items: Sequence[int], start_method: str) -> float:
     began = time.perf_counter()
     for here, _ in workers:
         here.send("go")
-    for here, _ in workers:
-        here.recv()
+    spent = sum([here.recv() for here, _ in workers])
     elapsed = time.perf_counter() - began
     for _, process in workers:
         process.join()
-    return elapsed
+    return spent, elapsed
 
 
 def _loop(pipe: Any, items: list[int]) -> None:
     pipe.send("ready")
     pipe.recv()
-    for item in items:
-        work(item)
-    pipe.send("done")
+    pipe.send(sum([work(item) for item in items]))
 
 
 def _calibrate() -> int:
@@ -97,13 +103,13 @@ def _calibrate() -> int:
 
 
 def efficiencies(measurements: Sequence[Measurement], order: str) -> dict[str, list[float]]:
-    """Divide the bare loop's time of each round by every engine's time of that round."""
-    mine = [m for m in measurements if m.variant == order and "seconds" in m.facts]
-    bare = {m.round: m.facts["seconds"] for m in mine if m.engine == BARE}
+    """Divide every engine's share of each round by the bare loop's share of that round."""
+    mine = [m for m in measurements if m.variant == order and "share" in m.facts]
+    bare = {m.round: m.facts["share"] for m in mine if m.engine == BARE}
     found: dict[str, list[float]] = {}
     for measured in mine:
         if measured.engine != BARE and measured.round in bare:
-            efficiency = bare[measured.round] / measured.facts["seconds"]
+            efficiency = measured.facts["share"] / bare[measured.round]
             found.setdefault(measured.engine, []).append(efficiency)
     return found
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import queue
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from treadle.core.outcome import AnyOutcome, FailedOutcome, Outcome
@@ -74,7 +74,7 @@ class Outcomes(Generic[T]):
                 raise StopIteration
             self._handing_out = self._hand_out(block)
 
-    def _hand_out(self, block: list[AnyOutcome]) -> Iterator[AnyOutcome]:
+    def _hand_out(self, block: Sequence[AnyOutcome]) -> Iterator[AnyOutcome]:
         # Through ``chain``, which has no ``close``: leaving a loop closes what its generator yields
         # from, and the rest of the block would be lost to whoever iterates next.
         return itertools.chain(self._stage.outlet.hand_out(block))
@@ -84,7 +84,7 @@ class Outcomes(Generic[T]):
         """Where the outcomes come from."""
         return self._stage.outlet
 
-    def next_block(self) -> list[AnyOutcome] | None:
+    def next_block(self) -> Sequence[AnyOutcome] | None:
         """
         Wait for the next outcomes that settled together; None at the end.
 
@@ -117,7 +117,7 @@ class Outcomes(Generic[T]):
             self._interrupted = True
             self.cancel()
 
-    def _turn_until_there(self) -> list[AnyOutcome] | None:
+    def _turn_until_there(self) -> Sequence[AnyOutcome] | None:
         """Run the loop here: calls are made in this thread, and Ctrl-C strikes in them."""
         while True:
             try:

@@ -51,10 +51,9 @@ class Ended:
 
     def __call__(self, event: events.Event) -> None:
         """Follow the run."""
-        failed = self.stats.failed
         self.stats.after(event)
-        if isinstance(event, events.ItemsSettled) and self.stats.failed != failed:
-            for outcome in event.outcomes:
+        if isinstance(event, events.ItemsSettled):
+            for outcome in event.failed:
                 self.failures.add(outcome)
 
     def stored(self, report: object) -> None:

@@ -6,11 +6,12 @@ in bulk: a ``Settled`` holds as many outcomes as settled together.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from treadle.core.item import Key
-from treadle.core.outcome import AnyOutcome, Failure
+from treadle.core.outcome import AnyOutcome, Failure, Succeeded, Successes
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +75,23 @@ class Retrying:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemsSettled:
-    """Items got their outcomes and will not change any more."""
+    """
+    Items got their outcomes and will not change any more.
+
+    Attributes:
+        outcomes: Of successes in bulk, each is made when it is looked at; look at ``failed`` first
+            if only failures matter.
+    """
 
     at: float
-    outcomes: tuple[AnyOutcome, ...]
+    outcomes: Sequence[AnyOutcome]
+
+    @property
+    def failed(self) -> Sequence[AnyOutcome]:
+        """The outcomes that are not ``ok``."""
+        if isinstance(self.outcomes, Successes):
+            return ()
+        return [outcome for outcome in self.outcomes if type(outcome) is not Succeeded]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

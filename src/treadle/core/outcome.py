@@ -12,10 +12,12 @@ Exceptions are for the caller's mistakes; what an item does wrong is a value.
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Generic, Literal, NoReturn, TypeAlias, TypeVar
+from typing import Any, ClassVar, Generic, Literal, NoReturn, TypeAlias, TypeVar, overload
 
-from treadle.core.item import Key
+from treadle.core.item import Item, Key
 from treadle.errors import CallCancelled, CallTimedOut, NotPicklable, RemoteError, WorkerDied
 
 T = TypeVar("T")
@@ -99,6 +101,71 @@ class Succeeded(Settled, Generic[T]):
     def verdict(self) -> str:
         """The ending in a few words."""
         return "ok"
+
+
+class Successes(Sequence[Succeeded[Any]]):
+    """
+    The outcomes of items that succeeded together; each is made when it is looked at.
+
+    Most outcomes live for a moment only. Made for that moment, one takes the memory of the one
+    before it, and the garbage collector never sees them: half of what a tiny item costs otherwise.
+
+    Args:
+        items: The items.
+        started: As in ``Settled``, of each.
+        durations: The same.
+        values: What each call returned.
+        cpu: CPU seconds of all of them together, shared in proportion to their durations.
+        peak_memory: As in ``Settled``, of all.
+        worker: The same.
+    """
+
+    __slots__ = ("_cpu_share", "_durations", "_items", "_of_all", "_started", "_values")
+
+    def __init__(
+        self,
+        items: Sequence[Item],
+        started: Sequence[float],
+        durations: Sequence[float],
+        values: Sequence[Any],
+        *,
+        cpu: float,
+        peak_memory: int | None,
+        worker: str | None,
+    ) -> None:
+        self._items = items
+        self._started = started
+        self._durations = durations
+        self._values = values
+        total = sum(durations)
+        self._cpu_share = cpu / total if total > 0 else 0.0
+        self._of_all = (peak_memory, worker)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __iter__(self) -> Iterator[Succeeded[Any]]:
+        items, share = self._items, self._cpu_share
+        peak_memory, worker = self._of_all
+        return map(  # without bytecode per outcome
+            Succeeded,
+            [item.key for item in items],
+            [item.index for item in items],
+            [item.attempt for item in items],
+            self._started,
+            self._durations,
+            [took * share for took in self._durations],
+            itertools.repeat(peak_memory),
+            itertools.repeat(worker),
+            self._values,
+        )
+
+    @overload
+    def __getitem__(self, at: int) -> Succeeded[Any]: ...
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[Succeeded[Any]]: ...
+    def __getitem__(self, at: int | slice) -> Succeeded[Any] | Sequence[Succeeded[Any]]:
+        return list(self)[at]
 
 
 class _Failed:

@@ -57,7 +57,7 @@ class Delivered:
 
     call: int
     items: list[Item]
-    outcomes: list[AnyOutcome]
+    outcomes: Sequence[AnyOutcome]
 
 
 @dataclass(slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from treadle.core import events
-from treadle.core.outcome import AnyOutcome, Failure, Succeeded
+from treadle.core.outcome import AnyOutcome, Failure
 
 
 @dataclass(slots=True)
@@ -85,10 +85,9 @@ class Stats:
     def after(self, event: events.Event) -> Stats:
         """Take *event* into account and return self, so that it can be used with ``reduce``."""
         match event:
-            case events.ItemsSettled(outcomes=outcomes):
-                others = [outcome for outcome in outcomes if type(outcome) is not Succeeded]
-                self.ok += len(outcomes) - len(others)
-                for outcome in others:
+            case events.ItemsSettled(outcomes=outcomes, failed=failed):
+                self.ok += len(outcomes) - len(failed)
+                for outcome in failed:
                     self._count(outcome)
             case events.ItemsRead(count=count):
                 self.read += count

@@ -75,6 +75,7 @@ class Dispatcher:
         self._owner = os.getpid()
         self._thread: threading.Thread | None = None
         self._closing: str | None = None  # "orderly" or "kill"
+        self._released: deque[tuple[Stage, Sequence[AnyOutcome]]] = deque()  # during this turn
         self._delivered = False  # something was handed to a consumer during this turn
         self._failed: BaseException | None = None
 
@@ -138,8 +139,29 @@ class Dispatcher:
         self._collect_items()
         self._take_commands()  # last, so that what was just recalled is back before machines decide
         wake_at = self._tick_all()
+        self._hand_over()
         for report in self.backend.wait(self._patience(wake_at)):
             self._route(report)
+        if not self.threaded:
+            self._hand_over()
+
+    def _hand_over(self) -> None:
+        """
+        Give consumers what was released.
+
+        Once a turn, when the workers have been given work and this thread is about to wait: a
+        consumer that woke earlier would only wait for the interpreter's lock.
+        """
+        while self._released:
+            stage, outcomes = self._released.popleft()
+            self._delivered = True
+            try:
+                stage.outlet.put(outcomes)
+            except BaseException as error:  # the consumer's own; other runs have no part in it
+                if is_ctrl_c(error):
+                    raise  # the caller's, whose thread this is
+                if stage.call.id in self._stages:
+                    self._break_off(stage, error)
 
     def _patience(self, wake_at: float) -> float | None:
         """How many seconds to wait at most; None for as long as it takes."""
@@ -264,8 +286,7 @@ class Dispatcher:
     def _carry_out(self, stage: Stage, order: Order) -> None:
         match order:
             case Release(outcomes=outcomes):
-                self._delivered = True
-                stage.outlet.put(outcomes)
+                self._released.append((stage, outcomes))
             case StartItems(items=items):
                 self._start(stage, items)
             case ReadItems(count=count):
@@ -312,6 +333,9 @@ class Dispatcher:
             self._inbox.append((stage, Returned(stage.call.id, items)))
 
     def _end(self, stage: Stage, error: BaseException | None) -> None:
+        self._hand_over()
+        if stage.call.id not in self._stages:
+            return  # broken off just now: its consumer cannot be told
         self._delivered = True
         if stage.reader is not None:
             stage.reader.stop()
@@ -332,6 +356,7 @@ class Dispatcher:
         self._stages.pop(call.id, None)
         ended = events.RunEnded(at=self.clock.monotonic(), stopped="the run could not go on")
         steps: tuple[Callable[[], object], ...] = (
+            self._hand_over,
             lambda: backend.recall(call),
             lambda: backend.stop(call, in_flight),
             lambda: backend.close_call(call),
@@ -354,6 +379,7 @@ class Dispatcher:
             hint="this is a bug in treadle, please report it with the traceback above",
         )
         failure.__cause__ = error
+        self._hand_over()
         waiting = {id(stage): stage for stage, _ in self._inbox}
         waiting |= {id(stage): stage for stage in self._stages.values()}
         self._stages.clear()

@@ -83,6 +83,7 @@ class Machine:
         self._listening = listening
         self._orders: list[Order] = []
         self._fresh: list[AnyOutcome] = []  # settled during the stimulus being handled
+        self._bulk: Sequence[AnyOutcome] = ()  # the same, all delivered together: nothing else is
 
         self._waiting = Waiting(policy)
         self._delayed: list[tuple[float, int, Item]] = []  # heap of (due, tie-break, item)
@@ -219,7 +220,7 @@ class Machine:
 
     # ── what the backend reported ───────────────────────────────────────────────────────────
 
-    def _delivered(self, items: Sequence[Item], outcomes: list[AnyOutcome], now: float) -> None:
+    def _delivered(self, items: Sequence[Item], outcomes: Sequence[AnyOutcome], now: float) -> None:
         """Settle many successes at once, without bytecode per item: it would cost most of all."""
         if self._waiting.limits_capacity or not self._capabilities.interrupts_timeouts:
             self._finished(list(zip(items, outcomes, strict=True)), now)
@@ -230,7 +231,7 @@ class Machine:
         if None in known:  # stopped a moment before; see _finished
             pairs = zip(known, outcomes, strict=True)
             outcomes = [outcome for item, outcome in pairs if item is not None]
-        self._fresh += outcomes
+        self._bulk = outcomes
 
     def _finished(self, endings: Sequence[tuple[Item, AnyOutcome]], now: float) -> None:
         in_flight = self._in_flight
@@ -453,9 +454,9 @@ class Machine:
     # ── what comes out ──────────────────────────────────────────────────────────────────────
 
     def _publish(self, now: float) -> None:
-        if self._fresh:
-            fresh, self._fresh = self._fresh, []
-            self._tell(events.ItemsSettled, now, outcomes=tuple(fresh))
+        if fresh := self._bulk or self._fresh:
+            self._fresh, self._bulk = [], ()
+            self._tell(events.ItemsSettled, now, outcomes=fresh)
             out = self._in_order(fresh) if self._policy.ordered else fresh
             if out:
                 self._released += len(out)
@@ -465,7 +466,7 @@ class Machine:
             self._tell(events.RunEnded, now, stopped=self._cancelling)
             self._orders.append(End(self.error))
 
-    def _in_order(self, fresh: list[AnyOutcome]) -> list[AnyOutcome]:
+    def _in_order(self, fresh: Sequence[AnyOutcome]) -> list[AnyOutcome]:
         held = self._held
         for outcome in fresh:
             held[outcome.index] = outcome

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import queue
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from treadle.core.outcome import AnyOutcome
 
@@ -24,14 +25,14 @@ class Outlet:
 
     def __init__(self, wake: Callable[[], None]) -> None:
         self._wake = wake
-        self._queue: queue.SimpleQueue[list[AnyOutcome] | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Sequence[AnyOutcome] | None] = queue.SimpleQueue()
         self._on_put: Callable[[], None] | None = None
         self.consumed = 0
         self.starving = False
         self.ended = False
         self.error: BaseException | None = None
 
-    def put(self, outcomes: list[AnyOutcome]) -> None:
+    def put(self, outcomes: Sequence[AnyOutcome]) -> None:
         """Hand over outcomes."""
         self._queue.put(outcomes)
         if self._on_put is not None:
@@ -48,7 +49,7 @@ class Outlet:
         """Call *on_put* from the dispatcher's thread whenever something was handed over."""
         self._on_put = on_put
 
-    def take(self, timeout: float | None = None) -> list[AnyOutcome] | None:
+    def take(self, timeout: float | None = None) -> Sequence[AnyOutcome] | None:
         """
         Wait for outcomes; None means the end.
 
@@ -60,7 +61,7 @@ class Outlet:
             self.ended = True
         return outcomes
 
-    def take_now(self) -> list[AnyOutcome] | None:
+    def take_now(self) -> Sequence[AnyOutcome] | None:
         """
         Like ``take`` without waiting.
 
@@ -72,15 +73,15 @@ class Outlet:
             self.ended = True
         return outcomes
 
-    def hand_out(self, outcomes: list[AnyOutcome]) -> Iterator[AnyOutcome]:
+    def hand_out(self, outcomes: Sequence[AnyOutcome]) -> Iterator[AnyOutcome]:
         """Yield *outcomes* and count them as consumed, a quarter at a time."""
         # By quarters: often enough that reading goes on while a slow consumer is busy, seldom
         # enough that a fast one does not wake the dispatcher for every item.
+        left = iter(outcomes)
         step = max(1, len(outcomes) // 4)
         for start in range(0, len(outcomes), step):
-            part = outcomes[start : start + step]
-            yield from part
-            self.count(len(part))
+            yield from itertools.islice(left, step)
+            self.count(min(step, len(outcomes) - start))
 
     def count(self, taken: int) -> None:
         """Count *taken* outcomes as consumed."""

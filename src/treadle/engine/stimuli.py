@@ -119,7 +119,7 @@ class RecallItems:
 class Release:
     """Hand these outcomes to the consumer."""
 
-    outcomes: list[AnyOutcome]
+    outcomes: Sequence[AnyOutcome]
 
 
 @dataclass(slots=True)

@@ -52,10 +52,9 @@ class JsonLines:
         """Take one event."""
         if isinstance(event, events.RunStarted):
             self._begin()
-        failed = self._stats.failed
         stats = self._stats.after(event)
         self._pace.note(event.at, stats.ok + stats.failed)
-        told = list(_told(event, any_failed=stats.failed != failed))
+        told = list(_told(event))
         if isinstance(event, events.RunEnded):
             told.append({"event": "ended", "stopped": event.stopped, **_sums(stats, event.at)})
         elif event.at - self._written >= _EVERY and stats.began is not None:
@@ -96,7 +95,7 @@ def _sums(stats: Stats, at: float) -> dict[str, Any]:
     }
 
 
-def _told(event: events.Event, *, any_failed: bool) -> Iterator[dict[str, Any]]:
+def _told(event: events.Event) -> Iterator[dict[str, Any]]:
     """Yield what one event has to say at once."""
     match event:
         case events.RunStarted(name=name, total=total, workers=workers, backend=backend):
@@ -107,9 +106,9 @@ def _told(event: events.Event, *, any_failed: bool) -> Iterator[dict[str, Any]]:
                 "workers": workers,
                 "backend": backend,
             }
-        case events.ItemsSettled(outcomes=outcomes) if any_failed:
-            for outcome in outcomes:
-                if not outcome.ok and outcome.kind != "cancelled":
+        case events.ItemsSettled(failed=failed):
+            for outcome in failed:
+                if outcome.kind != "cancelled":
                     yield _failed(outcome)
         case events.Retrying(key=key, attempt=attempt, failure=failure, delay=delay):
             yield {

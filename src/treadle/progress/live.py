@@ -85,7 +85,7 @@ class Live:
         self._screen.close()
 
     def _news(self, event: events.ItemsSettled) -> Iterable[Line]:
-        for outcome in event.outcomes:
+        for outcome in event.failed:
             if self._failures.add(outcome) and len(self._failures.kinds) <= _KINDS:
                 yield from notice(outcome, self._screen.width)
 

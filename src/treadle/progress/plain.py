@@ -86,7 +86,7 @@ class Plain:
         return Line.of(f"{one_line(event.name)}: {items}{workers}")
 
     def _news(self, event: events.ItemsSettled) -> Iterable[Line]:
-        for outcome in event.outcomes:
+        for outcome in event.failed:
             if self._failures.add(outcome) and len(self._failures.kinds) <= KINDS:
                 yield from notice(outcome, None)
 

@@ -21,6 +21,7 @@ from treadle.backends.processes.memory import MemoryWatch
 from treadle.backends.processes.pace import Pace
 from treadle.backends.processes.packing import (
     Packed,
+    is_atom,
     pack,
     pack_function,
 )
@@ -119,6 +120,7 @@ class Processes:
         self._frames: dict[int, bytes] = {}
         self._paces: dict[int, Pace] = {}
         self._reports: list[Report] = []
+        self._packs = False  # some item was packed
         self._closed = False
         self._never = threading.Event()
         self._wake_up = WakeUp()
@@ -156,8 +158,11 @@ class Processes:
         Raises:
             NotPicklable: It cannot travel.
         """
+        if is_atom(value):
+            return value
         while len(OPEN) >= SEGMENTS and not self._closed:
             self._never.wait(0.002)  # Only their items' ends make room, whatever thread sees them.
+        self._packs = True
         return pack(value)
 
     # ── giving and taking ───────────────────────────────────────────────────────────────────
@@ -167,12 +172,17 @@ class Processes:
         if not self._watch.allows(any(seat.batches for seat in self._seats)):
             return 0
         pace = self._paces[call.id]
-        vacant = self._most - sum(seat.serves for seat in self._seats)
         if paced:
             return self._ready_seats()
-        # Two batches each: one being worked on, one that hides the round trip.
-        aim = max(2, min(2 * pace.batch, pace.items_in_memory))
-        return vacant * aim + sum(seat.wants(aim) for seat in self._seats)
+        return self._vacant * _aim(pace) + sum(self._wants(pace))
+
+    def _wants(self, pace: Pace) -> list[int]:
+        return [seat.wants(pace.batch, _aim(pace)) for seat in self._seats]
+
+    @property
+    def _vacant(self) -> int:
+        """How many workers may still be started."""
+        return max(0, self._most - sum(seat.serves for seat in self._seats))
 
     def _ready_seats(self) -> int:
         """
@@ -199,8 +209,9 @@ class Processes:
         frame = self._frames[call.id]
         left = list(items)
         # No more than a fair share: near the end of a run the rest is spread, not piled up.
-        share = max(1, min(pace.batch, -(-len(left) // self.workers)))
-        packed = [item for item in left if type(item.payload) is Packed]
+        takers = sum(map(bool, self._wants(pace))) + self._vacant
+        share = max(1, min(pace.batch, -(-len(left) // max(1, takers))))
+        packed = [item for item in left if type(item.payload) is Packed] if self._packs else []
         for item in packed:
             pace.sent(item.payload.size)
         while left:
@@ -591,6 +602,11 @@ def _log_level() -> int | None:
     loggers = [root, *root.manager.loggerDict.values()]
     set_up = root.level != logging.WARNING or any(getattr(log, "handlers", ()) for log in loggers)
     return root.getEffectiveLevel() if set_up else None
+
+
+def _aim(pace: Pace) -> int:
+    """Return how many items a worker should have: a batch to work on, and one behind it."""
+    return max(2, min(2 * pace.batch, pace.items_in_memory))
 
 
 def _together(items: list[Item], count: int) -> list[Item]:

@@ -1,8 +1,8 @@
 """What leaves a worker: results, words, and claims it cannot keep.
 
-Results leave a few milliseconds after they are there at the latest: by the main thread between two
-items, or by a watching thread while the main thread is busy with a long one. That thread also gives
-back what the main thread has claimed and cannot begin.
+Results leave soon after they are there: by the main thread between two items, or by a watching
+thread while the main thread is busy with a long one. That thread also gives back what the main
+thread has claimed and cannot begin.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ from treadle.backends.processes.segments import Segment
 from treadle.backends.processes.slot import Place, Slot, tag_and_position
 from treadle.backends.processes.wire import Kind, encode
 
-# Seconds that a result may stay in the worker. Sending one costs worker and driver some 0.1 ms
-# together: with 1 ms instead of 4, items of 1 ms cost a tenth more; a death repeats that much work.
-FLUSH_AFTER = 0.004
+# Seconds that a result may stay in the worker while it is busy with the rest of a batch. A little
+# more than a batch takes, so that most leave in one piece: each sending costs the driver a third of
+# a millisecond. A worker's death repeats that much work; longer items leave one by one.
+FLUSH_AFTER = 0.06
 STUCK_AFTER = 0.002  # seconds on one item after which the claims behind it are given back
 
 # place, kind, value, start (seconds since the epoch), duration (seconds), segment of the value
@@ -172,7 +173,8 @@ class Outgoing:
             self.news.wait()
             self.news.clear()
             self._watching = False
-            never.wait(FLUSH_AFTER)
+            due = self.flushed_at + FLUSH_AFTER - time.monotonic()
+            never.wait(due if due > 0 else FLUSH_AFTER)
             try:
                 if self._messages or self._is_stale():  # words of a finalizer, while we sent
                     self._flush()

@@ -65,15 +65,13 @@ def is_atom(value: object) -> bool:
     return (kind is str or kind is bytes) and len(value) < ATOM_LIMIT  # type: ignore[arg-type]
 
 
-def pack(value: object) -> Any:
+def pack(value: object) -> Packed:
     """
-    Pack an argument: an atom stays as it is, all else becomes a ``Packed``.
+    Pack an argument that is no atom; atoms travel as they are.
 
     Raises:
         NotPicklable: It cannot travel; says where the culprit sits and what to do.
     """
-    if is_atom(value):
-        return value
     buffers: list[memoryview] = []
     data = _dump(value, buffers, "argument")
     if len(data) >= LARGE:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import pickle
 import sys
 from collections.abc import Callable
@@ -17,6 +16,7 @@ from treadle.core.outcome import (
     Failure,
     Raised,
     Succeeded,
+    Successes,
     Unpicklable,
     remote_error,
 )
@@ -62,14 +62,25 @@ class Results(NamedTuple):
         """
         call = items[0].call
         if self.kinds is None:
-            return Delivered(call, items, self._successes(items, worker)), []
+            outcomes = Successes(
+                items,
+                self.started,
+                self.durations,
+                self.values,
+                cpu=self.cpu,
+                peak_memory=self.peak_memory,
+                worker=worker,
+            )
+            return Delivered(call, items, outcomes), []
         ready: list[tuple[Item, AnyOutcome]] = []
         foreign: list[tuple[Item, Make]] = []
+        total = sum(self.durations)
+        share = self.cpu / total if total > 0 else 0.0  # what was measured together is shared so
         for item, kind, value, at, took in zip(
             items, self.kinds, self.values, self.started, self.durations, strict=True
         ):
-            cpu = took * self._cpu_share
-            facts = (item.key, item.index, item.attempt, at, took, cpu, self.peak_memory, worker)
+            key, index, attempt = item.key, item.index, item.attempt
+            facts = (key, index, attempt, at, took, took * share, self.peak_memory, worker)
             make, is_foreign = _how_to_make(kind, value, facts, fds)
             if is_foreign:
                 foreign.append((item, make))
@@ -81,29 +92,6 @@ class Results(NamedTuple):
     def size(self) -> int:
         """Bytes of all values that were pickled."""
         return sum(_size(value) for value in self.values if type(value) is tuple)
-
-    @property
-    def _cpu_share(self) -> float:
-        """CPU seconds per second of duration: what was measured together is shared so."""
-        total = sum(self.durations)
-        return self.cpu / total if total > 0 else 0.0
-
-    def _successes(self, items: list[Item], worker: str) -> list[AnyOutcome]:
-        share = self._cpu_share
-        return list(
-            map(
-                Succeeded,
-                [item.key for item in items],
-                [item.index for item in items],
-                [item.attempt for item in items],
-                self.started,
-                self.durations,
-                [took * share for took in self.durations],
-                itertools.repeat(self.peak_memory),
-                itertools.repeat(worker),
-                self.values,
-            )
-        )
 
 
 def _size(value: tuple[Any, ...]) -> int:

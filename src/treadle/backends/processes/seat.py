@@ -156,14 +156,19 @@ class Seat:
         """True when it has as many batches, of whatever size, as it may have."""
         return len(self.batches) >= _BATCHES
 
-    def wants(self, aim: int) -> int:
-        """How many items to give so that it has *aim*; none while it has half of that."""
-        # By halves, and never many small batches: each has a tag, which is a byte, and its tokens
-        # take room in a socket.
+    def wants(self, batch: int, room: int) -> int:
+        """
+        How many items to give: none while it has more than one batch, else full ones.
+
+        Args:
+            batch: Items in a batch.
+            room: Items that it may have.
+        """
+        # Never many small batches: each costs a turn of the driver and has a tag, which is a byte.
         queued = self.queued
-        if not self.serves or queued > aim // 2 or self.is_crowded:
+        if not self.serves or queued > batch or self.is_crowded:
             return 0
-        return aim - queued
+        return max(batch, (room - queued) // batch * batch)
 
     def give(self, call: Call, frame: bytes, items: list[Item]) -> None:
         """Send items, after the call itself if this worker does not know it."""
