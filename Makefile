@@ -42,16 +42,31 @@ venv: $(DEV)  ## set up .venv with everything a developer needs
 # 0 would mean that a bad file went unnoticed, anything else that the run itself went wrong.
 demo: COMMAND = $(BIN)/treadle map examples/parse_measurements.py:parse examples/measurements \
     --into $(DEMO)/measurements.csv --workers 2 --timeout 3 --progress auto
-demo: $(BASE)  ## map a real parser over real instrument files and four bad ones
-	@mkdir -p $(DEMO) && rm -f $(DEMO)/measurements.csv
+# The same again, killed in the middle while the file that hangs holds it up, and resumed.
+demo: KILLED = $(subst measurements.csv,resumed.csv,$(COMMAND)) --name killed
+demo: export TREADLE_RUNS_DIR = $(DEMO)/runs
+demo: $(BASE)  ## map a real parser over real instrument files and four bad ones; kill, resume
+	@rm -rf $(DEMO) && mkdir -p $(DEMO)
 	@echo '$$ $(COMMAND)'
 	@$(COMMAND); code=$$?; \
 	  test $$code -eq 1 || { echo "demo: exit code $$code, expected 1 (some items failed)" >&2; exit 1; }
+	@echo
+	@echo 'The same again, and kill -9 in the middle of it:'
+	@echo '$$ $(KILLED) & sleep 2; kill -9 $$!'
+	@$(KILLED) & sleep 2; kill -9 $$!; wait $$! 2> /dev/null; true
+	@echo; echo; echo '$$ $(BIN)/treadle runs'
+	@$(BIN)/treadle runs
+	@echo '$$ $(BIN)/treadle resume killed'
+	@$(BIN)/treadle resume killed; code=$$?; \
+	  test $$code -eq 1 || { echo "demo: exit code $$code, expected 1 (some items failed)" >&2; exit 1; }
+	@sort $(DEMO)/measurements.csv > $(DEMO)/once && sort $(DEMO)/resumed.csv | cmp - $(DEMO)/once \
+	  && rm $(DEMO)/once && echo 'Both files hold the same rows, each once.'
 	@echo
 	@echo 'Four of the files are bad on purpose: they are named above, and all others delivered. Next:'
 	@printf '  %-32s %s\n' \
 	  '$(DEMO)/measurements.csv' 'the results: one row for each good file' \
 	  'examples/parse_measurements.py' 'the function: plain Python that returns or raises' \
+	  '$(BIN)/treadle show killed' 'the record of a run: what failed, how, and how long it took' \
 	  '$(BIN)/treadle map --help' 'the same for a function and files of yours' \
 	  'README.md' 'the same from Python, in ten lines'
 
@@ -80,7 +95,8 @@ bench: $(BENCH)  ## measure beside concurrent.futures, joblib, loky, mpire, pebb
 	$(BIN)/python -m benchmarks.run_all
 
 chaos: $(DEV)  ## hundreds of random kills, hundreds of thousands of schedules (an hour or so)
-	$(BIN)/python -m pytest -m chaos --hypothesis-profile=chaos --timeout=0 $(TESTS)
+	$(BIN)/python -m pytest -m chaos --hypothesis-profile=chaos --timeout=0 \
+	  -o faulthandler_timeout=0 $(TESTS)
 
 clean:  ## remove what the other targets made
 	rm -rf .venv .venvs $(DEMO) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

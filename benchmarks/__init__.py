@@ -10,6 +10,7 @@
     timeouts     an item that sleeps or spins for ever
     interrupt    Ctrl-C, once and twice
     coroutines   many short waits on one event loop
+    durability   what a record costs, and how fast a run is resumed
 
     peers        one small class per engine
     functions    what the workers run

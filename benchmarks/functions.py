@@ -20,6 +20,11 @@ def nothing(item: object) -> object:
     return item
 
 
+def record(number: int) -> dict[str, int]:
+    """Return a small row."""
+    return {"number": number, "square": number * number}
+
+
 def work(loops: int) -> float:
     """Keep a core busy for a fixed amount of work; return the CPU seconds that it took here."""
     began = time.thread_time()

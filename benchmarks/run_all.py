@@ -19,6 +19,7 @@ CASES = (
     "timeouts",
     "interrupt",
     "coroutines",
+    "durability",
 )
 
 

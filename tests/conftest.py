@@ -46,6 +46,14 @@ settings.load_profile("ci" if os.environ.get("CI") else "default")
 
 
 @pytest.fixture(autouse=True)
+def own_runs(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give each test a place of its own for the records of its runs, and return it."""
+    place = tmp_path_factory.mktemp("runs")
+    monkeypatch.setenv("TREADLE_RUNS_DIR", str(place))
+    return place
+
+
+@pytest.fixture(autouse=True)
 def nothing_leaks() -> Iterator[None]:
     """Fail the test that leaves something behind, and show what."""
     probes = (threads, processes, descriptors, shared_memory)

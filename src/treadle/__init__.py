@@ -4,11 +4,12 @@
                 │   ▲          │
                 │   └──────────┘ outcomes
                 ├──▶ sinks       values, as they settle
+                ├──▶ ledger      how each item ended, durable
                 └──▶ progress    events, in order
 
 Start reading at ``api/``; the words used everywhere are defined in ``core/``; what decides is
 ``engine/machine.py``. Layers point down only: cli → api → sources, engine, backends, sinks,
-progress → core → errors.
+ledger, progress → core → errors.
 
 Names are looked up when first used, so that ``import treadle`` costs next to nothing; a worker
 process imports this package too.
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from treadle.api.executor import Executor
+    from treadle.api.history import Run, open, runs  # noqa: A004  the name is the point
     from treadle.api.mapping import amap, map  # noqa: A004  the name is the point
     from treadle.api.outcomes import Outcomes
     from treadle.api.pool import Pool
@@ -44,7 +46,7 @@ if TYPE_CHECKING:
         WorkerLost,
     )
     from treadle.core.policy import Capacity, Rate, Retry
-    from treadle.core.protocols import Capabilities, Listener, Sink, Source
+    from treadle.core.protocols import Capabilities, DurableSink, Listener, Mark, Sink, Source
     from treadle.core.stats import FailureKind, Stats
     from treadle.errors import (
         BadRowError,
@@ -69,6 +71,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "treadle.api.executor": ("Executor",),
+    "treadle.api.history": ("Run", "open", "runs"),
     "treadle.api.mapping": ("amap", "map"),
     "treadle.api.outcomes": ("Outcomes",),
     "treadle.api.pool": ("Pool",),
@@ -89,7 +92,7 @@ _HOMES = {
         "WorkerLost",
     ),
     "treadle.core.policy": ("Capacity", "Rate", "Retry"),
-    "treadle.core.protocols": ("Capabilities", "Listener", "Sink", "Source"),
+    "treadle.core.protocols": ("Capabilities", "DurableSink", "Listener", "Mark", "Sink", "Source"),
     "treadle.core.stats": ("FailureKind", "Stats"),
     "treadle.errors": (
         "BadRowError",
@@ -123,12 +126,14 @@ __all__ = [
     "Capacity",
     "Culprit",
     "Current",
+    "DurableSink",
     "Executor",
     "FailedOutcome",
     "Failure",
     "FailureKind",
     "Interrupted",
     "Listener",
+    "Mark",
     "MissingExtra",
     "NotPicklable",
     "Outcome",
@@ -139,6 +144,7 @@ __all__ = [
     "RemoteError",
     "Report",
     "Retry",
+    "Run",
     "RunFailed",
     "SetupFailed",
     "Sink",
@@ -161,8 +167,10 @@ __all__ = [
     "find_culprit",
     "lines",
     "map",
+    "open",
     "rows",
     "run",
+    "runs",
     "usable_cpus",
 ]
 

@@ -14,6 +14,8 @@ FUNCTIONS = '''\
 """Functions that a person might map."""
 
 import os
+import signal
+import threading
 import time
 
 
@@ -74,6 +76,31 @@ def odd(line):
     return Odd()
 
 
+def held(line):
+    """Stay in the items after the tenth until there is a file called go."""
+    if int(line) > 10 and not os.path.exists("go"):
+        threading.Event().wait()
+    return {"n": int(line)}
+
+
+def fatal(line):
+    """Take this process down in the middle of the 13th item, once."""
+    with open("calls", "a") as calls:
+        calls.write(line + "\\n")
+    if line == "13" and os.path.exists("armed"):
+        os.remove("armed")
+        os.kill(os.getpid(), signal.SIGKILL)
+    return {"n": int(line)}
+
+
+def flaky(line):
+    if not os.path.exists("tried"):
+        open("tried", "x").close()
+        raise OSError("not yet")
+    print("got", line)
+    return line
+
+
 not_a_function = 3
 '''
 
@@ -82,6 +109,7 @@ not_a_function = 3
 def folder(tmp_path, monkeypatch):
     """The current folder: a module called as nothing else is, and three data files."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("TREADLE_RUNS_DIR", raising=False)
     monkeypatch.setattr(sys, "path", list(sys.path))
     Path("mine.py").write_text(FUNCTIONS)
     Path("data").mkdir()
@@ -108,6 +136,13 @@ def treadle_command(folder, capfd):
         return code, out.splitlines(), err
 
     return run
+
+
+@pytest.fixture
+def numbers(folder):
+    """A file with the numbers from 1 to 40, one on each line."""
+    Path("numbers.txt").write_text("".join(f"{number}\n" for number in range(1, 41)))
+    return "numbers.txt"
 
 
 @pytest.fixture

@@ -65,7 +65,9 @@ def test_the_encoding_of_lines_can_be_said(treadle_command):
     assert treadle_command(*arguments)[1] == ["Ä"]
 
 
-@pytest.mark.parametrize("command", ["map", "doctor"])
+@pytest.mark.parametrize(
+    "command", ["map", "resume", "retry", "runs", "show", "export", "prune", "doctor"]
+)
 def test_help_fits_80_columns_and_does_not_speak_of_types(treadle_command, monkeypatch, command):
     monkeypatch.setenv("COLUMNS", "80")
     code, out, _ = treadle_command(command, "--help")
@@ -192,6 +194,27 @@ def test_without_stdout_nothing_is_run(treadle_command, monkeypatch):
         (["mine.py:size", "data", "--format", "csv"], "--format is that of rows", "add --rows"),
         (["mine.py:size", "data", "--encoding", "latin-1"], "--encoding is that of", "paths"),
         (["mine.py:size", "data", "-q", "-v"], "--quiet and --verbose exclude", "choose one"),
+        (["mine.py:size", "data", "--resume"], "--resume is about the record", "add --into"),
+        (["mine.py:size", "data", "--name", "n"], "--name is about the record", "add --into"),
+        (["mine.py:size", "data", "--durability", "item"], "--durability is about", "add --into"),
+        (["mine.py:size", "data", "--version", "2"], "--version is about", "add --into"),
+        (["mine.py:size", "data", "--fingerprint", "stat"], "--fingerprint is about", "--into"),
+        (["mine.py:size", "data", "--durability", "itm"], "--durability takes", "did you mean"),
+        (
+            ["mine.py:size", "data", "--into", "o.csv", "--resume", "--durability", "none"],
+            "--resume needs the record",
+            "leave --durability out",
+        ),
+        (
+            ["mine.py:size", "data", "--into", "o.csv", "--resume", "--shuffle"],
+            "--resume with --shuffle needs the order",
+            "--seed",
+        ),
+        (
+            ["mine.py:size", "a", "--lines", "--into", "o.csv", "--fingerprint", "content"],
+            "--fingerprint is that of files",
+            "leave",
+        ),
         (["mine.py:size"], "missing argument", "--help"),
     ],
 )

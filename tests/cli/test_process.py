@@ -41,7 +41,9 @@ def test_results_go_into_a_file_and_the_summary_says_which(start):
     process = start("map", "mine.py:parse", "data", "--into", "out.jsonl", "--workers", 1)
     out, err = process.communicate(timeout=50)
     assert (process.returncode, out) == (1, ""), err
-    assert err.splitlines()[-1] == "results: out.jsonl"
+    *_, results, hint = err.splitlines()
+    assert results == "results: out.jsonl"
+    assert hint.startswith("hint: to run again what failed: treadle retry ")
     lines = [json.loads(line) for line in Path("out.jsonl").read_text().splitlines()]
     assert sorted(line["key"] for line in lines) == ["a.csv", "c10.csv"]
 
@@ -103,12 +105,13 @@ def test_a_full_stdout_is_an_error_and_no_bug(start, flags):
 
 def test_a_full_disk_is_told_with_the_counts_of_what_was_stored(start):
     resource = pytest.importorskip("resource")
-    Path("long.py").write_text("def f(line): return 'x' * 3000\n")
+    Path("long.py").write_text("def f(line): return 'x' * 300_000\n")
     Path("words.txt").write_text("a\n" * 40)
     Path("out.jsonl").write_text('{"from": "before"}\n')
     process = start(
         "map", "long.py:f", "words.txt", "--lines", "--backend", "inline", "--into", "out.jsonl",
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (16_384, 16_384)),
+        # Too little for the results, and plenty for the record.
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000)),
     )  # fmt: skip
     _, err = process.communicate(timeout=50)
     assert process.returncode == 1, err

@@ -428,3 +428,58 @@ def test_a_function_of_the_wrong_kind_is_refused_before_anything_runs(engine):
     with pytest.raises(UsageError, match="async") as caught:
         treadle.map(wrong, [1], **engine.options)
     assert "backend=" in caught.value.hint
+
+
+# ── how many workers ────────────────────────────────────────────────────────────────────────
+
+
+def test_workers_are_added_while_others_work(engine, signs, soon):
+    heard = []
+    outcomes = engine.map(
+        partial(deeds.tell_and_wait, str(signs.folder)), range(4), listeners=[heard.append]
+    )
+    if not engine.capabilities.resizes:
+        with outcomes, pytest.raises(UsageError, match="inline"):
+            outcomes.resize(4)
+        return
+    assert soon(lambda: signs.count("began-*") == engine.workers)
+    outcomes.resize(4)
+    assert soon(lambda: signs.count("began-*") == 4)
+    signs.give("go")
+    assert sorted(outcomes.values()) == [0, 1, 2, 3]
+    assert outcomes.stats.workers == 4
+    [changed] = [event for event in heard if isinstance(event, events.WorkersChanged)]
+    assert changed.workers == 4
+
+
+def test_workers_too_many_end_after_their_item_and_nothing_is_lost(engine, signs, soon):
+    if not engine.capabilities.resizes:
+        pytest.skip("it has one worker")
+    outcomes = engine.map(partial(deeds.crowd, str(signs.folder)), range(40))
+    assert soon(lambda: signs.count("began-*") == 2)
+    outcomes.resize(1)
+    assert soon(lambda: outcomes.stats.workers == 1)
+    signs.give("go")
+    settled = sorted(outcomes, key=lambda outcome: outcome.index)
+    assert [outcome.index for outcome in settled] == list(range(40))
+    assert [outcome.attempts for outcome in settled] == [1] * 40
+    assert {outcome.value for outcome in settled[2:]} == {1}
+
+
+def test_workers_change_back_and_forth(engine):
+    outcomes = engine.map(deeds.brief, range(300))
+    numbers = itertools.cycle((1, 3, 2))
+    settled = []
+    for outcome in outcomes:
+        settled.append(outcome.value)
+        if engine.capabilities.resizes and len(settled) % 20 == 0:
+            outcomes.resize(next(numbers))
+    assert sorted(settled) == list(range(300))
+
+
+@pytest.mark.parametrize("workers", [0, -1, 1.5, True, None])
+def test_a_number_of_workers_that_is_none_is_refused(engine, workers):
+    with engine.map(deeds.double, range(3)) as outcomes:
+        with pytest.raises(UsageError):
+            outcomes.resize(workers)
+        assert len(list(outcomes)) == 3

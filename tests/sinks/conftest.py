@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import pytest
 
 from treadle.core.outcome import Failure, Raised, Succeeded
+
+HERE = str(Path(__file__).parent)
+if HERE not in sys.path:
+    sys.path.insert(0, HERE)  # with --import-mode=importlib, tests find ``durable`` only so
 
 
 @pytest.fixture

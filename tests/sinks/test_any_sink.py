@@ -11,16 +11,18 @@ from pathlib import Path
 import pytest
 
 from treadle.errors import MissingExtra, SinkFailed, UsageError
-from treadle.sinks import Csv, Folder, Jsonl, Memory, Parquet, sink_for
+from treadle.sinks import Csv, Folder, Jsonl, Kept, Memory, Parquet, Sqlite, sink_for
 
-FILES = [Csv, Jsonl, Parquet]
+FILES = [Csv, Jsonl, Parquet, Sqlite]
 
 
 def path_for(kind, folder):
     return folder / f"results.{kind.__name__.lower()}"
 
 
-@pytest.fixture(params=[Memory, Csv, Jsonl, Parquet, Folder], ids=lambda kind: kind.__name__)
+@pytest.fixture(
+    params=[Memory, Kept, Csv, Jsonl, Parquet, Sqlite, Folder], ids=lambda kind: kind.__name__
+)
 def sink(request, tmp_path):
     if request.param is Memory:
         return Memory()
@@ -57,8 +59,8 @@ def test_a_sink_used_for_a_second_run_begins_anew(sink, store):
 
 
 def test_a_value_that_does_not_fit_is_handed_back_and_all_others_are_stored(sink, store):
-    if isinstance(sink, Memory):
-        pytest.skip("everything fits into memory")
+    if isinstance(sink, Memory | Kept):
+        pytest.skip("everything fits into memory, and nearly everything can be pickled")
 
     class Odd:
         pass
@@ -72,8 +74,8 @@ def test_a_value_that_does_not_fit_is_handed_back_and_all_others_are_stored(sink
 
 
 def test_a_value_whose_own_code_raises_costs_itself_only(sink, store):
-    if isinstance(sink, Memory):
-        pytest.skip("memory runs no code of the value")
+    if isinstance(sink, Memory | Kept):
+        pytest.skip("memory runs no code of the value, and pickle not this code")
 
     class Model:
         def model_dump(self):
@@ -199,6 +201,8 @@ def test_memory_gives_values_in_input_order(succeeded):
         ("b/A.CSV", Csv),
         (Path("a.jsonl"), Jsonl),
         ("a.parquet", Parquet),
+        ("a.sqlite", Sqlite),
+        ("a.db", Sqlite),
         ("out/", Folder),
         (".", Folder),
     ],
@@ -220,7 +224,7 @@ def test_into_may_be_a_sink():
     assert sink_for(mine) is mine
 
 
-@pytest.mark.parametrize("into", ["results", "a.xlsx", "", "a\0.csv", 3, [], Csv, b"a.csv"])
+@pytest.mark.parametrize("into", ["results", "a.ods", "", "a\0.csv", 3, [], Csv, b"a.csv"])
 def test_into_that_means_nothing_is_a_mistake(into):
     with pytest.raises(UsageError) as caught:
         sink_for(into)

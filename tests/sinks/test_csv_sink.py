@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from treadle.core.outcome import Succeeded
-from treadle.sinks import Csv, csvfile
+from treadle.sinks import Csv, partfile
 
 
 @dataclasses.dataclass
@@ -150,7 +150,7 @@ def test_a_column_that_comes_late_is_empty_in_earlier_rows(written, batch):
 
 
 def test_a_large_file_is_widened_piece_by_piece(written, monkeypatch):
-    monkeypatch.setattr(csvfile, "_PIECE", 50)
+    monkeypatch.setattr(partfile, "_PIECE", 50)
     text = written(*[(i, {"a": i}) for i in range(100)], ("x", {"b": 1}), batch=7)
     lines = text.splitlines()
     assert lines[0] == "key,a,b"

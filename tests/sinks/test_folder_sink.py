@@ -6,6 +6,8 @@ import dataclasses
 import io
 import json
 import os
+import subprocess
+import sys
 from pathlib import PurePosixPath
 
 import pytest
@@ -167,3 +169,45 @@ def test_a_full_disk_ends_the_run_and_leaves_no_torn_file(tmp_path, succeeded, m
     with pytest.raises(SinkFailed, match="No space left on device"):
         sink.write([succeeded("a", b"xyz")])
     assert os.listdir(tmp_path) == []
+
+
+def test_torn_files_of_a_dead_run_are_removed_when_it_is_resumed(tmp_path, succeeded):
+    sink = Folder(tmp_path)
+    sink.open()
+    sink.write([succeeded("sub/a", "x")])
+    mark = sink.mark()
+    sink.abandon()
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    (tmp_path / "sub" / f".{dead.pid}-1.part").write_text("torn")
+    living = tmp_path / f".{os.getppid()}-7.part"
+    living.write_text("another run's")
+    again = Folder(tmp_path)
+    again.resume(mark)
+    again.close()
+    assert tree(tmp_path) == sorted([".treadle-index.jsonl", living.name, "sub/a.txt"])
+
+
+def test_a_run_that_is_never_marked_leaves_no_index(tmp_path, store):
+    store(Folder(tmp_path), [("a", "x")])
+    assert tree(tmp_path) == ["a.txt"]
+
+
+def test_the_index_is_no_item_s_file(tmp_path, store):
+    refused = store(Folder(tmp_path), [(".treadle-index.jsonl", b"x")])
+    assert "the folder's index" in refused[".treadle-index.jsonl"].message
+
+
+def test_a_file_of_an_item_that_runs_again_may_have_changed(tmp_path, store, succeeded):
+    sink = Folder(tmp_path)
+    sink.open()
+    sink.write([succeeded("a", "x", 0), succeeded("b", "y", 1)])
+    mark = sink.mark()
+    sink.abandon()
+    (tmp_path / "a.txt").unlink()
+    again = Folder(tmp_path)
+    again.resume(mark, ["a"])
+    again.write([succeeded("a", "longer", 0)])
+    again.mark()
+    again.close()
+    assert [path.read_text() for path in again.values()] == ["longer", "y"]

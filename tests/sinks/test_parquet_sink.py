@@ -166,7 +166,7 @@ def test_memory_holds_one_row_group_at_most(tmp_path, succeeded):
     sink.open()
     for i in range(1000):
         sink.write([succeeded(i, {"x": i}, i)])
-        assert sink._rows < 100
+        assert sink._pending.rows < 100
     sink.close()
     assert pq.ParquetFile(sink.path).num_row_groups == 10
 
@@ -176,7 +176,7 @@ def test_many_small_writes_are_joined(tmp_path, succeeded):
     sink.open()
     for i in range(1000):
         sink.write([succeeded(i, {"x": i}, i)])
-        assert len(sink._pending) < 300
+        assert len(sink._pending.tables) < 300
     sink.close()
     assert [row["x"] for row in sink.values()] == list(range(1000))
 

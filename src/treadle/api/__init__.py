@@ -5,5 +5,8 @@ pool      workers that stay, and everything that runs on them
 outcomes  the iterator that ``map`` returns
 mapping   ``map`` and ``amap``: a pool for one use
 running   ``run``: values into a sink, and a report at the end
+recording a run with its ledger: what is left out, what becomes durable when
+stored    what a run has stored, as the source of the next stage
+history   ``runs`` and ``open``: recorded runs to look at
 executor  the same workers behind ``concurrent.futures``
 """

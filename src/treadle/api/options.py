@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from os import PathLike
 from typing import Any, Literal, TypeAlias, TypedDict
 
 from treadle.core.item import Key
@@ -19,6 +20,7 @@ Progress: TypeAlias = Literal["auto", "live", "plain", "json", "none"]
 
 BACKENDS = ("auto", "inline", "threads", "processes", "coroutines")
 START_METHODS = ("forkserver", "spawn", "fork")
+DURABILITIES = ("group", "item", "none")
 FOR_EVER = 1e9  # seconds: thirty years, and below the limit of every clock
 PROGRESS = ("auto", "live", "plain", "json", "none")
 
@@ -89,12 +91,47 @@ class MapOptions(TypedDict, total=False):
     listeners: Sequence[Listener]
 
 
+class RecordOptions(TypedDict, total=False):
+    """
+    How a run is recorded.
+
+    Attributes:
+        resume: True goes on with the newest run of this function into this place, if there is one:
+            what has settled is left out. The id, a unique prefix of it, or the name of a run goes
+            on with that one.
+        retry_failed: Of the run that is resumed, run what has failed, and nothing else.
+        durability: ``"group"`` (default): a crash makes at most 0.2 s of work run again;
+            ``"item"``: nothing that has settled runs again, for items that cost money; ``"none"``:
+            the run is not recorded and cannot be resumed.
+        version: Of the function; a resumed run does again what has another version. ``"source"``
+            takes the hash of the function's source. None (default): it does not matter.
+        runs_dir: The folder of all runs; default ``TREADLE_RUNS_DIR``, or ``.treadle/runs``.
+        command: Noted in the run for ``treadle resume``; for programs like the command line.
+    """
+
+    resume: bool | str
+    retry_failed: bool
+    durability: Literal["group", "item", "none"]
+    version: str | None
+    runs_dir: str | PathLike[str] | None
+    command: Mapping[str, Any] | None
+
+
 class Options(PoolOptions, MapOptions, total=False):
-    """Everything that ``map``, ``amap`` and ``run`` take beside function and items."""
+    """Everything that ``map`` and ``amap`` take beside function and items."""
+
+
+class StageOptions(MapOptions, RecordOptions, total=False):
+    """Everything that ``Pool.run`` takes beside function, items and ``into=``."""
+
+
+class RunOptions(Options, RecordOptions, total=False):
+    """Everything that ``run`` takes beside function, items and ``into=``."""
 
 
 POOL_NAMES = frozenset(PoolOptions.__annotations__)
 MAP_NAMES = frozenset(MapOptions.__annotations__)
+RECORD_NAMES = frozenset(RecordOptions.__annotations__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +291,35 @@ def _time_limit_from(deadline: datetime | timedelta | None) -> float | None:
             hint="a datetime without tzinfo is local time; deadline=timedelta(minutes=10) is later",
         )
     return left
+
+
+def check_record(options: Mapping[str, Any]) -> None:
+    """
+    Check how a run is to be recorded.
+
+    Raises:
+        UsageError: An option is wrong, or two do not go together.
+    """
+    durability = options.get("durability", "group")
+    one_of("durability", durability, DURABILITIES)
+    resume = options.get("resume", False)
+    if not isinstance(resume, (bool, str)) or resume == "":
+        raise UsageError(
+            f"resume must be True, False or a run's id or name, got {resume!r}",
+            hint="resume='latest'; treadle runs lists them",
+        )
+    if resume and durability == "none":
+        raise UsageError(
+            "resume needs the record that durability='none' does not keep",
+            hint="leave durability out",
+        )
+    if options.get("retry_failed") and not resume:
+        raise UsageError(
+            "retry_failed needs the run whose failed items are meant", hint="resume='latest'"
+        )
+    version = options.get("version")
+    if version is not None and not isinstance(version, str):
+        raise UsageError(f"version must be text, got {version!r}", hint="version='2'")
 
 
 def check_pool(options: Mapping[str, Any]) -> None:

@@ -84,13 +84,17 @@ class Outcomes(Generic[T]):
         """Where the outcomes come from."""
         return self._stage.outlet
 
-    def next_block(self) -> Sequence[AnyOutcome] | None:
+    def next_block(self, timeout: float | None = None) -> Sequence[AnyOutcome] | None:
         """
         Wait for the next outcomes that settled together; None at the end.
 
         They must be counted with ``outlet.hand_out``; most callers want to iterate instead.
 
+        Args:
+            timeout: Seconds to wait at most, where a dispatcher runs in a thread of its own.
+
         Raises:
+            queue.Empty: Nothing came within *timeout* seconds.
             RunFailed: The run could not go on.
             Interrupted: Ctrl-C was pressed, and all that settled has been handed out.
         """
@@ -98,7 +102,7 @@ class Outcomes(Generic[T]):
             # A handler, not ``except KeyboardInterrupt``: that could strike between taking and
             # returning, and what was taken would be lost.
             with two_steps(self._interrupt, self._interrupt):
-                block = self.outlet.take()
+                block = self.outlet.take(timeout)
         else:
             block = self._turn_until_there()
         if block is None:
@@ -160,9 +164,15 @@ class Outcomes(Generic[T]):
         failed: list[FailedOutcome] = [outcome for outcome in self if not outcome.ok]
         return sorted(failed, key=lambda outcome: outcome.index)
 
-    def cancel(self, grace: float | None = None) -> None:
-        """Start nothing further; running items get *grace* seconds (default: the run's)."""
-        self._post(Cancel("interrupted", self._grace if grace is None else grace))
+    def cancel(self, grace: float | None = None, *, reason: str = "interrupted") -> None:
+        """
+        Start nothing further, and end when what runs has ended.
+
+        Args:
+            grace: Seconds that running items get before they are stopped; default: the run's.
+            reason: Why; what ``stats.stopped`` and the report will say.
+        """
+        self._post(Cancel(reason, self._grace if grace is None else grace))
 
     def kill(self) -> None:
         """Start nothing further and stop running items now."""
@@ -175,6 +185,17 @@ class Outcomes(Generic[T]):
     def resume(self) -> None:
         """Go on after ``pause``."""
         self._post(Continue())
+
+    def resize(self, workers: int) -> None:
+        """
+        Have so many workers from now on; those too many end when their running item has.
+
+        All runs on the pool share its workers.
+
+        Raises:
+            UsageError: *workers* is no positive whole number, or the backend is inline.
+        """
+        self._dispatcher.resize(workers)
 
     def _post(self, stimulus: Any) -> None:
         self._dispatcher.post(self._stage, stimulus)

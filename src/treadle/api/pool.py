@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 from treadle.api.options import (
     MAP_NAMES,
     POOL_NAMES,
+    RECORD_NAMES,
     MapOptions,
     PoolOptions,
     Settings,
@@ -36,6 +37,10 @@ from treadle.engine.stage import Stage
 from treadle.errors import UsageError
 
 if TYPE_CHECKING:
+    from os import PathLike
+
+    from treadle.api.options import StageOptions
+    from treadle.api.recording import Recorded
     from treadle.api.running import Report
     from treadle.core.outcome import Outcome
     from treadle.core.protocols import Sink
@@ -64,6 +69,7 @@ class Pool:
         self._lock = threading.RLock()  # a finalizer may close us at any moment
         self._dispatchers: dict[tuple[str, bool], Dispatcher] = {}
         self._closed = False
+        self._first_run: str | None = None
         _open_pools.add(self)
 
     def map(
@@ -107,11 +113,13 @@ class Pool:
         function: Callable[..., Any],
         items: Iterable[Any],
         *,
-        into: str | Sink | None = None,
-        **options: Unpack[MapOptions],
+        into: str | PathLike[str] | Sink | None = None,
+        **options: Unpack[StageOptions],
     ) -> Report:
         """
         Call *function* on every item and put the values *into* a file. See :func:`treadle.run`.
+
+        Each is a run of its own; the record of all but the first names that one as its parent.
 
         Raises:
             UsageError: An argument is wrong.
@@ -119,11 +127,10 @@ class Pool:
         """
         from treadle.api.running import collect
 
-        check_names(options, MAP_NAMES, "Pool.run")
-        settings = settings_from(options)
-        return collect(
-            lambda ready: self.begin(function, items, settings, before_start=ready), into, items
-        )
+        check_names(options, MAP_NAMES | RECORD_NAMES, "Pool.run")
+        report = collect(self, function, items, into, options, parent=self._first_run)
+        self._first_run = self._first_run or report.run_id
+        return report
 
     def close(self, *, kill: bool = False, wait: bool = True) -> None:
         """
@@ -156,6 +163,7 @@ class Pool:
         in_thread: bool = False,
         pushed: bool = False,
         before_start: Callable[[], object] | None = None,
+        recorded: Recorded | None = None,
     ) -> Outcomes[Any]:
         """
         Put a run together from its parts and start it.
@@ -167,6 +175,7 @@ class Pool:
             then_close: Close this pool with the run, also when the run cannot begin.
             in_thread: Nobody will turn the loop by hand, even if the backend is inline.
             pushed: *items* is empty, and items are posted instead (the executor).
+            recorded: The record of the run; it leaves out what an earlier session has settled.
             before_start: Called when all is checked, and before anything is read or started; what
                 it raises is raised here.
 
@@ -188,7 +197,7 @@ class Pool:
                 self.close()
             raise
         stats = Stats()
-        stage = self._stage(dispatcher, call, None if pushed else items, settings, stats)
+        stage = self._stage(dispatcher, call, None if pushed else items, settings, stats, recorded)
         stage.tell(
             events.RunStarted(
                 at=time.monotonic(),
@@ -222,8 +231,10 @@ class Pool:
         items: Iterable[Any] | None,
         settings: Settings,
         stats: Stats,
+        recorded: Recorded | None = None,
     ) -> Stage:
         policy, backend = settings.policy, dispatcher.backend
+        hear = [] if recorded is None else [recorded.hear]
         keyed = bool((policy.rate and policy.rate.key) or (policy.capacity and policy.capacity.key))
         reader = None
         if items is not None:
@@ -231,9 +242,10 @@ class Pool:
                 items,
                 call=call.id,
                 pack=backend.pack,
-                key=_key_function(items, settings),
+                key=key_function(items, settings),
                 lane=policy.lane if keyed else None,
                 wake=backend.wake,
+                screen=None if recorded is None else recorded.screen,
             )
         machine = Machine(
             policy,
@@ -247,8 +259,11 @@ class Pool:
             machine=machine,
             reader=reader,
             outlet=Outlet(backend.wake),
-            listeners=[stats.after, *_listeners(settings)],
-            paced=policy.rate is not None or policy.capacity is not None,
+            listeners=[stats.after, *hear, *_listeners(settings)],
+            # Each for itself where nothing that has settled may wait for the rest of a batch.
+            paced=policy.rate is not None
+            or policy.capacity is not None
+            or (recorded is not None and recorded.one_by_one),
             asks_running=policy.timeout is not None,
         )
 
@@ -332,7 +347,8 @@ def _make_backend(name: str, options: PoolOptions) -> Backend:
             return Inline()
 
 
-def _key_function(items: Any, settings: Settings) -> Callable[[Any, int], Any] | None:
+def key_function(items: Any, settings: Settings) -> Callable[[Any, int], Any] | None:
+    """Return what gives the key of a value at a position; None when that is the position."""
     key = settings.key
     if key is not None:
         return lambda value, _: key(value)

@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
+import queue
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Any, Unpack, cast
 
-from treadle.api.options import Options
+from treadle.api.options import (
+    MAP_NAMES,
+    POOL_NAMES,
+    RECORD_NAMES,
+    PoolOptions,
+    RunOptions,
+    Settings,
+    check_names,
+    check_record,
+    settings_from,
+)
 from treadle.api.outcomes import Outcomes
-from treadle.core.failures import failure_from
-from treadle.core.outcome import AnyOutcome, FailedOutcome, Raised
-from treadle.core.protocols import Sink
+from treadle.api.pool import Pool, key_function
+from treadle.api.recording import Recorded, Request, not_stored
+from treadle.api.stored import Stored
+from treadle.core.outcome import AnyOutcome, FailedOutcome
+from treadle.core.protocols import DurableSink, Sink
 from treadle.core.stats import Stats
 from treadle.engine.interrupt import Steps, two_steps
 from treadle.errors import Interrupted, RunFailed, SinkFailed
+from treadle.sinks import sink_for
+from treadle.sinks.kept import Kept
 
 FAILURES_KEPT = 10_000  # outcomes; a million failures are counted, not kept
 
@@ -38,6 +53,8 @@ class Report:
         kept: Set when the run ended early, or nothing but failed: a finished file from before was
             not replaced, and this is the path of what was stored (``NAME.part``; for a folder the
             folder). None when there is nothing, or when all went well.
+        run_id: Id of the run in the record; None without one.
+        earlier: Items that had settled in earlier sessions of the run: succeeded, and not.
     """
 
     ok: int
@@ -49,6 +66,8 @@ class Report:
     sink: Sink
     failures: list[FailedOutcome] = field(default_factory=list)
     kept: str | None = None
+    run_id: str | None = None
+    earlier: tuple[int, int] = (0, 0)
 
     @property
     def throughput(self) -> float:
@@ -57,13 +76,21 @@ class Report:
         return settled / self.elapsed if self.elapsed > 0 else 0.0
 
     def values(self) -> Iterable[Any]:
-        """Return what the sink holds: values, rows, or for a folder the paths of its files."""
+        """
+        Return what the sink holds: values, rows, or for a folder the paths of its files.
+
+        A source: rows and files have keys, so that a next stage over them can be resumed.
+        """
+        if isinstance(self.sink, DurableSink) and not isinstance(self.sink, Kept):
+            return Stored(self.sink)
         return self.sink.values()
 
     def __str__(self) -> str:
         parts = [f"{self.ok} ok", f"{self.failed} failed"]
         if self.cancelled:
             parts.append(f"{self.cancelled} cancelled")
+        if sum(self.earlier):
+            parts.append(f"{sum(self.earlier)} before")
         kept = "" if self.kept is None else f", unfinished in {self.kept!r}"
         return f"{', '.join(parts)} in {self.elapsed:.1f} s ({self.throughput:,.1f}/s){kept}"
 
@@ -73,73 +100,102 @@ def run(
     items: Iterable[Any],
     *,
     into: str | PathLike[str] | Sink | None = None,
-    **options: Unpack[Options],
+    **options: Unpack[RunOptions],
 ) -> Report:
     """
-    Call *function* on every item, put the values *into* a file, and report.
+    Call *function* on every item, put the values *into* a file, keep a record, and report.
 
     A file appears when the run has come to its end. A run that ends early, or in which items fail
     and none succeeds, leaves a file from before as it is: what was stored is in ``NAME.part`` then,
     until the next run into that file, and ``report.kept`` says so.
 
+    The record of the run, in ``.treadle/runs``, is what ``resume=`` goes on from after a crash, an
+    interrupt or a power cut: every item is in the file exactly once in the end.
+
     Args:
         function: As for :func:`treadle.map`.
         items: As for :func:`treadle.map`.
-        into: A path ending in ``.csv``, ``.jsonl`` or ``.parquet``; a folder (ending in ``/``) for
-            a file per item; a sink; None (default) to keep the values in memory.
-        options: See :class:`treadle.api.options.Options`.
+        into: A path ending in ``.csv``, ``.jsonl``, ``.parquet`` or ``.sqlite``; a folder (ending
+            in ``/``) for a file per item; a sink; None (default) to keep the values in the run.
+        options: See :class:`treadle.api.options.RunOptions`.
 
     Raises:
-        UsageError: An argument is wrong, or another run is writing that file; nothing was started.
+        UsageError: An argument is wrong, another run is writing that file, or the run cannot be
+            resumed; nothing was started.
         Interrupted: Ctrl-C; ``report`` says how far it came.
         RunFailed: The run could not go on; ``report`` says how far it came.
     """
-    from treadle.api.mapping import pool_for
-
-    pool, settings = pool_for("run", options)
-    return collect(
-        lambda ready: pool.begin(function, items, settings, then_close=True, before_start=ready),
-        into,
-        items,
-    )
+    check_names(options, POOL_NAMES | MAP_NAMES | RECORD_NAMES, "run")
+    settings_from(options)  # before a pool is made
+    mine = {name: value for name, value in options.items() if name in POOL_NAMES}
+    with Pool(**cast("PoolOptions", mine)) as pool:
+        return collect(pool, function, items, into, options)
 
 
 def collect(
-    begin: Callable[[Callable[[], object]], Outcomes[Any]],
+    pool: Pool,
+    function: Callable[..., Any],
+    items: Iterable[Any],
     into: str | PathLike[str] | Sink | None,
-    items: object = None,
+    options: Mapping[str, Any],
+    *,
+    parent: str | None = None,
 ) -> Report:
     """
-    Start a run and see it to its end.
+    Run a stage on *pool* and see it to its end.
 
     Args:
-        begin: Starts it, having called what it is given when nothing can be refused any more: only
-            then may the sink be opened, which begins a new file, and only then anything be read.
-        into: As for :func:`run`.
+        pool: Where it runs.
+        function: As for :func:`run`.
         items: The source, which is told where values go, so that it does not read them.
+        into: As for :func:`run`.
+        options: As for :func:`run`; those of the pool are not looked at.
+        parent: Id of the first run on the pool.
 
     Raises:
         UsageError: Values would be written over what is read.
     """
-    from treadle.sinks import sink_for
-
-    sink = sink_for(into)
+    settings = settings_from(options)
+    check_record(options)
+    if options.get("durability") == "none":
+        store: Sink = sink_for(into)
+        recorded = None
+    else:
+        given = {name: options[name] for name in RECORD_NAMES if name in options}
+        key_of = key_function(items, settings)
+        store = recorded = Recorded(
+            Request(
+                function=function,
+                items=items,
+                into=into,
+                key_of=key_of,
+                name=settings.name,
+                parent=parent,
+                **given,
+            )
+        )
     began = time.monotonic()
-    spare, place = getattr(items, "spare", None), getattr(sink, "path", None)
+    spare, place = getattr(items, "spare", None), getattr(store, "path", None)
     if callable(spare) and isinstance(place, Path):
         spare(place)
-    outcomes = _begin(begin, sink)
-    report = Report(0, 0, 0, 0.0, outcomes.stats, None, sink)
+    outcomes = _begin(pool, function, items, settings, store, recorded)
+    report = Report(0, 0, 0, 0.0, outcomes.stats, None, store)
+    if recorded is not None:
+        report.sink, report.run_id, report.earlier = (
+            recorded.sink,
+            recorded.ledger.id,
+            recorded.earlier,
+        )
     error: BaseException | None = None
     try:
-        steps = _drain(outcomes, sink, report)
+        steps = _drain(outcomes, store, report)
         report.stopped = outcomes.stats.stopped
         if steps.taken:
             error = Interrupted()
-        if report.stopped is None and (report.ok or not report.failed):
-            sink.close()
+        if report.stopped is None and (report.ok or report.earlier[0] or not report.failed):
+            store.close()
         else:
-            _abandon(sink, report, error)
+            _abandon(store, report, error)
     except BaseException as caught:
         error = caught
         if isinstance(caught, KeyboardInterrupt) and not isinstance(caught, Interrupted):
@@ -148,7 +204,7 @@ def collect(
         report.stopped = error.message if isinstance(error, RunFailed) else "interrupted"
         if not isinstance(error, (RunFailed, Interrupted)):
             report.stopped = type(error).__name__
-        _abandon(sink, report, error)
+        _abandon(store, report, error)
         if error is not caught:
             raise error from caught
         raise
@@ -162,24 +218,34 @@ def collect(
     return report
 
 
-def _begin(begin: Callable[[Callable[[], object]], Outcomes[Any]], sink: Sink) -> Outcomes[Any]:
+def _begin(
+    pool: Pool,
+    function: Callable[..., Any],
+    items: Iterable[Any],
+    settings: Settings,
+    store: Sink,
+    recorded: Recorded | None,
+) -> Outcomes[Any]:
     opened = False
 
     def ready() -> None:
         nonlocal opened
-        sink.open()
+        store.open()
         opened = True
 
     try:
-        return begin(ready)
+        return pool.begin(function, items, settings, before_start=ready, recorded=recorded)
     except BaseException:
         if opened:  # else it may be open for another run
-            sink.abandon()
+            store.abandon()
         raise
 
 
-def _abandon(sink: Sink, report: Report, error: BaseException | None) -> None:
-    report.kept = sink.abandon()
+def _abandon(store: Sink, report: Report, error: BaseException | None) -> None:
+    if isinstance(store, Recorded):
+        report.kept = store.stop(report.stopped or "finished")
+    else:
+        report.kept = store.abandon()
     if report.kept is not None and error is not None:
         error.add_note(f"what was stored is in {report.kept!r}")
     elif isinstance(error, SinkFailed):
@@ -187,26 +253,35 @@ def _abandon(sink: Sink, report: Report, error: BaseException | None) -> None:
         report.failed, report.ok = report.failed + report.ok, 0
 
 
-def _drain(outcomes: Outcomes[Any], sink: Sink, report: Report) -> Steps:
+def _drain(outcomes: Outcomes[Any], store: Sink, report: Report) -> Steps:
+    recorded = store if isinstance(store, Recorded) else None
     try:
         with two_steps(outcomes.cancel, outcomes.kill) as steps:
-            while (block := outcomes.next_block()) is not None:
-                _store(list(outcomes.outlet.hand_out(block)), sink, report)
+            while True:
+                try:
+                    block = outcomes.next_block(None if recorded is None else recorded.patience)
+                except queue.Empty:
+                    assert recorded is not None
+                    recorded.commit()  # due, and nothing has settled meanwhile
+                    continue
+                if block is None:
+                    break
+                _store(list(outcomes.outlet.hand_out(block)), store, report)
     finally:
         outcomes.close()
     return steps
 
 
-def _store(taken: list[AnyOutcome], sink: Sink, report: Report) -> None:
+def _store(taken: list[AnyOutcome], store: Sink, report: Report) -> None:
     try:
-        refused = {id(outcome): error for outcome, error in sink.write(taken)}
+        refused = {id(outcome): error for outcome, error in store.write(taken)}
     except SinkFailed as error:
         for outcome in taken:
-            _count(report, _not_stored(outcome, error) if outcome.ok else outcome)
+            _count(report, not_stored(outcome, error) if outcome.ok else outcome)
         raise
     for outcome in taken:
         refusal = refused.get(id(outcome))
-        _count(report, outcome if refusal is None else _not_stored(outcome, refusal))
+        _count(report, outcome if refusal is None else not_stored(outcome, refusal))
 
 
 def _count(report: Report, outcome: AnyOutcome) -> None:
@@ -218,19 +293,3 @@ def _count(report: Report, outcome: AnyOutcome) -> None:
         report.failed += 1
         if len(report.failures) < FAILURES_KEPT:
             report.failures.append(outcome)
-
-
-def _not_stored(outcome: AnyOutcome, error: SinkFailed) -> Raised:
-    """Turn a value that its sink refused into a failure of its item."""
-    return Raised(
-        outcome.key,
-        outcome.index,
-        outcome.attempts,
-        outcome.started,
-        outcome.duration,
-        outcome.cpu,
-        outcome.peak_memory,
-        outcome.worker,
-        failure_from(error),
-        error,
-    )

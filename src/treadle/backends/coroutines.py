@@ -156,6 +156,12 @@ class Coroutines:
         now = [(work.item, work.running()) for work in self._given.values()]
         return [(item, running) for item, running in now if running is not None]
 
+    def resize(self, workers: int) -> None:
+        """Let so many calls run at once from now on; those that run now go on."""
+        self.workers = workers
+        if self._loop is not None:
+            self._loop.admit_soon()
+
     def wait(self, timeout: float | None) -> list[Report]:
         """Return what has ended; wait for it up to *timeout* seconds."""
         if not self._ended and not self._reports:

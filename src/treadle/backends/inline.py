@@ -19,7 +19,7 @@ from treadle.core.failures import is_ctrl_c
 from treadle.core.item import Item
 from treadle.core.outcome import AnyOutcome
 from treadle.core.protocols import Broken, Capabilities, Finished, Report, Returned
-from treadle.errors import SetupFailed
+from treadle.errors import SetupFailed, UsageError
 
 WORKER = "inline"
 
@@ -34,6 +34,7 @@ class Inline:
         pickles=False,
         seeds_globals=True,
         interrupts_timeouts=False,
+        resizes=False,
     )
 
     def __init__(self) -> None:
@@ -93,6 +94,18 @@ class Inline:
     def running(self) -> list[tuple[Item, Running]]:
         """Return nothing: while this is called, none runs."""
         return []
+
+    def resize(self, workers: int) -> None:
+        """
+        Refuse: there is one worker, the caller.
+
+        Raises:
+            UsageError: Always.
+        """
+        raise UsageError(
+            f"the inline backend runs in the caller's own thread and cannot have {workers} workers",
+            hint="run with backend='processes', 'threads' or 'coroutines'",
+        )
 
     def wait(self, timeout: float | None) -> list[Report]:
         """

@@ -57,6 +57,7 @@ class Threads:
         self._changed = threading.Condition()
         self._queue: deque[Work] = deque()
         self._threads: list[_Thread] = []
+        self._retired: list[_Thread] = []  # one too many: they tear down and end
         self._named = 0
         self._closing = False
         # Filled by the threads and emptied by ``wait``.
@@ -110,10 +111,7 @@ class Threads:
         self._prefetch[call.id].given += len(works)
         with self._changed:
             self._queue.extend(works)
-            busy = sum(thread.work is not None for thread in self._threads)
-            wanted = min(self.workers, busy + len(self._queue))
-            for _ in range(wanted - len(self._threads)):
-                self._hire()
+            self._hire_for_queue()
             self._changed.notify(len(works))
 
     def stop(self, call: Call, items: Sequence[Item]) -> None:
@@ -148,6 +146,13 @@ class Threads:
         now = [(work.item, work.running()) for work in works if work is not None]
         return [(item, running) for item, running in now if running is not None]
 
+    def resize(self, workers: int) -> None:
+        """Have so many threads; those too many end as soon as they are free."""
+        with self._changed:
+            self.workers = workers
+            self._hire_for_queue()
+            self._changed.notify_all()
+
     def wait(self, timeout: float | None) -> list[Report]:
         """Return what has ended; wait for it up to *timeout* seconds."""
         if not self._ended and not self._notes:
@@ -168,7 +173,7 @@ class Threads:
         """
         with self._changed:
             self._closing = True
-            threads, self._threads = self._threads, []
+            threads, self._threads, self._retired = [*self._threads, *self._retired], [], []
             self._queue.clear()
             for thread in threads:
                 thread.killed = kill
@@ -180,6 +185,12 @@ class Threads:
             thread.join(max(0.0, until - time.monotonic()))
 
     # ── threads come and go; each of these holds ``_changed`` ────────────────────────────────
+
+    def _hire_for_queue(self) -> None:
+        busy = sum(thread.work is not None for thread in self._threads)
+        wanted = min(self.workers, busy + len(self._queue))
+        for _ in range(wanted - len(self._threads)):
+            self._hire()
 
     def _hire(self) -> None:
         self._named += 1
@@ -202,6 +213,13 @@ class Threads:
         if self._queue:
             self._hire()
 
+    def _retire(self, thread: _Thread) -> None:
+        self._threads.remove(thread)
+        self._retired.append(thread)
+        note = WorkerEnded(at=time.monotonic(), worker=thread.worker, reason="closed")
+        self._notes.append(Noted(None, note))
+        self._bell.ring()
+
     # ── what the threads use ────────────────────────────────────────────────────────────────
 
     def next_work(self, thread: _Thread) -> Work | Call | None:
@@ -214,6 +232,9 @@ class Threads:
                     return None
                 if thread.leaving:
                     return thread.leaving.popleft()
+                if len(self._threads) > self.workers:
+                    self._retire(thread)
+                    return None
                 if self._queue:
                     work = thread.work = self._queue.popleft()
                     work.worker = thread.worker

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 import sys
 import threading
@@ -26,10 +27,12 @@ from treadle.cli import people
 from treadle.cli.data import Values
 from treadle.cli.exits import Exit
 from treadle.cli.plan import Plan
+from treadle.cli.records import open_run
 from treadle.engine.interrupt import two_steps
 from treadle.progress import Display, listener_for
 from treadle.progress.failures import Failures
 from treadle.progress.summary import summary
+from treadle.progress.text import Line, number, plural
 
 
 @dataclass(slots=True)
@@ -40,6 +43,8 @@ class Ended:
     Attributes:
         values: What goes to stdout.
         printed: stdout is where the results go: there is no file.
+        before: Items that had settled in earlier sessions of the run.
+        failed: Items that have failed, in this session or an earlier one, and not been run again.
     """
 
     values: Values
@@ -48,6 +53,8 @@ class Ended:
     failures: Failures = field(default_factory=Failures)
     interrupted: bool = False
     report: Report | None = None
+    before: int = 0
+    failed: int = 0
 
     def __call__(self, event: events.Event) -> None:
         """Follow the run."""
@@ -62,22 +69,34 @@ class Ended:
             return
         self.report = report
         self.stats.ok, self.stats.failed = report.ok, report.failed
+        self.before = sum(report.earlier)
         for outcome in report.failures:
             if not outcome.ok and isinstance(outcome.error, SinkFailed):
                 self.failures.add(outcome)
 
-    def settle(self) -> None:
-        """Correct the books of a run without a file: what could not be printed failed."""
+    def settle(self, failed: int | None) -> None:
+        """
+        Close the books: what could not be printed has failed, if there is no file.
+
+        Args:
+            failed: Items of the whole run that have failed; None if it is not recorded.
+        """
         if self.printed:
             self.stats.ok -= len(self.values.refused)
             self.stats.failed += len(self.values.refused)
             for outcome in self.values.refused:
                 self.failures.add(outcome)
+        self.failed = self.stats.failed if failed is None else failed
 
     @property
     def unread(self) -> bool:
         """Nobody takes the results any more."""
         return self.printed and self.values.closed
+
+    @property
+    def stopped(self) -> str | None:
+        """Why the run ended early."""
+        return self.stats.stopped or self.stats.cancelling
 
     @property
     def exit(self) -> Exit:
@@ -86,10 +105,9 @@ class Ended:
             return Exit.INTERRUPTED
         if self.unread:
             return Exit.OK
-        stopped = self.stats.stopped or self.stats.cancelling
-        if not self.stats.settled and not stopped:
+        if not self.stats.settled and not self.before and not self.stopped:
             return Exit.NOTHING
-        good = self.stats.ok == self.stats.settled and not stopped
+        good = self.stats.ok == self.stats.settled and not self.failed and not self.stopped
         return Exit.OK if good else Exit.ITEMS_FAILED
 
 
@@ -98,7 +116,7 @@ def execute(plan: Plan) -> Exit:
     Run *plan* and tell how it went.
 
     Raises:
-        TreadleError: The run could not begin, or could not go on; what settled was delivered.
+        TreadleError: The run could not begin.
     """
     stdout = _stdout(plan)
     people.say(*plan.notes)
@@ -119,12 +137,14 @@ def execute(plan: Plan) -> Exit:
     finally:
         _put_away(display)
     failed = failed or values.error
-    ended.settle()
+    ended.settle(_failed(plan, ended.report))
     if failed is None or ended.stats.settled:
         _sum_up(plan, ended)
     if failed is not None:
-        raise failed
-    return ended.exit
+        people.complain(failed)
+    if plan.summary:
+        people.hint(_next(plan, ended))
+    return ended.exit if failed is None else Exit.ITEMS_FAILED
 
 
 def _stdout(plan: Plan) -> TextIO | None:
@@ -171,7 +191,7 @@ def _to_sink(plan: Plan, ended: Ended, options: dict[str, Any]) -> None:
     if plan.json:
         options["listeners"] = (ended, tell)
     try:
-        report = treadle.run(plan.function, plan.items, into=plan.into, **options)
+        report = treadle.run(plan.function, plan.items, into=plan.into, **plan.record, **options)
     except Interrupted as stop:
         ended.stored(stop.report)
         raise
@@ -188,21 +208,58 @@ def _sum_up(plan: Plan, ended: Ended) -> None:
     """Tell a person how it went; a reader who has left asked for nothing more."""
     if ended.exit is Exit.NOTHING:
         people.problem(f"nothing to do: no item in {plan.asked}", plan.if_empty)
-    elif plan.summary and not ended.unread:
-        people.show(
-            summary(
-                ended.stats,
-                ended.failures,
-                into=_where(plan, ended.report),
-                width=people.width(),
-                tracebacks=plan.tracebacks,
-            )
+    elif not plan.summary or ended.unread:
+        return
+    elif not ended.stats.settled and not ended.stopped and not ended.interrupted:
+        all_of_them = f"all {plural(ended.before, 'item')} had settled before"
+        people.say(f"nothing left to do: {_before(ended, all_of_them)}")
+    else:
+        headline, *rest = summary(
+            ended.stats,
+            ended.failures,
+            into=_where(plan, ended.report),
+            width=people.width(),
+            tracebacks=plan.tracebacks,
         )
+        done = _before(ended, f"{number(ended.before)} done before")
+        people.show([headline, *([Line.of(done)] if ended.before else []), *rest])
+
+
+def _before(ended: Ended, words: str) -> str:
+    """Say how many items had settled before this session, and how many of them failed."""
+    failed = 0 if ended.report is None else ended.report.earlier[1]
+    return f"{words}, {number(failed)} of them failed" if failed else words
+
+
+def _failed(plan: Plan, report: Report | None) -> int | None:
+    """Count what has failed in all sessions of the run; None if it is not recorded."""
+    if report is None or report.run_id is None:
+        return None
+    run = open_run(report.run_id, plan.record.get("runs_dir"))
+    try:
+        return run.failed
+    finally:
+        run.record.close()
+
+
+def _next(plan: Plan, ended: Ended) -> str | None:
+    """Say how to go on with the run, if there is reason to."""
+    run = None if ended.report is None else ended.report.run_id
+    if ended.report is None or run is None:
+        return None
+    where = f" --runs-dir {shlex.quote(plan.runs_dir)}" if plan.runs_dir else ""
+    same = "; pipe the same input into it" if plan.reads_stdin else ""
+    if ended.interrupted or ended.report.stopped:
+        return f"to go on: treadle resume {run}{where}{same}"
+    if ended.failed:
+        return f"to run again what failed: treadle retry {run}{where}{same}"
+    return None
 
 
 def _where(plan: Plan, report: Report | None) -> str | None:
     """Say where the results are; a run that ended early leaves a file from before as it is."""
-    if report is None or not (report.stopped or report.kept or (report.failed and not report.ok)):
+    nothing = report is not None and report.failed and not report.ok and not report.earlier[0]
+    if report is None or not (report.stopped or report.kept or nothing):
         return plan.into
     if report.kept is None:
         return f"none; {plan.into} was not written"

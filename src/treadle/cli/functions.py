@@ -46,6 +46,20 @@ def load(spec: str, *, beside: str | None = None) -> Callable[..., Any]:
     return found  # type: ignore[no-any-return]  # callable, as just seen
 
 
+def look_in(folder: str) -> None:
+    """Find modules in *folder*, too, and let workers do so."""
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+
+
+def seen_from(folder: str, spec: str) -> str:
+    """Return what *spec*, which was typed in *folder*, is here; modules are called as there."""
+    where, colon, name = spec.rpartition(":")
+    if colon and _is_file(where):
+        return f"{os.path.join(folder, where)}:{name}"  # noqa: PTH118  text, as it was typed
+    return spec
+
+
 def _split(spec: str, beside: str | None) -> tuple[str, str]:
     # From the right: on Windows a path has a colon of its own.
     where, colon, name = spec.rpartition(":")

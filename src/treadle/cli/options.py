@@ -49,6 +49,13 @@ class MapOptions:
     limit: int | None = None
     shuffle: bool = False
     seed: int | None = None
+    shuffle_seed: int | None = None  # drawn, not typed: of --shuffle without --seed
+    name: str | None = None
+    resume: bool = False
+    durability: str | None = None
+    version: str | None = None
+    fingerprint: str | None = None
+    runs_dir: str | None = None
     json: bool = False
     progress: str = "auto"
     quiet: bool = False

@@ -40,6 +40,11 @@ def warn(message: str, hint: str | None = None) -> None:
     show([*_labelled("warning", "bold yellow", message), *_labelled("hint", "bold", hint)])
 
 
+def hint(text: str | None) -> None:
+    """Write a ``hint:`` line, if there is something to say."""
+    show([*_labelled("hint", "bold", text)])
+
+
 def _labelled(label: str, style: str, text: str | None) -> Iterable[Line]:
     first, *rest = printed_lines(text) if text else [""]
     if text:

@@ -4,16 +4,33 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import treadle
 from treadle import UsageError
-from treadle.cli import functions, options
+from treadle.cli import functions, options, records
+from treadle.cli.again import command_of
 from treadle.cli.options import MapOptions
 from treadle.cli.selection import Limited, Shuffled, Without
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """
+    A recorded run to go on with.
+
+    Attributes:
+        run: Its id.
+        runs_dir: The folder of all runs.
+        retry: Run what has failed, and nothing else.
+    """
+
+    run: str
+    runs_dir: str
+    retry: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +45,9 @@ class Plan:
         if_empty: What to do when there is no item in it.
         into: Where values go; None for stdout.
         arguments: Keyword arguments of ``treadle.run`` and ``treadle.map``.
+        record: Further ones of ``treadle.run``: how it is recorded.
+        runs_dir: Where that is, as it was typed, for messages.
+        reads_stdin: The source is standard input.
         json: Print outcomes as JSON.
         progress: Which display; see ``treadle.run``.
         summary: Close with a summary on stderr.
@@ -45,28 +65,38 @@ class Plan:
     progress: str
     summary: bool
     tracebacks: bool
+    record: Mapping[str, Any] = field(default_factory=dict)
+    runs_dir: str | None = None
+    reads_stdin: bool = False
     notes: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, typed: MapOptions) -> Plan:
+    def of(cls, typed: MapOptions, again: Again | None = None) -> Plan:
         """
         Resolve what was typed.
+
+        Args:
+            typed: The flags.
+            again: The run to go on with; None to do what the flags say.
 
         Raises:
             UsageError: A flag is wrong, or the function or the source is not there.
         """
+        _agree(typed)
         function = functions.load(typed.function)
-        seed = typed.seed
-        if typed.shuffle and seed is None:
-            seed = random.SystemRandom().getrandbits(32)
-        notes = (f"shuffled; --seed {seed} gives this order again",) if typed.shuffle else ()
+        if typed.shuffle and typed.seed is None and typed.shuffle_seed is None:
+            typed = replace(typed, shuffle_seed=random.SystemRandom().getrandbits(32))
+        notes = _notes(typed, again)
         return cls(
             function=function,
-            items=_items(typed, seed),
+            items=_items(typed),
             asked=" ".join(typed.source),
             if_empty=_if_empty(typed),
             into=typed.into,
             arguments=_arguments(typed),
+            record=_record(typed, again),
+            runs_dir=typed.runs_dir,
+            reads_stdin="-" in typed.source,
             json=typed.json,
             progress="none" if typed.quiet else typed.progress,
             summary=not typed.quiet and typed.progress != "json",
@@ -88,8 +118,46 @@ def _if_empty(typed: MapOptions) -> str:
     return "there are no files in it; names that begin with a dot are left out"
 
 
-def _items(typed: MapOptions, seed: int | None) -> Any:
-    items = source(typed)
+def _order(typed: MapOptions) -> int | None:
+    """Return the seed of the order."""
+    return typed.shuffle_seed if typed.seed is None else typed.seed
+
+
+def _notes(typed: MapOptions, again: Again | None) -> tuple[str, ...]:
+    """Say what the person should know before it begins."""
+    notes = []
+    if typed.shuffle and again is None:
+        notes.append(f"shuffled; --seed {_order(typed)} gives this order again")
+    if typed.into is not None and again is None and not typed.resume:
+        found = records.unfinished_into(typed.into, typed.runs_dir)
+        if found is not None and typed.durability != "none":
+            notes.append(
+                f"note: this begins anew; the run {found.id} into {typed.into} was not finished "
+                f"({found.state}, {found.ok + found.failed:,} settled). To go on with such a run: "
+                f"--resume, or treadle resume {found.id}"
+            )
+    return tuple(notes)
+
+
+def _record(typed: MapOptions, again: Again | None) -> dict[str, Any]:
+    """Say how the run is recorded, leaving out what was not asked for."""
+    if typed.into is None:
+        return {}
+    record: dict[str, Any] = {
+        "name": typed.name,
+        "durability": typed.durability,
+        "version": typed.version,
+        "runs_dir": typed.runs_dir,
+        "resume": typed.resume or None,
+        "command": None if typed.durability == "none" else command_of(typed),
+    }
+    if again is not None:
+        record.update(resume=again.run, runs_dir=again.runs_dir, retry_failed=again.retry)
+    return {name: value for name, value in record.items() if value is not None}
+
+
+def _items(typed: MapOptions) -> Any:
+    items, seed = source(typed), _order(typed)
     if typed.into is not None and not (typed.rows or typed.lines or "-" in typed.source):
         items = Without(items, (typed.into, f"{typed.into}.part"))
     if typed.shuffle and seed is not None:
@@ -102,9 +170,8 @@ def source(typed: MapOptions) -> Any:
     Return the source of the items that were asked for.
 
     Raises:
-        UsageError: There is no such file, or the flags do not go together.
+        UsageError: There is no such file.
     """
-    _agree(typed)
     asked = typed.source
     encoding = typed.encoding or "utf-8"
     if typed.rows:
@@ -112,12 +179,14 @@ def source(typed: MapOptions) -> Any:
         return treadle.rows(asked[0], key=typed.key, format=kind, encoding=encoding)
     if typed.lines or asked == ("-",):
         return treadle.lines(asked[0], encoding=encoding)
-    return treadle.files(*asked)
+    by_content = typed.fingerprint == "content"
+    return treadle.files(*asked, fingerprint="content" if by_content else "stat")
 
 
 def _agree(typed: MapOptions) -> None:
     """Refuse flags that exclude or need each other."""
     rows, lines, asked = typed.rows, typed.lines, typed.source
+    _agree_on_record(typed)
     if typed.into is not None and any(_same(typed.into, one) for one in asked):
         raise UsageError(
             f"--into {typed.into} would overwrite the source", hint="choose another name"
@@ -141,6 +210,37 @@ def _agree(typed: MapOptions) -> None:
         flag = "--rows" if rows else "--lines" if lines else "-"
         raise UsageError(
             f"{flag} takes one source, got {len(asked)}", hint="run them one after the other"
+        )
+
+
+def _agree_on_record(typed: MapOptions) -> None:
+    """Refuse flags about the record of a run that has none."""
+    given = {
+        "--name": typed.name is not None,
+        "--resume": typed.resume,
+        "--durability": typed.durability not in (None, "none"),
+        "--version": typed.version is not None,
+        "--fingerprint": typed.fingerprint is not None,
+    }
+    for flag in (flag for flag in given if given[flag] and typed.into is None):
+        raise UsageError(
+            f"{flag} is about the record of a run, so it needs --into",
+            hint="add --into FILE; without it values are printed, and nothing is recorded",
+        )
+    if typed.resume and typed.durability == "none":
+        raise UsageError(
+            "--resume needs the record that --durability none does not keep",
+            hint="leave --durability out",
+        )
+    if typed.fingerprint is not None and (typed.rows or typed.lines or "-" in typed.source):
+        raise UsageError(
+            "--fingerprint is that of files; rows and lines are compared as they are",
+            hint="leave --fingerprint out",
+        )
+    if typed.resume and typed.shuffle and typed.seed is None:
+        raise UsageError(
+            "--resume with --shuffle needs the order of the run before",
+            hint="add --seed N, both times; or treadle resume RUN, which knows it",
         )
 
 

@@ -27,6 +27,11 @@ class _Selection:
         if callable(check):
             check(value)
 
+    @property
+    def fingerprint(self) -> Any:
+        """Gives the source's fingerprint of a value; None where it has none."""
+        return getattr(self._source, "fingerprint", None)
+
     def spare(self, place: Path) -> None:
         """Have the source leave out, or refuse, the place that results go to."""
         spare = getattr(self._source, "spare", None)

@@ -54,6 +54,14 @@ class ItemsRead:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ItemsLeftOut:
+    """``count`` items of the source are not run: an earlier session has settled them."""
+
+    at: float
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ItemsRunning:
     """A snapshot of what runs now; sent a few times a second while anybody listens."""
 
@@ -109,6 +117,14 @@ class WorkerEnded:
     at: float
     worker: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkersChanged:
+    """From now on there are ``workers`` of them, as somebody has asked for."""
+
+    at: float
+    workers: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,11 +195,13 @@ class RunEnded:
 Event: TypeAlias = (
     RunStarted
     | ItemsRead
+    | ItemsLeftOut
     | ItemsRunning
     | Retrying
     | ItemsSettled
     | WorkerStarted
     | WorkerEnded
+    | WorkersChanged
     | Printed
     | Logged
     | Paused

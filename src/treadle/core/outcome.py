@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, Literal, NoReturn, TypeAlias, TypeVar, overload
 
-from treadle.core.item import Item, Key
+from treadle.core.item import Key
 from treadle.errors import CallCancelled, CallTimedOut, NotPicklable, RemoteError, WorkerDied
 
 T = TypeVar("T")
@@ -111,8 +111,10 @@ class Successes(Sequence[Succeeded[Any]]):
     before it, and the garbage collector never sees them: half of what a tiny item costs otherwise.
 
     Args:
-        items: The items.
-        started: As in ``Settled``, of each.
+        keys: As in ``Settled``, of each.
+        indices: The same.
+        attempts: The same.
+        started: The same.
         durations: The same.
         values: What each call returned.
         cpu: CPU seconds of all of them together, shared in proportion to their durations.
@@ -120,11 +122,22 @@ class Successes(Sequence[Succeeded[Any]]):
         worker: The same.
     """
 
-    __slots__ = ("_cpu_share", "_durations", "_items", "_of_all", "_started", "_values")
+    __slots__ = (
+        "_attempts",
+        "_cpu_share",
+        "_durations",
+        "_indices",
+        "_keys",
+        "_of_all",
+        "_started",
+        "_values",
+    )
 
     def __init__(
         self,
-        items: Sequence[Item],
+        keys: Sequence[Key],
+        indices: Sequence[int],
+        attempts: Sequence[int],
         started: Sequence[float],
         durations: Sequence[float],
         values: Sequence[Any],
@@ -133,7 +146,9 @@ class Successes(Sequence[Succeeded[Any]]):
         peak_memory: int | None,
         worker: str | None,
     ) -> None:
-        self._items = items
+        self._keys = keys
+        self._indices = indices
+        self._attempts = attempts
         self._started = started
         self._durations = durations
         self._values = values
@@ -142,16 +157,16 @@ class Successes(Sequence[Succeeded[Any]]):
         self._of_all = (peak_memory, worker)
 
     def __len__(self) -> int:
-        return len(self._items)
+        return len(self._keys)
 
     def __iter__(self) -> Iterator[Succeeded[Any]]:
-        items, share = self._items, self._cpu_share
+        share = self._cpu_share
         peak_memory, worker = self._of_all
         return map(  # without bytecode per outcome
             Succeeded,
-            [item.key for item in items],
-            [item.index for item in items],
-            [item.attempt for item in items],
+            self._keys,
+            self._indices,
+            self._attempts,
             self._started,
             self._durations,
             [took * share for took in self._durations],

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from treadle.core.call import Call
 from treadle.core.events import Event, Running
-from treadle.core.item import Item
+from treadle.core.item import Item, Key
 from treadle.core.outcome import AnyOutcome
 from treadle.errors import SinkFailed
 
@@ -34,6 +34,7 @@ class Capabilities:
             Where False, use ``treadle.current().random``.
         interrupts_timeouts: A timeout takes effect while the call runs. Where False (inline), it
             is noticed when the call returns.
+        resizes: The number of workers can be changed while they work.
     """
 
     stops_calls: bool
@@ -41,6 +42,7 @@ class Capabilities:
     pickles: bool
     seeds_globals: bool
     interrupts_timeouts: bool
+    resizes: bool = True
 
 
 @dataclass(slots=True)
@@ -137,6 +139,14 @@ class Backend(Protocol):
     def running(self) -> list[tuple[Item, Running]]:
         """What runs now."""
 
+    def resize(self, workers: int) -> None:
+        """
+        Have so many workers from now on; those too many end when their running item has.
+
+        Raises:
+            UsageError: This backend cannot, as its capabilities say.
+        """
+
     def wait(self, timeout: float | None) -> list[Report]:
         """Return what happened; wait up to *timeout* seconds (None: for ever) for the first."""
 
@@ -194,6 +204,56 @@ class Sink(Protocol):
         """Return what was stored."""
 
 
+Mark: TypeAlias = dict[str, Any]
+"""How to come back to a point in what a sink has stored; JSON can hold it."""
+
+
+@runtime_checkable
+class DurableSink(Sink, Protocol):
+    """
+    A sink that a later run can go on with, after whatever end the first one had.
+
+    The driver takes a mark, then commits it to the ledger together with the items that were
+    written before it. A crash may come between any two steps: ``resume`` with the last mark that
+    was committed brings back exactly what was there when it was taken.
+    """
+
+    def mark(self, *, whole: bool = False) -> Mark:
+        """
+        Make everything written so far safe on disk; return how to come back to this point.
+
+        Args:
+            whole: The run is at its end: bring the data into its final form, still under another
+                name; ``close`` gives it its own.
+
+        Raises:
+            SinkFailed: That is not possible, such as when the disk is full.
+        """
+
+    def resume(self, mark: Mark, without: Collection[Key] = ()) -> None:
+        """
+        Open for writing after *mark*; what was written later is taken back.
+
+        Args:
+            mark: What ``mark`` has returned, in this process or an earlier one.
+            without: Leave out the rows of these items, which will run again.
+
+        Raises:
+            UsageError: What *mark* speaks of was changed or removed, or another run writes it.
+        """
+
+    def look(self, mark: Mark) -> None:
+        """
+        Make ``values`` and ``stored`` read what *mark* speaks of; nothing is opened for writing.
+
+        Raises:
+            UsageError: It is not there any more.
+        """
+
+    def stored(self) -> Iterable[tuple[Key, Any]]:
+        """Yield the key and the value of each row, in the order of the file, lazily."""
+
+
 class Source(Protocol):
     """
     An iterable of values that knows their keys.
@@ -203,6 +263,9 @@ class Source(Protocol):
     not sound has ``check_value(value)``, which raises for such a value: its item fails with that,
     and the function is not called. One that reads files has ``spare(path)``, which is told where
     values will be written, and leaves that out or raises ``UsageError``.
+
+    One whose values may change between runs has ``fingerprint(value)``: text that differs when the
+    content does. A resumed run does again what has changed.
     """
 
     def __iter__(self) -> Any:

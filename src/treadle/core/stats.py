@@ -39,6 +39,7 @@ class Stats:
         name: Name of the run.
         total: Number of items, or None when it is not known.
         read: Items read from the source.
+        left_out: Items of the source that are not run: an earlier session has settled them.
         ok, failed, cancelled: Items settled, by ending.
         retried: Attempts that were tried again.
         running: What ran at the last snapshot.
@@ -54,6 +55,7 @@ class Stats:
     workers: int = 0
     total: int | None = None
     read: int = 0
+    left_out: int = 0
     ok: int = 0
     failed: int = 0
     cancelled: int = 0
@@ -70,6 +72,11 @@ class Stats:
     def settled(self) -> int:
         """Items that have their outcome."""
         return self.ok + self.failed + self.cancelled
+
+    @property
+    def done(self) -> int:
+        """Items that need nothing any more: settled now, or in an earlier session."""
+        return self.settled + self.left_out
 
     def elapsed(self, now: float) -> float:
         """Seconds since the run began, up to *now* or its end."""
@@ -91,6 +98,8 @@ class Stats:
                     self._count(outcome)
             case events.ItemsRead(count=count):
                 self.read += count
+            case events.ItemsLeftOut(count=count):
+                self.left_out += count
             case events.ItemsRunning(running=running):
                 self.running = running
             case events.Retrying():
@@ -98,6 +107,8 @@ class Stats:
             case events.RunStarted():
                 self.began, self.name, self.total = event.at, event.name, event.total
                 self.workers, self.backend = event.workers, event.backend
+            case events.WorkersChanged(workers=workers):
+                self.workers = workers
             case events.RunEnded(at=at, stopped=stopped):
                 self.ended, self.stopped, self.running = at, stopped, ()
             case events.Paused():

@@ -18,7 +18,9 @@ from treadle.core import events
 from treadle.core.failures import in_words, is_ctrl_c
 from treadle.core.item import Item
 from treadle.core.outcome import AnyOutcome, Cancelled
+from treadle.core.policy import positive_int
 from treadle.core.protocols import Backend, Finished, Noted, Report, Returned
+from treadle.engine.reader import Reader
 from treadle.engine.stage import Stage
 from treadle.engine.stimuli import (
     Cancel,
@@ -37,7 +39,7 @@ from treadle.engine.stimuli import (
     Tell,
     Tick,
 )
-from treadle.errors import RunFailed
+from treadle.errors import RunFailed, UsageError
 
 SNAPSHOT_EVERY = 0.1  # seconds; ten times a second is as much as an eye can use
 
@@ -71,6 +73,7 @@ class Dispatcher:
         self.threaded = threaded
         self._stages: dict[int, Stage] = {}
         self._inbox: deque[tuple[Stage, Stimulus | None]] = deque()
+        self._resizes: deque[int] = deque()
         self._lock = threading.RLock()  # a finalizer may close us in the middle of ``add``
         self._owner = os.getpid()
         self._thread: threading.Thread | None = None
@@ -106,6 +109,23 @@ class Dispatcher:
         self._inbox.append((stage, stimulus))
         self.backend.wake()
 
+    def resize(self, workers: int) -> None:
+        """
+        Have so many workers for all runs, as soon as the loop comes by.
+
+        Raises:
+            UsageError: *workers* is no positive whole number, or the backend cannot.
+        """
+        positive_int("workers", workers or 0, example="workers=8 runs eight calls at once")
+        if not self.backend.capabilities.resizes:
+            raise UsageError(
+                f"the {self.backend.name} backend always has {self.backend.workers} worker",
+                hint="run with backend='processes', 'threads' or 'coroutines'",
+            )
+        if self._owner == os.getpid():  # as in ``post``
+            self._resizes.append(workers)
+            self.backend.wake()
+
     def close(self, *, kill: bool = False, wait: bool = True) -> None:
         """End all runs, then all workers; with *wait*, return when both are gone."""
         if self._owner != os.getpid():
@@ -137,6 +157,7 @@ class Dispatcher:
         """Do everything that is due, then wait for the next thing to happen and take it in."""
         self._delivered = False
         self._collect_items()
+        self._resize_backend()
         self._take_commands()  # last, so that what was just recalled is back before machines decide
         wake_at = self._tick_all()
         self._hand_over()
@@ -187,12 +208,21 @@ class Dispatcher:
             for stage in list(self._stages.values()):
                 self._handle(stage, Cancel("closed", 0.0))
 
+    def _resize_backend(self) -> None:
+        while self._resizes:
+            workers = self._resizes.popleft()
+            self.backend.resize(workers)
+            changed = events.WorkersChanged(at=self.clock.monotonic(), workers=workers)
+            for stage in list(self._stages.values()):
+                stage.tell(changed)
+
     def _collect_items(self) -> None:
         for stage in list(self._stages.values()):
             reader = stage.reader
             if reader is None:
                 continue
             reader.hungry = False
+            self._tell_left_out(stage, reader)
             items, refused = reader.collect()
             if refused:
                 self._handle(stage, ItemsRefused(refused))
@@ -201,6 +231,12 @@ class Dispatcher:
             ended, error = reader.take_end()
             if ended:
                 self._handle(stage, SourceEnded(error))
+
+    def _tell_left_out(self, stage: Stage, reader: Reader) -> None:
+        count = reader.left_out - stage.left_out
+        if count:
+            stage.left_out += count
+            stage.tell(events.ItemsLeftOut(at=self.clock.monotonic(), count=count))
 
     def _tick_all(self) -> float:
         """Let every machine decide; return when the next one wants to be asked again."""

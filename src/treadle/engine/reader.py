@@ -31,6 +31,8 @@ class Reader:
         pack: ``Backend.pack``.
         key: Returns the key of a value at a position; None takes the position.
         lane: ``Policy.lane`` when limits are keyed, else None.
+        screen: Gets key, value and position; returns False to leave a value out. What it raises is
+            the failure of that item.
         wake: Wakes the dispatcher.
     """
 
@@ -43,6 +45,7 @@ class Reader:
         key: Callable[[Any, int], Key] | None,
         lane: Callable[[Any], tuple[Hashable, Hashable] | None] | None,
         wake: Callable[[], None],
+        screen: Callable[[Key, Any, int], bool] | None = None,
     ) -> None:
         self._values = values
         self._call = call
@@ -51,6 +54,7 @@ class Reader:
         check = getattr(values, "check_value", None)
         self._check = check if callable(check) else None
         self._lane = lane
+        self._screen = screen
         self._wake = wake
         self._iterator: Iterator[Any] | None = None
         self._index = 0
@@ -63,6 +67,7 @@ class Reader:
         self._error: BaseException | None = None
         self._end_told = False
         self._thread: threading.Thread | None = None
+        self.left_out = 0  # values, as ``screen`` said
         self.hungry = False  # set by the dispatcher when it wants to be woken by the next item
 
     def start(self) -> None:
@@ -127,31 +132,11 @@ class Reader:
         try:
             if self._iterator is None:
                 self._iterator = iter(self._values)
-            key_of, lane_of, pack, call = self._key, self._lane, self._pack, self._call
-            check = self._check
-            append, index = self._items.append, self._index
-            left = count
-            for value in itertools.islice(self._iterator, count):
-                if self._stopped:
+            while count and not self._ended:
+                left_out = self.left_out
+                if not self._read_from(self._iterator, count):
                     return False
-                key: Key = index
-                try:
-                    if key_of is not None:
-                        key = _checked_key(key_of(value, index))
-                    if check is not None:
-                        check(value)
-                    lane = None if lane_of is None else _checked_lane(lane_of(value))
-                    append(Item(index, key, pack(value), call, lane))
-                except Exception as error:
-                    self._refuse(Item(index, key, None, call), error)
-                index += 1
-                self._index = index
-                left -= 1
-                if self.hungry:
-                    self.hungry = False
-                    self._wake()
-            if left:
-                self._end(None)
+                count = self.left_out - left_out  # as many more, in their place
         except KeyboardInterrupt as error:
             if self._thread is None:
                 raise  # the caller's own Ctrl-C: Python delivers it to no other thread
@@ -159,6 +144,38 @@ class Reader:
         except BaseException as error:  # a source may raise anything, SystemExit included
             self._end(error)
         return not self._ended
+
+    def _read_from(self, values: Iterator[Any], count: int) -> bool:
+        """Take up to *count* values, those that are left out included; False when stopped."""
+        key_of, lane_of, pack, call = self._key, self._lane, self._pack, self._call
+        check, screen = self._check, self._screen
+        append, index = self._items.append, self._index
+        left = count
+        for value in itertools.islice(values, count):
+            if self._stopped:
+                return False
+            key: Key = index
+            try:
+                if key_of is not None:
+                    key = _checked_key(key_of(value, index))
+                if screen is not None and not screen(key, value, index):
+                    self.left_out += 1
+                else:
+                    if check is not None:
+                        check(value)
+                    lane = None if lane_of is None else _checked_lane(lane_of(value))
+                    append(Item(index, key, pack(value), call, lane))
+            except Exception as error:
+                self._refuse(Item(index, key, None, call), error)
+            index += 1
+            self._index = index
+            left -= 1
+            if self.hungry:
+                self.hungry = False
+                self._wake()
+        if left:
+            self._end(None)
+        return True
 
     def _refuse(self, item: Item, error: Exception) -> None:
         self._refused.append((item, _refusal(item, error)))

@@ -26,6 +26,7 @@ class Stage:
         reader: Where items come from; None when items are pushed (the executor).
         outlet: Where outcomes go.
         listeners: Who is told.
+        left_out: Values that were left out, as far as the listeners know.
         paced: Items start one by one under a rate limit, so none may wait behind another.
         on_start: Called with items about to start; returns those that shall not (the executor
             marks futures as running, and finds some cancelled).
@@ -39,6 +40,7 @@ class Stage:
     paced: bool = False
     asks_running: bool = False
     snapshot_due: float = 0.0
+    left_out: int = 0
     on_start: Callable[[Sequence[Item]], list[Item]] | None = None
 
     def tell(self, event: Event) -> None:

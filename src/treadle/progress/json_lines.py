@@ -79,7 +79,7 @@ class JsonLines:
             "running": len(stats.running),
             "total": stats.total,
             "rate": self._pace.rate,
-            "left": self._pace.left(stats.total - stats.settled) if stats.total else None,
+            "left": self._pace.left(stats.total - stats.done) if stats.total else None,
             "slowest": longest and {"key": longest.key, "seconds": at - longest.since},
         }
 
@@ -87,6 +87,7 @@ class JsonLines:
 def _sums(stats: Stats, at: float) -> dict[str, Any]:
     return {
         "settled": stats.settled,
+        "left_out": stats.left_out,
         "ok": stats.ok,
         "failed": stats.failed,
         "cancelled": stats.cancelled,

@@ -122,7 +122,7 @@ class Live:
         total = self._stats.total
         if not total or room < 8 or len(line.spans) < 3:
             return line
-        full = min(room * self._stats.settled // total, room)
+        full = min(room * self._stats.done // total, room)
         bar = (
             (self._marks[0] * full, "green"),
             (self._marks[1] * (room - full), "dim"),

@@ -92,7 +92,7 @@ class Plain:
 
     def _progress(self, at: float) -> list[Line]:
         stats = self._stats
-        done = stats.settled / stats.total if stats.total else 1.0 + self._share
+        done = stats.done / stats.total if stats.total else 1.0 + self._share
         waited = at - self._written
         due = waited >= LONGEST or (waited >= EVERY and done - self._share >= STEP)
         if stats.began is None or not due:

@@ -24,16 +24,16 @@ def position(stats: Stats, pace: Pace, at: float) -> list[str]:
     where = [_done(stats)]
     if pace.rate:
         where.append(speed(pace.rate))
-    left = pace.left(stats.total - stats.settled) if stats.total else None
+    left = pace.left(stats.total - stats.done) if stats.total else None
     where.append(f"{clock(stats.elapsed(at))} so far" if left is None else f"{clock(left)} left")
     return where
 
 
 def _done(stats: Stats) -> str:
     if not stats.total:
-        return f"{number(stats.settled)} settled"
-    percent = share(stats.settled, stats.total)
-    return f"{number(stats.settled)}/{number(stats.total)} ({percent})"
+        return f"{number(stats.done)} settled"
+    percent = share(stats.done, stats.total)
+    return f"{number(stats.done)}/{number(stats.total)} ({percent})"
 
 
 def counts(stats: Stats) -> list[str]:

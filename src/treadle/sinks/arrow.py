@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from treadle.core.item import Key
@@ -29,6 +29,22 @@ def key_only() -> Any:
     import pyarrow as pa
 
     return pa.schema([(KEY, pa.string())])
+
+
+def text_keys(keys: Iterable[Key]) -> frozenset[str]:
+    """Return *keys* as ``leave_out`` knows them."""
+    return frozenset(_utf8(str(key)) for key in keys)
+
+
+def leave_out(table: Any, keys: Collection[str]) -> Any:
+    """Return *table* without the rows of *keys*, which are text as ``text_keys`` makes it."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not keys:
+        return table
+    of_rows = table.column(KEY).cast(pa.string())
+    return table.filter(pc.invert(pc.is_in(of_rows, value_set=pa.array(keys, pa.string()))))
 
 
 def arrow_table(frame: Any) -> Any:

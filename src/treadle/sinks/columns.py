@@ -201,7 +201,7 @@ def text(value: Any) -> str | None:
         return str(value)
     if isinstance(value, float):
         return float.__repr__(value)
-    if _is_scalar_of_numpy(value) and isinstance(value.item(), float):
+    if is_scalar_of_numpy(value) and isinstance(value.item(), float):
         return float.__repr__(value.item())
     flat = plain(value)
     if flat is None or isinstance(flat, str):
@@ -307,7 +307,8 @@ def _in_order(elements: list[Any]) -> list[Any]:
         return sorted(elements, key=repr)
 
 
-def _is_scalar_of_numpy(value: Any) -> bool:
+def is_scalar_of_numpy(value: Any) -> bool:
+    """Say whether *value* is a single number, text or time of NumPy's own type."""
     return type(value).__module__ == "numpy" and getattr(value, "ndim", None) == 0
 
 

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
+from treadle.core.item import Key
 from treadle.core.outcome import AnyOutcome
+from treadle.core.protocols import Mark
 from treadle.errors import SinkFailed, UsageError
 from treadle.sinks.columns import KEY, encoded, refusal, rows_of, text
-from treadle.sinks.partfile import PartFile
-
-_PIECE = 1 << 20
-"""Bytes written at a time when a file is widened."""
+from treadle.sinks.partfile import PartFile, entry
 
 _SPECIAL = re.compile(r'[",\r\n]')
+_FIRST_FIELD = re.compile(rb'"(?:[^"]|"")*"|[^",\n]*')
 
 
 class Csv:
@@ -31,9 +32,9 @@ class Csv:
     field is None; empty text is written ``""``.
 
     A field that earlier rows did not have becomes a new column at the right, and is empty in
-    them. Their lines are then widened when the file is closed, in one pass over it. A value that
+    them. Their lines are then widened when the run ends, in one pass over the file. A value that
     has no columns is refused; all others are stored. The file appears when it is whole; until
-    then it is ``NAME.part``.
+    then it is ``NAME.part``, or ``NAME.part-2`` when its lines were written once more.
 
     Args:
         path: The file; folders above it are made. An old one stays until the new one is whole.
@@ -69,12 +70,13 @@ class Csv:
             SinkFailed: Nothing can be written, such as when the disk is full. None of *outcomes*
                 is in the file then.
         """
-        before = self._file.size, dict(self._columns), list(self._widths)
+        before = self._file.size, self._file.crc
+        layout = dict(self._columns), list(self._widths)
         try:
             return self._append(outcomes)
         except SinkFailed:
-            size, self._columns, self._widths = before
-            self._file.cut(size)
+            self._columns, self._widths = layout
+            self._file.cut(*before)
             raise
 
     def _append(self, outcomes: Sequence[AnyOutcome]) -> list[tuple[AnyOutcome, SinkFailed]]:
@@ -111,10 +113,8 @@ class Csv:
         if not self._widths:
             self._begin()
         if self._is_narrow:
-            self._widen(self.path)
-            self._file.replaced()
-        else:
-            self._file.finish()
+            self._widen()
+        self._file.finish()
 
     def abandon(self) -> str | None:
         """
@@ -123,40 +123,114 @@ class Csv:
         Returns:
             The path of what is kept, or None when there is nothing to keep.
         """
-        if not self._widths:
+        if not self._has_rows:
             self._file.discard()
         elif self._file.is_open and self._is_narrow:
             # On a full disk the rows are kept as they are: late columns have no names then.
             with suppress(SinkFailed):
-                self._widen(self._file.part)
+                self._widen()
         self._file.keep()
         return str(self._file.part) if self._file.readable == self._file.part else None
+
+    def mark(self, *, whole: bool = False) -> Mark:
+        """
+        Make all rows so far safe on disk; return how to come back to this point.
+
+        Args:
+            whole: Widen the lines first if columns came late.
+
+        Raises:
+            SinkFailed: The disk does not take it.
+        """
+        if whole and self._file.is_open and self._widths and self._is_narrow:
+            self._widen()
+        return {
+            **self._file.mark(),
+            "columns": list(self._columns),
+            "widths": [list(width) for width in self._widths],
+        }
+
+    def resume(self, mark: Mark, without: Collection[Key] = ()) -> None:
+        """
+        Go on after *mark*, without the rows of the items *without*.
+
+        Raises:
+            UsageError: What *mark* speaks of is gone or was changed, or another run writes it.
+        """
+        self._set_layout(mark)
+        dropped = {encoded(_quoted(str(key))) for key in without}
+        if dropped and self._widths:
+            self._file.resume(mark, lambda old: self._widened(old, dropped))
+            self._widths = [(0, len(self._columns))]
+        else:
+            self._file.resume(mark)
+
+    def look(self, mark: Mark) -> None:
+        """
+        Read from now on what *mark* speaks of.
+
+        Raises:
+            UsageError: It is gone or was changed.
+        """
+        self._file.look(mark)
+        self._set_layout(mark)
 
     def values(self) -> Iterator[dict[str, str]]:
         """
         Read the file: a dict of text for each row, lazily, in file order.
 
         Raises:
-            UsageError: The file is still being written.
-            SinkFailed: A field is longer than ``csv.field_size_limit()``.
+            UsageError: The file is still being written, or is gone.
+            SinkFailed: It was changed, or a field is longer than ``csv.field_size_limit()``.
         """
         if self._file.is_open:
             raise UsageError(f"{str(self.path)!r} is still being written")
         return self._read()
 
+    def stored(self) -> Iterator[tuple[str, dict[str, str]]]:
+        """
+        Read the file: for each row its key and a dict of its other fields, lazily, in file order.
+
+        Raises:
+            UsageError: The file is still being written, or is gone.
+            SinkFailed: It was changed, or a field is longer than ``csv.field_size_limit()``.
+        """
+        for row in self.values():
+            yield row.pop(KEY, ""), row
+
     def _read(self) -> Iterator[dict[str, str]]:
+        file = self._file.reader()
+        if file is None:
+            return
         try:
-            if self._file.readable is not None:
-                with self._file.readable.open(encoding="utf-8", newline="") as file:
-                    yield from csv.DictReader(file)
-        except csv.Error as error:
+            with io.TextIOWrapper(file, encoding="utf-8", newline="") as lines:
+                rows = csv.reader(lines)
+                columns = self._all_columns(next(rows, []))
+                nothing = [""] * len(columns)
+                for row in rows:
+                    yield dict(zip(columns, row + nothing[len(row) :], strict=False))
+        except (csv.Error, UnicodeDecodeError) as error:
+            long = "field larger" in str(error)
             raise SinkFailed(
-                f"{str(self.path)!r} cannot be read back: {error}",
-                hint="raise csv.field_size_limit()",
+                f"{str(self._file.readable)!r} cannot be read back: {error}",
+                hint="raise csv.field_size_limit()" if long else "was it changed by hand?",
             ) from error
+
+    def _all_columns(self, header: list[str]) -> list[str]:
+        """Return those that came later too, which the header has only when the file is whole."""
+        known = list(self._columns)
+        return known if known[: len(header)] == header else header
 
     def __repr__(self) -> str:
         return f"Csv({str(self.path)!r})"
+
+    def _set_layout(self, mark: Mark) -> None:
+        self._columns = dict.fromkeys(map(str, entry(mark, "columns", list)))
+        widths = entry(mark, "widths", list) if entry(mark, "size", int) else []
+        try:
+            self._widths = [(int(start), int(width)) for start, width in widths]
+        except (TypeError, ValueError) as error:
+            raise UsageError("where the run stopped is not known: bad widths of lines") from error
 
     def _begin(self) -> None:
         self._file.append(encoded(_line(self._columns)))
@@ -177,22 +251,23 @@ class Csv:
     def _is_narrow(self) -> bool:
         return self._widths[0][1] < len(self._columns)
 
-    def _widen(self, final: Path) -> None:
-        """Write *final*, with the full header, and all lines as wide as that."""
-        part = self._file.part
-        wide = PartFile(final, part.with_name(part.name + ".part"))
-        wide.open()
-        try:
-            with part.open("rb") as narrow:
-                for piece in self._widened(narrow):
-                    wide.append(piece)
-        except SinkFailed:
-            wide.discard()
-            raise
-        wide.finish()
+    @property
+    def _has_rows(self) -> bool:
+        if not self._widths:
+            return False
+        header = list(self._columns)[: self._widths[0][1]]
+        return self._file.size > len(encoded(_line(header)))
 
-    def _widened(self, narrow: IO[bytes]) -> Iterator[bytes]:
-        piece = bytearray(encoded(_line(self._columns)))
+    def _widen(self) -> None:
+        """Go on in a file with the full header, and all lines as wide as that."""
+        self._file.rewrite(self._widened)
+        self._widths = [(0, len(self._columns))]
+
+    def _widened(
+        self, narrow: IO[bytes], dropped: Collection[bytes] = frozenset()
+    ) -> Iterator[bytes]:
+        """Yield all lines in full width, but for those whose first field is in *dropped*."""
+        yield encoded(_line(self._columns))
         at = len(_next_line(narrow))
         ends = [start for start, _ in self._widths[1:]] + [self._file.size]
         for end, (_, width) in zip(ends, self._widths, strict=True):
@@ -200,19 +275,26 @@ class Csv:
             while at < end:
                 line = _next_line(narrow)
                 at += len(line)
-                piece += line[:-1] + missing
-                if len(piece) >= _PIECE:
-                    yield bytes(piece)
-                    piece.clear()
-        yield bytes(piece)
+                if not dropped or _first_field(line) not in dropped:
+                    yield line[:-1] + missing
 
 
 def _next_line(file: IO[bytes]) -> bytes:
     """Read one row, which may hold line ends between quotes."""
-    row = file.readline()
-    while row.count(b'"') % 2:
-        row += file.readline()
-    return row
+    lines: list[bytes] = []
+    quotes = 0
+    while not lines or quotes % 2:
+        line = file.readline()
+        if not line:
+            raise SinkFailed("a row has no end", hint="was the file changed by hand?")
+        quotes += line.count(b'"')
+        lines.append(line)
+    return b"".join(lines)
+
+
+def _first_field(line: bytes) -> bytes:
+    match = _FIRST_FIELD.match(line)
+    return match[0] if match else b""
 
 
 def _line(fields: Iterable[str | None]) -> str:

@@ -22,10 +22,12 @@ class Reader(Protocol):
 
     Attributes:
         name: What to call the file in messages.
+        again: Whether it can be read more than once.
         columns: The columns, where they are known before the first row.
     """
 
     name: str
+    again: bool
     columns: list[str] | None
 
     def __iter__(self) -> Iterator[Any]:
@@ -36,7 +38,7 @@ class CsvReader:
     """Reads CSV with a header line."""
 
     def __init__(self, text: Text, *, delimiter: str, strict: bool) -> None:
-        self.name = text.name
+        self.name, self.again = text.name, text.again
         self._text = text
         self._delimiter = delimiter
         self._strict = strict
@@ -121,7 +123,7 @@ class JsonReader:
     """Reads JSONL: one JSON object on each line that is not blank."""
 
     def __init__(self, text: Text) -> None:
-        self.name = text.name
+        self.name, self.again = text.name, text.again
         self.columns: list[str] | None = None
         self._text = text
 
@@ -148,7 +150,7 @@ class ParquetReader:
     def __init__(self, path: object) -> None:
         if not isinstance(path, str | os.PathLike):
             raise UsageError("Parquet rows come from a file with a path", hint="rows('a.parquet')")
-        self.name = os.fspath(path)
+        self.name, self.again = os.fspath(path), True
         if self.name == "-":
             raise UsageError("Parquet cannot be read from standard input", hint="save it as a file")
         readable(self.name)

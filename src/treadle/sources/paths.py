@@ -6,13 +6,14 @@ file is called.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from treadle.errors import UsageError
 from treadle.sources.walk import Pattern, walk
@@ -28,6 +29,7 @@ def files(
     root: PathLike | None = None,
     suffix: str | Iterable[str] | None = None,
     hidden: bool = False,
+    fingerprint: Literal["stat", "content"] = "stat",
 ) -> Files:
     """
     Make a source of paths.
@@ -49,6 +51,8 @@ def files(
         suffix: Take only files that end so, in whatever case: ``".csv"``, or several.
         hidden: Take also files and folders whose names begin with a dot. Without it, they are
             found only by name or by a pattern with that dot; so macOS' ``._*`` files stay out.
+        fingerprint: How a resumed run sees that a file has changed: by ``"stat"`` (size and time of
+            modification), or by ``"content"``, which reads all of it.
 
     Returns:
         A source of ``pathlib.Path``, absolute or relative as they were asked for. A key is the
@@ -59,7 +63,7 @@ def files(
         UsageError: A file or folder named here does not exist or is not below *root*, or an
             argument is of the wrong kind.
     """
-    return Files(patterns, root=root, suffix=suffix, hidden=hidden)
+    return Files(patterns, root=root, suffix=suffix, hidden=hidden, fingerprint=fingerprint)
 
 
 class Files:
@@ -77,7 +81,13 @@ class Files:
         root: PathLike | None = None,
         suffix: str | Iterable[str] | None = None,
         hidden: bool = False,
+        fingerprint: Literal["stat", "content"] = "stat",
     ) -> None:
+        if fingerprint not in ("stat", "content"):
+            raise UsageError(
+                f"fingerprint cannot be {fingerprint!r}", hint="choose one of: stat, content"
+            )
+        self._by_content = fingerprint == "content"
         self._starts = [_start(pattern) for pattern in patterns]
         if not self._starts:
             raise UsageError("files() was given no path or pattern", hint="files('data/**/*.csv')")
@@ -139,6 +149,17 @@ class Files:
         # A name that is no valid text has lone surrogates, which no UTF-8 file can hold.
         return os.fsencode(path).decode("utf-8", "backslashreplace")
 
+    def fingerprint(self, value: PathLike) -> str:
+        """Return what differs when the file has changed; ``""`` when it cannot be read."""
+        try:
+            if self._by_content:
+                with open(value, "rb") as file:
+                    return "blake2b " + hashlib.file_digest(file, _blake2b).hexdigest()
+            found = os.stat(value)
+        except OSError:
+            return ""  # The function will say why, in its own words.
+        return f"{found.st_size} {found.st_mtime_ns}"
+
     def _list(self) -> list[str]:
         if self._found is None:
             found: dict[str, str] = {}
@@ -153,11 +174,14 @@ class Files:
         spared = self._spared
         if spared is None:
             return False
-        if path in {spared, spared + ".part"} or path.startswith(spared + os.sep):
+        if path == spared or path.startswith((spared + ".part", spared + os.sep)):
             return True
         # By another way, such as a link; looked at only where the name gives a reason to.
-        ends = (os.path.basename(spared), os.path.basename(spared) + ".part")
-        return path.endswith(ends) and os.path.realpath(path) in {spared, spared + ".part"}
+        name = os.path.basename(spared)
+        if not os.path.basename(path).startswith((name, name + ".part")):
+            return False
+        real = os.path.realpath(path)
+        return real == spared or real.startswith(spared + ".part")
 
     def _search(self, start: _Start) -> Iterator[tuple[str, str]]:
         if start.pattern is None:
@@ -167,6 +191,10 @@ class Files:
         if not self._suffixes:
             return iter(pairs)
         return (pair for pair in pairs if pair[0].lower().endswith(self._suffixes))
+
+
+def _blake2b() -> Any:
+    return hashlib.blake2b(digest_size=16)
 
 
 @dataclass(frozen=True, slots=True)

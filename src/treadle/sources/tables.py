@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from treadle.errors import UsageError
 from treadle.sources.badrow import BadRow
 from treadle.sources.formats import CsvReader, JsonReader, ParquetReader, Reader
-from treadle.sources.text import Text, TextSource, refuse_same
+from treadle.sources.text import Text, TextSource, hash_of, refuse_same
 
 _FORMATS = {".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 _FORMATS |= {".parquet": "parquet", ".pq": "parquet"}
@@ -98,6 +98,11 @@ class Rows:
             return index + 1
         key = None if isinstance(value, BadRow) else _key(value[self._key])
         return f"row {index + 1}" if key is None else key
+
+    @property
+    def fingerprint(self) -> Callable[[Any], str] | None:
+        """Gives a hash of a row; None where the rows can be read only once."""
+        return hash_of if self._reader.again else None
 
     def spare(self, place: Path) -> None:
         """

@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 import codecs
+import hashlib
 import os
 import sys
 import zlib
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, TypeAlias
@@ -76,6 +77,11 @@ class Lines:
     def key(self, value: str, index: int) -> int:  # noqa: ARG002  # a source's key() gets both
         """Return the line number, from 1."""
         return index + 1
+
+    @property
+    def fingerprint(self) -> Callable[[Any], str] | None:
+        """Gives a hash of a line; None where the lines can be read only once."""
+        return hash_of if self._text.again else None
 
 
 class Text:
@@ -172,6 +178,12 @@ class Text:
                 yield text
             if not block:
                 return
+
+
+def hash_of(value: object) -> str:
+    """Return a hash of what *value* shows: 64 bits of BLAKE2b, as text."""
+    text = repr(value).encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(text, digest_size=8).hexdigest()
 
 
 def _split(pieces: Iterator[str]) -> Iterator[str]:

@@ -89,7 +89,7 @@ class ScriptedBackend:
         """Return the number of idle workers, and when not *paced* the free places behind all."""
         del call
         if paced:
-            return sum(worker.item is None for worker in self._workers)
+            return sum(worker.item is None and not worker.leaving for worker in self._workers)
         return sum(self._room_at(worker) for worker in self._workers)
 
     def window(self, call: Call) -> int:
@@ -126,6 +126,19 @@ class ScriptedBackend:
             back += [item for of, item in worker.queue if of is call]
             worker.queue = deque(pair for pair in worker.queue if pair[0] is not call)
         return sorted(back, key=lambda item: item.index)
+
+    def resize(self, workers: int) -> None:
+        """Have so many workers; those too many end after their running item."""
+        self.workers = workers
+        staying = [worker for worker in self._workers if not worker.leaving]
+        for _ in range(workers - len(staying)):
+            self._workers.append(_Worker(self._name()))
+        staying.sort(key=lambda worker: (worker.item is not None, len(worker.queue)))
+        for worker in staying[: max(0, len(staying) - workers)]:
+            self._hand_back(worker)
+            worker.leaving = True
+            if worker.item is None:
+                self._workers.remove(worker)
 
     def running(self) -> list[tuple[Item, Running]]:
         """Return what runs now."""
@@ -182,6 +195,8 @@ class ScriptedBackend:
         return f"scripted-{next(self._names)}"
 
     def _room_at(self, worker: _Worker) -> int:
+        if worker.leaving:
+            return 0
         return 1 + self._behind - len(worker.queue) - (worker.item is not None)
 
     def _next(self, worker: _Worker) -> None:
@@ -202,15 +217,21 @@ class ScriptedBackend:
         self._reports.append(Finished(worker.call.id, [ending]))
         if isinstance(worker.step, Dies):
             self._replace(worker)
+        elif worker.leaving:
+            self._workers.remove(worker)
         else:
             worker.item, worker.ends = None, math.inf
             self._next(worker)
 
     def _replace(self, worker: _Worker) -> None:
         """Put a new worker in the place of one that is gone, and hand its innocents back."""
-        for call, item in worker.queue:
-            self._reports.append(Returned(call.id, [item]))
-        self._workers[self._workers.index(worker)] = _Worker(self._name())
+        self._hand_back(worker)
+        position = self._workers.index(worker)
+        self._workers[position : position + 1] = [] if worker.leaving else [_Worker(self._name())]
+
+    def _hand_back(self, worker: _Worker) -> None:
+        self._reports += [Returned(call.id, [item]) for call, item in worker.queue]
+        worker.queue.clear()
 
     def _outcome(self, worker: _Worker) -> AnyOutcome:
         item, call, since = worker.item, worker.call, worker.since
@@ -240,6 +261,7 @@ class _Worker:
     step: Step = field(default_factory=Hangs)
     since: float = 0.0
     ends: float = math.inf
+    leaving: bool = False
     queue: deque[tuple[Call, Item]] = field(default_factory=deque)
 
 

@@ -181,8 +181,8 @@ class Processes:
 
     @property
     def _vacant(self) -> int:
-        """How many workers may still be started."""
-        return max(0, self._most - sum(seat.serves for seat in self._seats))
+        """How many workers may still be started; one that leaves is there until it has finished."""
+        return max(0, self._most - sum(seat.serves or seat.is_leaving for seat in self._seats))
 
     def _ready_seats(self) -> int:
         """
@@ -194,7 +194,7 @@ class Processes:
         serving = [seat for seat in self._seats if seat.serves]
         ready = sum(seat.is_idle for seat in serving)
         starting = any(seat.is_setting_up and not seat.batches for seat in serving)
-        if not ready and not starting and len(serving) < self._most:
+        if not ready and not starting and self._vacant:
             self._open_seat(needed=not serving)
         return ready
 
@@ -226,7 +226,7 @@ class Processes:
         idle = [seat for seat in serving if not seat.batches]
         if idle:
             return idle[0]
-        if len(serving) < self._most:
+        if self._vacant:
             opened = self._open_seat(needed=not serving)
             if opened is not None:
                 return opened
@@ -244,6 +244,16 @@ class Processes:
             for batch in seat.take_back(all_of_it) if tags else ():
                 back += batch.items
         return back
+
+    def resize(self, workers: int) -> None:
+        """Have so many processes; those too many end after the items that they have begun."""
+        self.workers = self._most = workers
+        serving = [seat for seat in self._seats if seat.serves]
+        serving.sort(key=lambda seat: (seat.running() is not None, seat.queued))
+        for seat in serving[: max(0, len(serving) - workers)]:
+            self._return(seat.take_back(dict))
+            seat.dismiss()
+            self._listen(seat)
 
     def stop(self, call: Call, items: Sequence[Item]) -> None:
         """Kill the workers that run these items; take the others back."""
@@ -307,14 +317,14 @@ class Processes:
         serving = [seat for seat in self._seats if seat.serves]
         if not any(seat.queued > 1 or seat.is_late for seat in serving):
             return False
-        return len(serving) < self._most or any(seat.is_idle for seat in serving)
+        return bool(self._vacant) or any(seat.is_idle for seat in serving)
 
     def _balance(self) -> None:
         """Let an idle worker take over half of what is queued behind its busiest neighbour."""
         serving = [seat for seat in self._seats if seat.serves]
         thieves: list[Seat | None] = [seat for seat in serving if seat.is_idle]
         worth = WORTH_TAKING
-        if not thieves and len(serving) < self._most:
+        if not thieves and self._vacant:
             thieves, worth = [None], WORTH_A_WORKER  # one has died, and nothing is left to start
         for thief in thieves:
             victim = max(serving, key=self._queued_seconds, default=None)
@@ -379,16 +389,17 @@ class Processes:
         while batch.tag != results.tag:  # skipped by the worker because their call is broken
             seat.batches.popleft()
             batch = seat.batches[0]
-        items = batch.settle(results.positions, len(results.values))
+        back = batch.settle(results.positions, len(results.values))
+        count = len(back.items)
         if not batch.left:
             seat.batches.popleft()
         seat.has_finished_any = True
         self._false_starts.pop(batch.call.id, None)
         if (pace := self._paces.get(batch.call.id)) is not None:
-            pace.took(sum(results.durations), len(items))
+            pace.took(sum(results.durations), count)
             if results.kinds is not None:
-                pace.received(results.size / len(items))
-        ready, foreign = results.read(items, seat.name, fds)
+                pace.received(results.size / count)
+        ready, foreign = results.read(back, seat.name, fds)
         if isinstance(ready, Delivered) or ready.endings:
             self._reports.append(ready)
         for item, make in foreign:

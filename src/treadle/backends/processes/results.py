@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 
 from treadle.backends.processes import worker as far
 from treadle.backends.processes.packing import FOREIGN, NUMPY, load_result, unpack
+from treadle.backends.processes.seat import Back
 from treadle.core.item import Item
 from treadle.core.outcome import (
     AnyOutcome,
@@ -50,20 +51,23 @@ class Results(NamedTuple):
     peak_memory: int
 
     def read(
-        self, items: list[Item], worker: str, fds: list[int]
+        self, back: Back, worker: str, fds: list[int]
     ) -> tuple[Delivered | Finished, list[tuple[Item, Make]]]:
         """
         Return what there is to report, and what must be made where it may take its time.
 
         Args:
-            items: The items that these are the results of, in the same order.
+            back: The items that these are the results of, in the same order.
             worker: Name of the worker.
             fds: Descriptors of the segments that came with the frame; taken over.
         """
+        items = back.items
         call = items[0].call
         if self.kinds is None:
             outcomes = Successes(
-                items,
+                back.keys,
+                back.indices,
+                back.attempts,
                 self.started,
                 self.durations,
                 self.values,

@@ -10,7 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from typing import Any
+from typing import Any, NamedTuple
 
 from treadle.backends.processes.launcher import LAUNCHER
 from treadle.backends.processes.nursery import BEGUN, STATUS
@@ -19,7 +19,7 @@ from treadle.backends.processes.segments import anonymous_file
 from treadle.backends.processes.slot import IDLE, SETTING_UP, SIZE, Slot, tag_and_position
 from treadle.backends.processes.wire import CONTROL, Inbox, Kind, Outbox, encode
 from treadle.core.call import Call
-from treadle.core.item import Item
+from treadle.core.item import Item, Key
 
 _LINE = 8192  # characters without a line end that are kept back at most
 _ALL = 1 << 20  # more tokens than a worker ever has
@@ -30,23 +30,44 @@ _BATCHES = 32  # that a worker has at most
 TAGS = 255  # tags are bytes; 0 is CONTROL
 
 
+class Back(NamedTuple):
+    """
+    Items that came back from a worker, and what is known of each, column by column.
+
+    Attributes:
+        items: The items.
+        keys: Of each.
+        indices: The same.
+        attempts: The same.
+    """
+
+    items: list[Item]
+    keys: list[Key]
+    indices: list[int]
+    attempts: list[int]
+
+
 class Batch:
     """
     Items sent to a worker together.
 
     Attributes:
         items: In the order in which the worker runs them.
+        keys, indices, attempts: Of each, as they were sent.
         done: Those before this position have come back.
         end: Those from this position on were taken back.
         given_back: Positions in between that the worker gave back.
     """
 
-    __slots__ = ("call", "done", "end", "given_back", "items", "tag")
+    __slots__ = ("attempts", "call", "done", "end", "given_back", "indices", "items", "keys", "tag")
 
     def __init__(self, tag: int, call: Call, items: list[Item]) -> None:
         self.tag = tag
         self.call = call
         self.items = items
+        self.indices = [item.index for item in items]
+        self.keys = [item.key for item in items]
+        self.attempts = [item.attempt for item in items]
         self.done = 0
         self.end = len(items)
         self.given_back: set[int] = set()
@@ -67,13 +88,14 @@ class Batch:
             if position not in self.given_back
         ]
 
-    def settle(self, positions: int | list[int], count: int) -> list[Item]:
+    def settle(self, positions: int | list[int], count: int) -> Back:
         """Note that *count* items from a position on, or those at *positions*, came back."""
+        columns: tuple[list[Any], ...] = (self.items, self.keys, self.indices, self.attempts)
         if isinstance(positions, int):
             self.done = positions + count
-            return self.items[positions : self.done]
+            return Back(*[column[positions : self.done] for column in columns])
         self.done = positions[-1] + 1
-        return [self.items[position] for position in positions]
+        return Back(*[[column[position] for position in positions] for column in columns])
 
 
 class Seat:
@@ -152,6 +174,11 @@ class Seat:
         return not (self.retiring or self.closing or self.doomed or self.gone)
 
     @property
+    def is_leaving(self) -> bool:
+        """True while it finishes what it has begun, and is given nothing more."""
+        return self.closing and bool(self.batches) and not (self.doomed or self.gone)
+
+    @property
     def is_crowded(self) -> bool:
         """True when it has as many batches, of whatever size, as it may have."""
         return len(self.batches) >= _BATCHES
@@ -177,9 +204,7 @@ class Seat:
             self.outbox.put(frame)
         batch = Batch(self._next_tag(), call, items)
         self.batches.append(batch)
-        indices = [item.index for item in items]
-        keys = [item.key for item in items]
-        attempts = [item.attempt for item in items]
+        indices, keys, attempts = batch.indices, batch.keys, batch.attempts
         payloads = [item.payload for item in items]
         packed = Packed in set(map(type, payloads))
         segments = (

@@ -1,0 +1,466 @@
+"""A run with a ledger: what is left out, what becomes durable when, and how it ends.
+
+``Recorded`` is the run's sink with a ledger beside it. What is written is committed in groups:
+first the sink makes its part safe, then one transaction stores the rows together with its mark.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import inspect
+import math
+import os
+import platform
+import shutil
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+from treadle.core import events
+from treadle.core.call import name_of
+from treadle.core.failures import failure_from
+from treadle.core.item import Key
+from treadle.core.outcome import AnyOutcome, Raised
+from treadle.core.protocols import DurableSink, Mark, Sink
+from treadle.errors import SinkFailed, UsageError
+from treadle.ledger import format as layout
+from treadle.ledger.past import Past
+from treadle.ledger.seen import Seen
+from treadle.ledger.writer import Ledger
+from treadle.sinks import sink_for
+from treadle.sinks.kept import Kept
+
+GROUP = 0.2  # seconds of work that a crash may make run again; a commit costs two ``fsync``
+KEPT = "values"  # in the folder of a run without ``into=``
+
+Durability: TypeAlias = Literal["group", "item", "none"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """
+    What is to be recorded, and how.
+
+    Attributes:
+        function: The function of the run.
+        items: The source.
+        into: Where values go, as it was given.
+        key_of: Gives the key of a value at a position; None when that is the position.
+        name: What the user calls the run; None for nothing.
+        resume: True to go on with the newest run that matches, or the id, prefix or name of one.
+        retry_failed: Of the run that is resumed, run what has failed, and nothing else.
+        durability: ``"group"`` or ``"item"``.
+        version: Of the function, or ``"source"``; None when it does not matter.
+        runs_dir: The folder of all runs; None for the default.
+        parent: Id of the first run on the same pool; None for that one.
+        command: What ``treadle resume`` needs to know; None when a program has called us.
+        backend: Name of the backend.
+    """
+
+    function: Callable[..., Any]
+    items: Iterable[Any]
+    into: str | os.PathLike[str] | Sink | None
+    key_of: Callable[[Any, int], Key] | None
+    name: str | None = None
+    resume: bool | str = False
+    retry_failed: bool = False
+    durability: Durability = "group"
+    version: str | None = None
+    runs_dir: str | os.PathLike[str] | None = None
+    parent: str | None = None
+    command: Mapping[str, Any] | None = None
+    backend: str = "auto"
+
+    @property
+    def root(self) -> Path:
+        """The folder of all runs."""
+        return layout.runs_dir(self.runs_dir)
+
+    def facts(self, sink: Sink | None) -> dict[str, Any]:
+        """Return what ``run.json`` shall say."""
+        return {
+            "name": self.name,
+            "began": datetime.now().astimezone().isoformat(timespec="seconds"),
+            "function": identity(self.function),
+            "into": place_of(sink),
+            "backend": self.backend,
+            "durability": self.durability,
+            "parent": self.parent,
+            "treadle": _installed_version(),
+            "python": platform.python_version(),
+            "host": socket.gethostname(),
+            "cwd": str(Path.cwd()),
+            "program": sys.argv[0],
+            "command": self.command,
+        }
+
+    def earlier_run(self, sink: Sink | None) -> Path | None:
+        """
+        Return the folder of the run to go on with; None to begin a new one.
+
+        Raises:
+            UsageError: There is no such run, or it is that of another function or place.
+        """
+        if isinstance(self.resume, str):
+            folder = layout.find(self.resume, self.root)
+            self._check_fits(folder, sink)
+            return folder
+        if not self.resume:
+            return None
+        for folder in reversed(layout.folders(self.root)):
+            with contextlib.suppress(UsageError):  # a damaged one is nobody's match
+                if self._matches(layout.read_facts(folder), sink):
+                    return folder
+        return None
+
+    def _matches(self, facts: Mapping[str, Any], sink: Sink | None) -> bool:
+        named = self.name is None or facts.get("name") == self.name
+        same = facts.get("function") == identity(self.function)
+        return named and same and facts.get("into") == place_of(sink)
+
+    def _check_fits(self, folder: Path, sink: Sink | None) -> None:
+        facts = layout.read_facts(folder)
+        mine = identity(self.function)
+        if facts.get("function") != mine:
+            raise UsageError(
+                f"the run {folder.name} is of {facts.get('function')}, not of {mine}",
+                hint="resume it with its own function, or begin a new run",
+            )
+        if sink is not None and facts.get("into") != place_of(sink):
+            raise UsageError(
+                f"the run {folder.name} stores into {facts.get('into')!r}, not {place_of(sink)!r}",
+                hint="leave into= out: the run knows where it stores; or treadle export it there",
+            )
+
+
+def _installed_version() -> str | None:
+    try:
+        return metadata.version("treadle")
+    except metadata.PackageNotFoundError:  # run from its source
+        return None
+
+
+def identity(function: Callable[..., Any]) -> str:
+    """Name a function so that a later process names it alike: its module and its name."""
+    while isinstance(function, partial):
+        function = function.func
+    module = getattr(function, "__module__", None) or type(function).__module__
+    if module == "__main__":
+        file = getattr(sys.modules["__main__"], "__file__", None)
+        module = Path(file).stem if file else module
+    return f"{module}:{name_of(function)}"
+
+
+def version_of(function: Callable[..., Any], version: str | None) -> str | None:
+    """
+    Return the version of *function*: as the user says it, or the hash of its source.
+
+    Raises:
+        UsageError: There is no source to hash.
+    """
+    if version != "source":
+        return version
+    while isinstance(function, partial):
+        function = function.func
+    try:
+        source = inspect.getsource(function if callable(function) else type(function))
+    except (OSError, TypeError) as error:
+        raise UsageError(
+            f"the source of {name_of(function)} is not to be had: {error}",
+            hint="name the version yourself: version='2'",
+        ) from error
+    return hashlib.blake2b(source.encode(), digest_size=8).hexdigest()
+
+
+def place_of(sink: Sink | None) -> str | None:
+    """Return where *sink* stores, as text that later sessions can compare."""
+    if sink is None:
+        return None
+    path = getattr(sink, "path", None)
+    return str(path) if path is not None else repr(type(sink).__qualname__)
+
+
+class Recorded:
+    """
+    The sink of a run, and its ledger beside it. A sink itself.
+
+    Args:
+        request: What is to be recorded.
+
+    Attributes:
+        sink: Where values go; None until it is open if the run says where.
+        ledger: The ledger; from ``open`` on.
+        earlier: Items that had settled before this session and do not run again: succeeded, and
+            not.
+    """
+
+    sink: Any
+    ledger: Ledger
+
+    def __init__(self, request: Request) -> None:
+        self.sink = None if request.into is None else sink_for(request.into)
+        self.earlier = (0, 0)
+        self._request = request
+        self._group = 0.0 if request.durability == "item" else GROUP
+        self._fingerprint = getattr(request.items, "fingerprint", None)
+        self._seen: Seen | None = None
+        self._past: Past | None = None
+        self._later: Mark | None = None  # resume the sink when there is something to store
+        self._is_durable = False
+        self._is_torn = False
+        self._committed_at = -math.inf
+        self._total: int | None = None
+
+    @property
+    def one_by_one(self) -> bool:
+        """True when no item may wait, settled, for the rest of a batch."""
+        return self._request.durability == "item"
+
+    # ── a sink ──────────────────────────────────────────────────────────────────────────────
+
+    def open(self) -> None:
+        """
+        Begin, or go on where the ledger says that the last session ended.
+
+        Raises:
+            UsageError: The place cannot be written to, was changed by hand in between, or another
+                process writes this run.
+        """
+        request = self._request
+        version = version_of(request.function, request.version)
+        folder = request.earlier_run(self.sink)
+        is_new = folder is None
+        if folder is None:
+            folder = layout.make_folder(request.root, datetime.now().astimezone())
+            self.ledger = Ledger.begin(folder, request.facts(self.sink))
+        else:
+            self.ledger = Ledger.reopen(folder)
+        self.ledger.version = version
+        try:
+            self._open_sink()
+        except BaseException:
+            self._let_go()
+            if is_new:
+                shutil.rmtree(folder, ignore_errors=True)
+            raise
+
+    def _open_sink(self) -> None:
+        ledger = self.ledger
+        if self.sink is None:
+            into = ledger.facts.get("into")
+            self.sink = Kept(ledger.folder / KEPT) if into is None else sink_for(into)
+        self._is_durable = isinstance(self.sink, DurableSink)
+        self.earlier = (ledger.count("succeeded"), ledger.failed)
+        mark = ledger.mark
+        if mark is None and not self.earlier[0]:
+            self.sink.open()
+            if self._is_durable:
+                ledger.drop((), self.sink.mark())  # some sinks take their lock with the first mark
+        else:
+            self._go_on(mark)
+        if self._request.key_of is not None:
+            self._seen = Seen()
+        if sum(self.earlier):
+            ledger.retries = self._request.retry_failed
+            self._past = ledger.past(_failed_only if ledger.retries else _missing_only)
+        if ledger.retries:
+            self.earlier = (self.earlier[0], 0)
+
+    def _go_on(self, mark: Mark | None) -> None:
+        if mark is None or not self._is_durable:
+            raise UsageError(
+                f"the run {self.ledger.id} cannot be resumed: {self.sink!r} cannot go on with what "
+                "an earlier session has stored",
+                hint="store into a file or a folder, or a sink that has `mark` and `resume`",
+            )
+        stale = self._stale()
+        if stale and len(stale) == self.ledger.count("succeeded"):
+            self.sink.open()  # all of it runs again
+            self.ledger.drop(stale, self.sink.mark())
+        elif stale or not self._has_all:
+            self.sink.resume(mark, stale)
+            self.ledger.drop(stale, self.sink.mark())
+        else:
+            self.sink.look(mark)
+            self._later = mark
+        self.earlier = (self.ledger.count("succeeded"), self.ledger.failed)
+
+    @property
+    def _has_all(self) -> bool:
+        """True when the source is known to have no more items than have settled."""
+        try:
+            total = len(self._request.items)  # type: ignore[arg-type]  # it may have none
+        except Exception:
+            return False
+        return not self._request.retry_failed and sum(self.earlier) >= total
+
+    def _stale(self) -> set[Key]:
+        """Return the keys of items whose function or value has changed since they succeeded."""
+        stale: set[Key] = set()
+        if self.ledger.version is not None:
+            stale.update(self.ledger.stale())
+        if self._fingerprint is not None:
+            key_of = self._request.key_of
+            for position, value in enumerate(self._request.items):
+                key = position if key_of is None else key_of(value, position)
+                known = self.ledger.fingerprint(key)
+                if known is not None and known != self._fingerprint(value):
+                    stale.add(key)
+        return stale
+
+    def write(self, outcomes: Sequence[AnyOutcome]) -> list[tuple[AnyOutcome, SinkFailed]]:
+        """
+        Store outcomes, and note how each ended; commit if the last commit was a while ago.
+
+        Raises:
+            SinkFailed: Nothing further can be stored.
+            RunFailed: Nothing further can be committed.
+        """
+        if self._later is not None:
+            self.sink.resume(self._later)
+            self.ledger.drop((), self.sink.mark())
+            self._later = None
+        self._is_torn = True  # until the ledger knows what the sink has
+        try:
+            refused: list[tuple[AnyOutcome, SinkFailed]] = self.sink.write(outcomes)
+        except SinkFailed:
+            self._is_torn = False  # nothing was stored
+            raise
+        by_id = {id(outcome): error for outcome, error in refused}
+        self.ledger.note(
+            [
+                outcome if id(outcome) not in by_id else not_stored(outcome, by_id[id(outcome)])
+                for outcome in outcomes
+            ]
+        )
+        self._is_torn = False
+        if time.monotonic() - self._committed_at >= self._group:
+            self.commit()
+        return refused
+
+    def commit(self) -> None:
+        """
+        Make all that was written durable.
+
+        Raises:
+            SinkFailed, RunFailed: That is not possible; what was committed before is safe.
+        """
+        self.ledger.commit(self._mark(), total=self._total)
+        self._committed_at = time.monotonic()
+
+    @property
+    def patience(self) -> float | None:
+        """Seconds until the next commit is due; None while there is nothing to commit."""
+        if not self.ledger.pending:
+            return None
+        return max(0.0, self._committed_at + self._group - time.monotonic())
+
+    def _mark(self, *, whole: bool = False) -> Mark | None:
+        is_open = self._is_durable and self._later is None
+        return self.sink.mark(whole=whole) if is_open else None
+
+    def close(self) -> None:
+        """
+        Finish sink and ledger.
+
+        Raises:
+            SinkFailed: The sink cannot be finished; ``abandon`` follows.
+            RunFailed: The ledger cannot be written.
+        """
+        if self._later is None:
+            self.ledger.commit(self._mark(whole=True), total=self._total)
+            self.sink.close()
+        self.ledger.commit(self._mark(), state="finished", total=self._total)
+        self._let_go()
+
+    def abandon(self) -> str | None:
+        """Leave sink and ledger so that the run can be resumed; return where what is stored is."""
+        return self.stop("stopped")
+
+    def stop(self, why: str) -> str | None:
+        """Like ``abandon``, and note why."""
+        if self.ledger.is_closed:
+            return None
+        try:
+            # What was interrupted half-way is not committed: a resume cuts it off and runs it again.
+            if self._later is None and not self._is_torn:
+                self.ledger.commit(self._mark(), state=why, total=self._total)
+        finally:
+            try:
+                kept: str | None = None if self._later is not None else self.sink.abandon()
+            finally:
+                self._let_go()
+        return kept
+
+    def _let_go(self) -> None:
+        if self._past is not None:
+            self._past.close()
+        if self._seen is not None:
+            self._seen.close()
+        self.ledger.close()
+
+    def values(self) -> Iterable[Any]:
+        """Return what was stored."""
+        found: Iterable[Any] = self.sink.values()
+        return found
+
+    @property
+    def path(self) -> Any:
+        """Where the sink is, if it is in a place that has a path."""
+        return getattr(self.sink, "path", None)
+
+    # ── from other threads ──────────────────────────────────────────────────────────────────
+
+    def screen(self, key: Key, value: Any, position: int) -> bool:
+        """
+        Tell whether an item that was read shall run.
+
+        Raises:
+            UsageError: An earlier item has its key.
+        """
+        if self._seen is not None:
+            self._seen.note(key, position)
+        if self._past is not None and not self._past.wants(key, position):
+            return False
+        if self._fingerprint is not None:
+            self.ledger.fingerprints[position] = self._fingerprint(value)
+        return True
+
+    def hear(self, event: events.Event) -> None:
+        """Listen to the run."""
+        if isinstance(event, events.RunStarted):
+            self._total = event.total
+        else:
+            self.ledger.hear(event)
+
+
+def _missing_only(status: str) -> bool:
+    return not status
+
+
+def _failed_only(status: str) -> bool:
+    return status not in ("", "succeeded")
+
+
+def not_stored(outcome: AnyOutcome, error: SinkFailed) -> Raised:
+    """Turn a value that its sink refused into a failure of its item."""
+    return Raised(
+        outcome.key,
+        outcome.index,
+        outcome.attempts,
+        outcome.started,
+        outcome.duration,
+        outcome.cpu,
+        outcome.peak_memory,
+        outcome.worker,
+        failure_from(error),
+        error,
+    )

@@ -1,0 +1,304 @@
+"""A run is killed again and again, and resumed until it is done: every item is there once.
+
+The driver gets SIGKILL at random moments, or at a random step of what it does on the disk; its
+workers get it, too. ``TREADLE_CHAOS_SEED`` repeats one schedule as far as the machine allows.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import random
+import select
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections import Counter
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+import survivor
+
+import treadle
+
+SEED = int(os.environ.get("TREADLE_CHAOS_SEED", random.SystemRandom().randrange(1 << 32)))
+PATIENCE = 40.0  # seconds; a net under busy machines
+ITEMS = 300
+SINKS = ("out.csv", "out.jsonl", "out.parquet", "out/", "out.sqlite", "kept")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One way to run the program, and how it is killed."""
+
+    into: str
+    backend: str
+    durability: str
+
+    def __str__(self) -> str:
+        return f"{self.into.strip('/')}-{self.backend}-{self.durability}"
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        return self.into, self.backend, self.durability, str(ITEMS)
+
+
+SHORT = [
+    Case("out.csv", "processes", "group"),
+    Case("out.jsonl", "threads", "item"),
+    Case("out.parquet", "threads", "group"),
+    Case("out/", "processes", "item"),
+    Case("out.sqlite", "processes", "group"),
+    Case("kept", "threads", "group"),
+]
+ALL = [
+    Case(into, backend, durability)
+    for into in SINKS
+    for backend in ("threads", "processes")
+    for durability in ("group", "item")
+]
+survived: Counter[str] = Counter()
+
+
+class Place:
+    """A folder in which the program runs, with the record of its run."""
+
+    def __init__(self, programs, folder: Path, runs: Path) -> None:
+        self.programs = programs
+        self.folder = folder
+        self.runs = runs
+        folder.mkdir(parents=True)
+
+    def start(self, *arguments: str) -> subprocess.Popen:
+        return self.programs.start(
+            self.programs.app("survivor.py"),
+            *arguments,
+            cwd=self.folder,
+            env={**self.programs.environ, "TREADLE_RUNS_DIR": str(self.runs)},
+        )
+
+    def finish(self, *arguments: str) -> subprocess.CompletedProcess:
+        """Run the program to its end, whatever that is."""
+        process = self.start(*arguments)
+        try:
+            out, err = process.communicate(timeout=PATIENCE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            pytest.fail(f"the run hangs: {process.communicate()}")
+        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+    @property
+    def run(self) -> treadle.Run:
+        (run,) = treadle.runs(self.runs)
+        return run
+
+
+@pytest.fixture
+def place(programs, tmp_path):
+    return Place(programs, tmp_path / "place", tmp_path / "runs")
+
+
+# --- killing -------------------------------------------------------------------------------------
+
+
+def kill_at_random(place: Place, case: Case, dice: random.Random) -> bool:
+    """Start the program and kill it; False when it had ended before."""
+    how = dice.random()
+    if how < 0.5:
+        step = (
+            f"end{int(2 ** dice.uniform(0, 6))}" if how < 0.2 else f"{int(2 ** dice.uniform(0, 9))}"
+        )
+        done = place.finish(*case.arguments, step)
+        assert done.returncode in (0, -signal.SIGKILL), done.stderr
+        return done.returncode != 0
+    process = place.start(*case.arguments)
+    if how < 0.6:  # wherever it is
+        wait(process, dice.uniform(0.0, 0.4))
+    else:
+        begun = process.stdout.readline()
+        assert begun == "begun\n", process.stderr.read()
+        if case.backend == "processes" and how < 0.8:
+            wait(process, dice.uniform(0.0, 0.3))
+            kill_a_worker(process, dice)
+        wait(process, dice.uniform(0.0, 0.6))
+    process.kill()
+    _, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode in (0, -signal.SIGKILL), err
+    return process.returncode != 0
+
+
+def wait(process: subprocess.Popen, seconds: float) -> None:
+    """Let the moment come, unless the program ends before."""
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(seconds)
+
+
+def kill_a_worker(process: subprocess.Popen, dice: random.Random) -> None:
+    with suppress(psutil.NoSuchProcess):
+        driver = psutil.Process(process.pid)
+        workers = [each for child in driver.children() for each in child.children()]
+        if workers:
+            dice.choice(workers).kill()
+
+
+def survive(place_for, case: Case, kills: int, dice: random.Random) -> None:
+    """Kill runs, and let each come to its end, until there were so many kills."""
+    done = 0
+    while done < kills:
+        place = place_for()
+        left = min(kills - done, dice.randint(1, 8))
+        while left and kill_at_random(place, case, dice):
+            left, done = left - 1, done + 1
+        ended = place.finish(*case.arguments)
+        assert ended.returncode == 0, ended.stderr
+        settled, ok = map(int, ended.stdout.splitlines()[-1].split()[1:])
+        assert settled == ITEMS
+        assert ok == len(expected(case))
+        check(place, case)
+        survived["kills"] += done - survived[f"counted {case}"]
+        survived[f"counted {case}"] = done
+
+
+# --- what must be there --------------------------------------------------------------------------
+
+
+def expected(case: Case) -> dict[int, list[dict]]:
+    """Return the rows of each item that succeeds."""
+    found = {}
+    for n in range(ITEMS):
+        with suppress(ValueError):
+            found[n] = survivor.file(n)["rows"]
+    return found
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_pause():
+    """Let our own calls of the program's functions take no time."""
+    before, survivor.PAUSE = survivor.PAUSE, 0.0
+    yield
+    survivor.PAUSE = before
+
+
+def check(place: Place, case: Case) -> None:
+    """Compare record and file with what an undisturbed run leaves."""
+    wanted = expected(case)
+    run = place.run
+    assert (run.state, run.ok, run.failed) == ("finished", len(wanted), ITEMS - len(wanted))
+    outcomes = list(run.outcomes())
+    assert [outcome.key for outcome in outcomes] == list(range(ITEMS))
+    assert {outcome.kind for outcome in outcomes} == {"succeeded", "raised"}
+    assert [outcome.key for outcome in run.failures()] == sorted(set(range(ITEMS)) - set(wanted))
+
+    run.record.close()
+    calm = undisturbed(place, case)
+    assert [(outcome.key, plain(outcome)) for outcome in outcomes if outcome.ok] == [
+        (outcome.key, plain(outcome)) for outcome in calm.outcomes() if outcome.ok
+    ]
+    calm.record.close()
+    if case.into != "kept":
+        found = read(place.folder / case.into)
+        assert Counter(key for key, _ in found) == {key: len(rows) for key, rows in wanted.items()}
+        there = read(place.folder / "calm" / case.into)
+        assert sorted(found, key=repr) == sorted(there, key=repr)
+        left = {path.name for path in place.folder.iterdir()} - {"calm"}
+        assert left == {Path(case.into).name}, "something unfinished was left"
+
+
+def undisturbed(place: Place, case: Case) -> treadle.Run:
+    calm = place.folder / "calm"
+    treadle.run(
+        survivor.file if case.into.endswith("/") else survivor.work,
+        range(ITEMS),
+        into=None if case.into == "kept" else f"{calm}/{case.into}",
+        backend="inline",
+        runs_dir=calm / "runs",
+    )
+    return treadle.open("latest", calm / "runs")
+
+
+def plain(outcome) -> object:
+    """Return what was stored: the content where that is a file."""
+    if isinstance(outcome.value, Path):
+        return json.loads(outcome.value.read_bytes())
+    return outcome.value
+
+
+def read(path: Path) -> list[tuple[int, object]]:
+    """Return key and content of each row, read as anybody would."""
+    match path.suffix:
+        case ".csv":
+            with path.open(newline="") as file:
+                return [(int(row["key"]), row) for row in csv.DictReader(file)]
+        case ".jsonl":
+            rows = map(json.loads, path.read_text().splitlines())
+            found = [(row["key"], row["value"]) for row in rows]
+            return [(key, row) for key, v in found for row in (v if isinstance(v, list) else [v])]
+        case ".parquet":
+            import pyarrow.parquet as pq
+
+            return [(int(row["key"]), row) for row in pq.read_table(path).to_pylist()]
+        case ".sqlite":
+            with closing_database(path) as database:
+                rows = database.execute("SELECT * FROM results").fetchall()
+            return [(int(row["key"]), dict(row)) for row in rows]
+        case _:
+            found = [(int(file.stem), json.loads(file.read_bytes())) for file in path.glob("*.json")]
+            return [(key, row) for key, value in found for row in value["rows"]]
+
+
+@contextmanager
+def closing_database(path: Path):
+    database = sqlite3.connect(path)
+    database.row_factory = sqlite3.Row
+    try:
+        yield database
+    finally:
+        database.close()
+
+
+# --- the tests -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def places(programs, tmp_path):
+    """Make places, each with nothing in it."""
+    count = iter(range(1000))
+
+    def make():
+        folder = tmp_path / f"place {next(count)}"
+        return Place(programs, folder, folder.with_name(f"{folder.name} runs"))
+
+    return make
+
+
+@pytest.mark.parametrize("case", SHORT, ids=str)
+def test_a_killed_run_is_whole_in_the_end(places, case):
+    survive(places, case, 3, random.Random(f"{SEED} {case}"))
+    assert survived[f"counted {case}"] == 3, f"TREADLE_CHAOS_SEED={SEED}"
+
+
+@pytest.mark.parametrize("into", SINKS)
+def test_a_run_killed_when_all_has_settled_is_finished_by_the_next_session(place, into):
+    case = Case(into, "threads", "item")  # all rows are committed before the end begins
+    killed = place.finish(*case.arguments, "end1")
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    ended = place.finish(*case.arguments)
+    assert ended.returncode == 0, ended.stderr
+    check(place, case)
+
+
+@pytest.mark.chaos
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("case", ALL, ids=str)
+def test_hundreds_of_kills_are_survived(places, case, capfd):
+    survived[f"counted {case}"] = 0
+    survive(places, case, 13, random.Random(f"{SEED} {case}"))
+    with capfd.disabled():
+        print(f" {survived['kills']} kills survived, TREADLE_CHAOS_SEED={SEED}")
+    assert survived[f"counted {case}"] == 13
