@@ -23,6 +23,7 @@ TYPE_CHECKING = False  # ``typing`` alone would take most of the time
 if TYPE_CHECKING:
     from typing import Any
 
+    from treadle.api.control import Remote
     from treadle.api.executor import Executor
     from treadle.api.history import Run, open, runs  # noqa: A004  the name is the point
     from treadle.api.mapping import amap, map  # noqa: A004  the name is the point
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
         Interrupted,
         MissingExtra,
         NotPicklable,
+        NotRunning,
         RemoteError,
         RunFailed,
         SetupFailed,
@@ -70,6 +72,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "treadle.api.control": ("Remote",),
     "treadle.api.executor": ("Executor",),
     "treadle.api.history": ("Run", "open", "runs"),
     "treadle.api.mapping": ("amap", "map"),
@@ -102,6 +105,7 @@ _HOMES = {
         "Interrupted",
         "MissingExtra",
         "NotPicklable",
+        "NotRunning",
         "RemoteError",
         "RunFailed",
         "SetupFailed",
@@ -136,11 +140,13 @@ __all__ = [
     "Mark",
     "MissingExtra",
     "NotPicklable",
+    "NotRunning",
     "Outcome",
     "Outcomes",
     "Pool",
     "Raised",
     "Rate",
+    "Remote",
     "RemoteError",
     "Report",
     "Retry",

@@ -2,6 +2,7 @@
 
     TreadleError                 catch this to catch everything treadle raises on purpose
     ├── UsageError               a bad argument; raised before any worker starts (also ValueError)
+    │   ├── NotRunning           the run that was to be steered is not running
     │   └── MissingExtra         an optional library is not installed            (also ImportError)
     ├── NotPicklable             a value cannot travel to or from a worker       (also TypeError)
     ├── BadRowError              a row of the source is not sound               (also ValueError)
@@ -59,6 +60,10 @@ def _rebuild(cls: type[TreadleError], args: tuple[Any, ...], state: dict[str, An
 
 class UsageError(TreadleError, ValueError):
     """A bad argument or configuration; nothing was run."""
+
+
+class NotRunning(UsageError):
+    """The run is not running, so there is nothing to steer."""
 
 
 class MissingExtra(UsageError, ImportError):

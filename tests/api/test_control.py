@@ -194,6 +194,16 @@ def test_a_cancelled_run_ends_and_says_that_it_was_cancelled_from_outside(live):
     assert live.outcomes.stats.stopped == "cancelled from outside"
 
 
+def test_a_paused_run_can_be_cancelled(live):
+    remote = Remote(live.record)
+    assert soon(lambda: remote.status()["running"] == 2)
+    remote.pause()
+    remote.cancel()
+    assert soon(lambda: remote.status()["cancelling"])
+    live.let(2)
+    assert len([outcome for outcome in live.outcomes if outcome.ok]) == 2
+
+
 def test_cancelled_now_it_does_not_wait_for_what_runs(live):
     remote = Remote(live.record)
     assert soon(lambda: remote.status()["running"] == 2)
@@ -267,6 +277,22 @@ def test_a_system_without_unix_sockets_has_no_control_and_says_so(begin, monkeyp
     run = begin()
     with pytest.raises(UsageError, match="no Unix sockets"):
         Remote(run.record)
+
+
+def test_without_a_thread_to_be_had_the_run_goes_on(begin, monkeypatch, place):
+    def start(thread):
+        if thread.name == "treadle-control":
+            raise RuntimeError("can't start new thread")
+        begins(thread)
+
+    begins = threading.Thread.start
+    monkeypatch.setattr(threading.Thread, "start", start)
+    run = begin()
+    with pytest.raises(UsageError, match="can't start new thread"):
+        Remote(run.record)
+    assert list((place / "treadle").iterdir()) == []
+    run.let(8)
+    assert len(list(run.outcomes)) == 8
 
 
 def test_sockets_of_dead_processes_are_removed_and_nothing_else(begin, place):

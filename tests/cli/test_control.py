@@ -244,6 +244,28 @@ def test_watched_by_a_program_it_gives_an_object_a_second_and_one_at_its_end(beg
     assert map_.ended()[0] == 1
 
 
+def test_the_watching_ends_when_its_reader_leaves(begin, start):
+    map_ = begin("--workers", 1)
+    assert soon(lambda: map_.status()["running"] == 1)
+    watch = start("watch", "latest", "--json")
+    assert json.loads(watch.stdout.readline())["running"] == 1
+    watch.stdout.close()
+    assert watch.wait(timeout=PATIENCE) == 0
+    assert watch.stderr.read() == ""
+    assert map_.status()["running"] == 1
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_stdout_ends_the_watching_with_an_error(begin, start):
+    map_ = begin("--workers", 1)
+    assert soon(lambda: map_.status()["running"] == 1)
+    with open("/dev/full", "w") as full:
+        watch = start("watch", "latest", "--json", stdout=full)
+        _, err = watch.communicate(timeout=PATIENCE)
+    assert watch.returncode == 1
+    assert err.startswith("error: stdout cannot be written: No space left on device\n")
+
+
 def test_watched_by_a_log_it_gives_lines_and_the_summary(begin, start):
     map_ = begin("--workers", 2)
     assert soon(lambda: map_.status()["running"] == 2)
@@ -296,7 +318,7 @@ def test_ctrl_c_ends_the_watching_and_not_the_run(begin):
     watch = watch_in_terminal(pexpect, "latest")
     watch.expect("2 running")
     watch.sendintr()
-    watch.expect(f"{map_.run.id} goes on; treadle cancel {map_.run.id} ends it")
+    watch.expect(f"{map_.run.id} goes on; to end it: treadle cancel {map_.run.id}")
     watch.expect(pexpect.EOF)
     watch.close()
     assert watch.exitstatus == 130

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import sqlite3
 import sys
 import zipfile
@@ -12,6 +13,8 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import treadle
 from treadle import MissingExtra, SinkFailed, Succeeded, UsageError
@@ -175,6 +178,21 @@ def test_a_cell_holds_what_excel_can_hold_exactly_and_else_text(tmp_path, value,
     assert workbook(tmp_path / "x.xlsx", value) == []
     _, row = cells(tmp_path / "x.xlsx")
     assert row == [("inlineStr", "k0"), cell]
+
+
+@settings(max_examples=50)
+@given(words=st.lists(st.text(), max_size=5))
+def test_any_text_is_read_back_as_it_was(tmp_path_factory, words):
+    """
+    Control characters, quotes and markup included; Excel writes what XML has not as _xHHHH_.
+    """
+    path = tmp_path_factory.mktemp("book") / "x.xlsx"
+    assert workbook(path, *[{"word": word} for word in words]) == []
+    _, *rows = cells(path)
+    read = [
+        re.sub("_x([0-9A-F]{4})_", lambda found: chr(int(found[1], 16)), row[1][1]) for row in rows
+    ]
+    assert read == [word.encode("utf-8", "backslashreplace").decode() for word in words]
 
 
 def test_columns_that_come_later_are_there_from_the_first_row(tmp_path):

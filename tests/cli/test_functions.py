@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from treadle import UsageError
-from treadle.cli.functions import load
+from treadle.cli.functions import load, look_in
 
 pytestmark = pytest.mark.usefixtures("folder")
 
@@ -45,6 +45,20 @@ def test_a_file_in_a_package_is_imported_as_part_of_it():
     function = load("pkg/inner/deep.py:f")
     assert function(1) == 2
     assert function.__module__ == "pkg.inner.deep"
+
+
+def test_a_module_of_another_folder_comes_before_one_of_the_same_name_here(monkeypatch):
+    """
+    What is resumed from elsewhere is the function that was begun with.
+    """
+    monkeypatch.setattr(
+        sys, "path", [path for path in sys.path if path not in {"", str(Path.cwd())}]
+    )
+    Path("there").mkdir()
+    for folder in (".", "there"):
+        Path(folder, "twice.py").write_text(f"def f(): return {folder!r}\n")
+    look_in(str(Path("there").resolve()))
+    assert load("twice:f")() == "there"
 
 
 def test_a_bare_name_is_looked_up_beside_the_function():

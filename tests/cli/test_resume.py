@@ -155,6 +155,22 @@ def test_after_mending_the_function_retry_runs_what_failed_and_nothing_else(trea
     assert treadle_command("retry", "latest")[0] == 0
 
 
+def test_retry_of_a_run_that_was_not_finished_is_not_the_end_of_it(treadle_command):
+    Path("mended.py").write_text("def f(path): return 1 / (path.name != 'b.csv')\n")
+    arguments = ("map", "mended.py:f", "data", "--into", "out.jsonl", "--on-error", "stop")
+    assert treadle_command(*arguments, *HERE)[0] == 1
+    Path("mended.py").write_text("def f(path): return 2\n")
+    del sys.modules["mended"]
+    code, _, err = treadle_command("retry", "latest")
+    assert code == 1
+    assert "1 ok" in err
+    assert "hint: to do what is missing: treadle resume " in err.splitlines()[-1]
+    code, _, err = treadle_command("resume", "latest")
+    assert code == 0, err
+    keys = [json.loads(line)["key"] for line in Path("out.jsonl").read_text().splitlines()]
+    assert sorted(keys) == ["a.csv", "b.csv", "c10.csv"]
+
+
 def test_a_run_goes_on_from_another_folder(treadle_command, folder, monkeypatch):
     """
     Function, source and results are found where they were.
@@ -220,17 +236,18 @@ def test_a_changed_file_runs_again_and_the_others_do_not(treadle_command):
     assert sizes == {"a.csv": "18", "b.csv": "4", "c10.csv": "6"}
 
 
-def test_a_new_run_into_the_file_of_an_unfinished_one_says_so_and_goes_on(
+def test_what_an_unfinished_run_has_stored_is_not_written_over_by_mistake(
     treadle_command, start, numbers
 ):
     Path("armed").touch()
     arguments = ("map", "mine.py:fatal", numbers, "--lines", "--into", "out.csv", *HERE)
     start(*arguments).communicate(timeout=50)
     code, _, err = treadle_command(*arguments)
-    assert code == 0
-    run = json.loads(treadle_command("runs", "--json")[1][0])[0]
-    assert err.startswith(f"note: this begins anew; the run {run['id']} into out.csv was not")
-    assert f"treadle resume {run['id']}" in err
+    (run,) = json.loads(treadle_command("runs", "--json")[1][0])
+    assert code == 2
+    assert f"the run {run['id']} into out.csv was not finished" in err
+    assert f"treadle resume {run['id']} goes on with it, --anew begins again" in err
+    assert treadle_command(*arguments, "--anew")[0] == 0
     assert stored() == ALL
 
 

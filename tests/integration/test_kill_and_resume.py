@@ -7,6 +7,7 @@ workers get it, too. ``TREADLE_CHAOS_SEED`` repeats one schedule as far as the m
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import os
 import random
@@ -254,7 +255,7 @@ def read(path: Path) -> list[tuple[int, object]]:
 
 @contextmanager
 def closing_database(path: Path):
-    database = sqlite3.connect(path)
+    database = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)
     database.row_factory = sqlite3.Row
     try:
         yield database
@@ -302,3 +303,176 @@ def test_hundreds_of_kills_are_survived(places, case, capfd):
     with capfd.disabled():
         print(f" {survived['kills']} kills survived, TREADLE_CHAOS_SEED={SEED}")
     assert survived[f"counted {case}"] == 13
+
+
+# --- what is left of a killed run, meddled with --------------------------------------------------
+
+
+def killed(place: Place, into: str) -> Case:
+    """Leave a run that was killed with a part of its items committed."""
+    case = Case(into, "threads", "item")
+    done = place.finish(*case.arguments, "700")
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    run = place.run
+    assert 0 < run.ok < ITEMS / 2
+    assert run.state == "crashed"
+    run.record.close()
+    return case
+
+
+def parts(place: Place) -> list[Path]:
+    """Return the files with what was stored so far."""
+    there = [path for path in place.folder.rglob("*") if path.is_file()]
+    there += [path for path in place.runs.rglob("values*") if path.is_file()]
+    return [path for path in there if path.suffix not in (".lock", "-wal", "-shm")]
+
+
+@pytest.mark.parametrize("into", ["out.csv", "out.jsonl", "kept"])
+@pytest.mark.parametrize("tail", [b"\0" * 4096, b'{"key": 1, "val', b"1,2\n3"], ids=len)
+def test_what_a_torn_write_has_left_is_cut_off(place, into, tail):
+    case = killed(place, into)
+    (part,) = parts(place)
+    with part.open("ab") as file:
+        file.write(tail)
+    ended = place.finish(*case.arguments)
+    assert ended.returncode == 0, ended.stderr
+    check(place, case)
+
+
+@pytest.mark.parametrize("into", SINKS)
+def test_a_part_that_somebody_has_removed_is_named_and_the_record_is_kept(place, into):
+    case = killed(place, into)
+    gone = max(parts(place), key=lambda path: path.stat().st_size)
+    gone.unlink()
+    ended = place.finish(*case.arguments)
+    assert ended.returncode == 1
+    said = ended.stderr.splitlines()
+    assert any("UsageError" in line and place.folder.name in line for line in said) or (
+        into == "kept" and "UsageError" in ended.stderr
+    ), ended.stderr
+    assert any(line.startswith("hint: ") for line in said)
+    run = place.run
+    assert run.state == "crashed"
+    assert 0 < run.ok < ITEMS / 2
+    run.record.close()
+
+
+# --- full disks ----------------------------------------------------------------------------------
+
+
+def page(n):
+    """Return a row of 4 KiB that cannot be compressed well."""
+    return {"n": n, "text": hashlib.shake_128(b"%d" % n).hexdigest(2000)}
+
+
+@dataclass
+class Disk:
+    """A small disk, and something on it that can make room."""
+
+    folder: Path
+
+    @property
+    def _ballast(self) -> Path:
+        return self.folder / "ballast"
+
+    def fill(self, left: int) -> None:
+        """Leave so many bytes."""
+        free = shutil.disk_usage(self.folder).free
+        self._ballast.write_bytes(bytes(max(0, free - left)))
+
+    def make_room(self) -> None:
+        self._ballast.unlink()
+
+
+@pytest.fixture
+def disk(tmp_path):
+    """Mount a disk of a few MiB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=8m", "treadle-test", str(folder)]
+    try:
+        done = subprocess.run(mount, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    except FileNotFoundError:
+        pytest.skip("there is no mount command here")
+    if done.returncode:
+        pytest.skip(f"a small disk cannot be mounted: {done.stderr.strip()}")
+    try:
+        yield Disk(folder)
+    finally:
+        subprocess.run(["umount", "-l", folder], timeout=PATIENCE, check=True)
+
+
+def run_pages(into, runs_dir, **options) -> treadle.Report:
+    return treadle.run(page, range(200), into=into, runs_dir=runs_dir, backend="inline", **options)
+
+
+def check_pages(runs_dir: Path) -> None:
+    (run,) = treadle.runs(runs_dir)
+    found = {}
+    for outcome in run.outcomes():
+        assert outcome.key not in found
+        found[outcome.key] = plain(outcome)
+    assert (run.state, run.ok, run.failed) == ("finished", 200, 0)
+    assert [int(found[n]["n"]) for n in range(200)] == list(range(200))
+    assert [found[n]["text"] for n in range(200)] == [page(n)["text"] for n in range(200)]
+    run.record.close()
+
+
+@pytest.mark.parametrize("durability", ["group", "item"])
+@pytest.mark.parametrize("into", SINKS[:-1])
+def test_a_full_disk_ends_the_run_and_with_more_room_it_is_completed(
+    disk, tmp_path, into, durability
+):
+    runs_dir = tmp_path / "runs"
+    place = f"{disk.folder}/{into}"
+    disk.fill(left=400_000)
+    with pytest.raises(treadle.RunFailed, match="(?i)no space left|disk.* full"):
+        run_pages(place, runs_dir, durability=durability)
+    disk.make_room()
+    report = run_pages(place, runs_dir, durability=durability, resume=True)
+    assert report.ok + report.earlier[0] == 200
+    check_pages(runs_dir)
+
+
+@pytest.mark.parametrize("durability", ["group", "item"])
+@pytest.mark.parametrize("into", ["out.csv", "out.parquet", "kept"])
+def test_a_full_disk_under_the_record_ends_the_run_and_with_more_room_it_is_completed(
+    disk, tmp_path, into, durability
+):
+    place = None if into == "kept" else tmp_path / into
+    disk.fill(left=150_000)
+    with pytest.raises(treadle.RunFailed, match="(?i)no space left|disk.* full"):
+        run_pages(place, disk.folder / "runs", durability=durability, listeners=[greedy(disk)])
+    disk.make_room()
+    report = run_pages(place, disk.folder / "runs", durability=durability, resume=True)
+    assert report.ok + report.earlier[0] == 200
+    check_pages(disk.folder / "runs")
+
+
+def greedy(disk: Disk):
+    """Return a listener that takes what is left of the disk when the run has begun."""
+
+    def listen(event):
+        if isinstance(event, treadle.events.RunStarted):
+            free = shutil.disk_usage(disk.folder).free
+            (disk.folder / "more").write_bytes(bytes(free - 30_000 if free > 30_000 else 0))
+        if isinstance(event, treadle.events.RunFinished):
+            (disk.folder / "more").unlink()
+
+    return listen
+
+
+def test_a_disk_too_full_for_a_record_is_named_before_anything_runs(disk, tmp_path):
+    called = []
+    disk.fill(left=0)
+    with pytest.raises(treadle.TreadleError, match="(?i)no space left|disk.* full"):
+        treadle.run(
+            called.append,
+            range(3),
+            into=tmp_path / "out.csv",
+            runs_dir=disk.folder / "runs",
+            backend="inline",
+        )
+    assert called == []
+    assert treadle.runs(disk.folder / "runs") == []
+    assert not (tmp_path / "out.csv").exists()

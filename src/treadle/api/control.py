@@ -10,12 +10,12 @@ says where. Requests and answers are JSON objects, one to a line:
     {"do": "cancel", "now": false}
     anything else                  {"ok": false, "error": "…", "hint": "…"}
 
-What is asked for is answered at once and done a moment later, by the run's own thread.
+What is asked for is done a moment later, by the run's own thread; the answer, which comes at once,
+says how the run was when it was asked.
 """
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import json
 import os
@@ -29,11 +29,12 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from treadle.core.stats import FailureKind, Stats
-from treadle.errors import TreadleError, UsageError
+from treadle.errors import NotRunning, TreadleError, UsageError
 from treadle.ledger.rows import row_of
 
 if TYPE_CHECKING:
@@ -59,10 +60,6 @@ _NAME = re.compile(r".*-(\d+)-\d+\.sock")
 _numbers = itertools.count(1)  # two runs of one process may have the same id, in two places
 
 
-class NotRunning(UsageError):
-    """The run is not running, so there is nothing to steer."""
-
-
 # ── the run's side ──────────────────────────────────────────────────────────────────────────────
 
 
@@ -80,34 +77,44 @@ class Control:
     def __init__(self, ledger: Ledger, outcomes: Outcomes[Any]) -> None:
         self._outcomes = outcomes
         self._owner = os.getpid()
-        self._thread: threading.Thread | None = None
-        try:
-            self._listener, self._path = _listen(ledger.id)
-        except OSError as error:
-            ledger.lock.say(control=error.strerror or str(error))
-            return
         self._clients: dict[socket.socket, _Client] = {}
         self._closing = False
+        self._undo = ExitStack()
+        try:
+            path = self._open(ledger.id)
+            ledger.lock.say(socket=str(path))
+        except (OSError, RuntimeError) as error:  # no place, no descriptor, no thread, no disk
+            self.close()
+            with suppress(OSError):
+                ledger.lock.say(control=getattr(error, "strerror", None) or str(error))
+
+    def _open(self, run_id: str) -> Path:
+        self._listener, path = _listen(run_id)
+        self._undo.callback(path.unlink, missing_ok=True)
+        self._undo.callback(self._listener.close)
         self._wake, self._woken = socket.socketpair()
+        self._undo.callback(self._wake.close)
+        self._undo.callback(self._woken.close)
         self._selector = selectors.DefaultSelector()
+        self._undo.callback(self._selector.close)
         self._selector.register(self._woken, selectors.EVENT_READ)
         self._selector.register(self._listener, selectors.EVENT_READ)
-        self._thread = threading.Thread(target=self._serve, name="treadle-control", daemon=True)
-        self._thread.start()
-        ledger.lock.say(socket=str(self._path))
+        thread = threading.Thread(target=self._serve, name="treadle-control", daemon=True)
+        thread.start()
+        self._undo.callback(self._end, thread)
+        return path
 
     def close(self) -> None:
         """Listen no more. Harmless when repeated."""
-        if self._thread is None or self._owner != os.getpid():  # in a fork it is the driver's
-            return
-        thread, self._thread = self._thread, None
+        if self._owner == os.getpid():  # in a fork all of it is the driver's
+            self._undo.close()
+
+    def _end(self, thread: threading.Thread) -> None:
         self._closing = True
         self._wake.send(b"!")
         thread.join()
-        self._path.unlink(missing_ok=True)
-        for each in (self._listener, self._wake, self._woken, *self._clients):
-            each.close()
-        self._selector.close()
+        for client in list(self._clients.values()):
+            self._drop(client)
 
     # ── the thread ──────────────────────────────────────────────────────────────────────────
 
@@ -171,12 +178,13 @@ class Control:
     def _answer(self, line: bytes) -> dict[str, Any]:
         try:
             request = _request_in(line)
+            known = request.get("known")
+            known = known if isinstance(known, int) and known >= 0 else 0
+            status = status_of(self._outcomes.stats, time.monotonic(), known)
             self._obey(request)
         except UsageError as error:
             return {"ok": False, "error": error.message, "hint": error.hint}
-        known = request.get("known")
-        known = known if isinstance(known, int) and known >= 0 else 0
-        return {"ok": True, "status": status_of(self._outcomes.stats, time.monotonic(), known)}
+        return {"ok": True, "status": status}
 
     def _obey(self, request: dict[str, Any]) -> None:
         do, outcomes = request.get("do"), self._outcomes
@@ -354,7 +362,7 @@ def _folders() -> Iterator[Path]:
 
 
 def _make_private(folder: Path) -> None:
-    with contextlib.suppress(FileExistsError):
+    with suppress(FileExistsError):
         folder.mkdir(mode=0o700)
     found = folder.lstat()
     private = stat.S_ISDIR(found.st_mode) and not found.st_mode & 0o077

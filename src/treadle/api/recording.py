@@ -216,6 +216,7 @@ class Recorded:
         self._later: Mark | None = None  # resume the sink when there is something to store
         self._is_durable = False
         self._is_torn = False
+        self._was: str | None = None
         self._committed_at = -math.inf
         self._total: int | None = None
 
@@ -258,6 +259,7 @@ class Recorded:
             into = ledger.facts.get("into")
             self.sink = Kept(ledger.folder / KEPT) if into is None else sink_for(into)
         self._is_durable = isinstance(self.sink, DurableSink)
+        self._was = ledger.fact("state")
         self.earlier = (ledger.count("succeeded"), ledger.failed)
         mark = ledger.mark
         if mark is None and not self.earlier[0]:
@@ -281,7 +283,8 @@ class Recorded:
                 "an earlier session has stored",
                 hint="store into a file or a folder, or a sink that has `mark` and `resume`",
             )
-        stale = self._stale()
+        # What has changed is not run again by a retry, which runs what has failed and no more.
+        stale = set() if self._request.retry_failed else self._stale()
         if stale and len(stale) == self.ledger.count("succeeded"):
             self.sink.open()  # all of it runs again
             self.ledger.drop(stale, self.sink.mark())
@@ -292,6 +295,11 @@ class Recorded:
             self.sink.look(mark)
             self._later = mark
         self.earlier = (self.ledger.count("succeeded"), self.ledger.failed)
+
+    @property
+    def is_whole(self) -> bool:
+        """False when items are missing that this session does not run: only failed ones."""
+        return not self._request.retry_failed or self._was == "finished"
 
     @property
     def _has_all(self) -> bool:

@@ -10,6 +10,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Unpack, cast
 
+from treadle.api.control import Control
 from treadle.api.options import (
     MAP_NAMES,
     POOL_NAMES,
@@ -186,13 +187,14 @@ def collect(
             recorded.ledger.id,
             recorded.earlier,
         )
+    control = None if recorded is None else Control(recorded.ledger, outcomes)
     error: BaseException | None = None
     try:
         steps = _drain(outcomes, store, report)
         report.stopped = outcomes.stats.stopped
         if steps.taken:
             error = Interrupted()
-        if report.stopped is None and (report.ok or report.earlier[0] or not report.failed):
+        if _is_whole(report, recorded):
             store.close()
         else:
             _abandon(store, report, error)
@@ -209,6 +211,8 @@ def collect(
             raise error from caught
         raise
     finally:
+        if control is not None:
+            control.close()
         report.elapsed = time.monotonic() - began
         report.failures.sort(key=lambda outcome: outcome.index)
         if isinstance(error, (RunFailed, Interrupted)):
@@ -241,9 +245,17 @@ def _begin(
         raise
 
 
+def _is_whole(report: Report, recorded: Recorded | None) -> bool:
+    """Tell whether the run has come to its end, so that the file may take its name."""
+    if report.stopped is not None or (recorded is not None and not recorded.is_whole):
+        return False
+    return bool(report.ok or report.earlier[0] or not report.failed)
+
+
 def _abandon(store: Sink, report: Report, error: BaseException | None) -> None:
     if isinstance(store, Recorded):
-        report.kept = store.stop(report.stopped or "finished")
+        whole = "finished" if store.is_whole else "unfinished"
+        report.kept = store.stop(report.stopped or whole)
     else:
         report.kept = store.abandon()
     if report.kept is not None and error is not None:

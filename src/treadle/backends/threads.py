@@ -215,7 +215,7 @@ class Threads:
 
     def _retire(self, thread: _Thread) -> None:
         self._threads.remove(thread)
-        self._retired.append(thread)
+        self._retired = [*(each for each in self._retired if each.is_alive()), thread]
         note = WorkerEnded(at=time.monotonic(), worker=thread.worker, reason="closed")
         self._notes.append(Noted(None, note))
         self._bell.ring()

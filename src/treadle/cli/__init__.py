@@ -4,9 +4,12 @@ app        the commands and how errors end
 plugins    commands of other packages
 helping    how commands show their help
 commands   one module each: flags → plan → run
-options    flags as text, and how to read them
+flags      arguments and flags, each declared once
+options    what was typed: flags as text, and how to read them
 functions  FILE.py:function and package.module:function
 selection  --limit and --shuffle
+again      what was typed for a run of before
+records    what is recorded, and what is damaged
 plan       flags resolved into a function, items and arguments
 execute    a plan carried out
 data       what programs read, on stdout

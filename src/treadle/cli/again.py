@@ -16,7 +16,7 @@ from treadle import Run, UsageError
 from treadle.cli import functions
 from treadle.cli.options import MapOptions
 
-_OF_ONE_SESSION = {"deadline", "resume", "runs_dir", "json", "progress", "quiet", "verbose"}
+_OF_ONE_SESSION = {"deadline", "resume", "anew", "runs_dir", "json", "progress", "quiet", "verbose"}
 _DEFAULTS = {field.name: field.default for field in fields(MapOptions)}
 
 
@@ -40,7 +40,7 @@ def typed_for(run: Run) -> MapOptions:
     command = run.record.facts.get("command")
     command = command if isinstance(command, Mapping) else {}
     noted = command.get("map")
-    if not isinstance(noted, Mapping) or not isinstance(noted.get("source"), list):
+    if not isinstance(noted, Mapping) or not {"function", "source"} <= noted.keys():
         program = run.record.facts.get("program") or "a program"
         raise UsageError(
             f"the run {run.id} was made by {program}, not by treadle map",

@@ -44,6 +44,7 @@ class Ended:
         values: What goes to stdout.
         printed: stdout is where the results go: there is no file.
         before: Items that had settled in earlier sessions of the run.
+        incomplete: Items are missing that this session was not meant to run.
         failed: Items that have failed, in this session or an earlier one, and not been run again.
     """
 
@@ -52,6 +53,7 @@ class Ended:
     stats: Stats = field(default_factory=Stats)
     failures: Failures = field(default_factory=Failures)
     interrupted: bool = False
+    incomplete: bool = False
     report: Report | None = None
     before: int = 0
     failed: int = 0
@@ -107,8 +109,8 @@ class Ended:
             return Exit.OK
         if not self.stats.settled and not self.before and not self.stopped:
             return Exit.NOTHING
-        good = self.stats.ok == self.stats.settled and not self.failed and not self.stopped
-        return Exit.OK if good else Exit.ITEMS_FAILED
+        good = self.stats.ok == self.stats.settled and not (self.failed or self.incomplete)
+        return Exit.OK if good and not self.stopped else Exit.ITEMS_FAILED
 
 
 def execute(plan: Plan) -> Exit:
@@ -122,7 +124,7 @@ def execute(plan: Plan) -> Exit:
     people.say(*plan.notes)
     display = listener_for(plan.progress, closing=False)
     values = Values(stdout and display.guard(stdout) if display else stdout, json=plan.json)
-    ended = Ended(values, printed=plan.into is None)
+    ended = Ended(values, printed=plan.into is None, incomplete=plan.leaves_some)
     failed: TreadleError | None = None
     try:
         # What the function prints in this process is no data; workers' prints are events.
@@ -142,8 +144,8 @@ def execute(plan: Plan) -> Exit:
         _sum_up(plan, ended)
     if failed is not None:
         people.complain(failed)
-    if plan.summary:
-        people.hint(_next(plan, ended))
+    if plan.summary and (what_next := _next(plan, ended)) is not None:
+        people.hint(what_next)
     return ended.exit if failed is None else Exit.ITEMS_FAILED
 
 
@@ -251,6 +253,8 @@ def _next(plan: Plan, ended: Ended) -> str | None:
     same = "; pipe the same input into it" if plan.reads_stdin else ""
     if ended.interrupted or ended.report.stopped:
         return f"to go on: treadle resume {run}{where}{same}"
+    if ended.incomplete:
+        return f"to do what is missing: treadle resume {run}{where}{same}"
     if ended.failed:
         return f"to run again what failed: treadle retry {run}{where}{same}"
     return None

@@ -126,6 +126,10 @@ Resume: TypeAlias = Annotated[
     bool,
     typer.Option("--resume", help="Go on with the newest such run, if there is one."),
 ]
+Anew: TypeAlias = Annotated[
+    bool,
+    typer.Option("--anew", help="Begin again, without what an unfinished run has stored there."),
+]
 Durability: TypeAlias = Annotated[
     _Text,
     typer.Option(

@@ -47,9 +47,10 @@ def load(spec: str, *, beside: str | None = None) -> Callable[..., Any]:
 
 
 def look_in(folder: str) -> None:
-    """Find modules in *folder*, too, and let workers do so."""
-    if folder not in sys.path:
-        sys.path.insert(0, folder)
+    """Find modules in *folder* before those of the current folder, and let workers do so."""
+    here = str(Path.cwd())
+    behind = [] if here in sys.path or "" in sys.path else [here]
+    sys.path[:0] = [folder, *behind]
 
 
 def seen_from(folder: str, spec: str) -> str:

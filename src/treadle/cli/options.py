@@ -52,6 +52,7 @@ class MapOptions:
     shuffle_seed: int | None = None  # drawn, not typed: of --shuffle without --seed
     name: str | None = None
     resume: bool = False
+    anew: bool = False
     durability: str | None = None
     version: str | None = None
     fingerprint: str | None = None

@@ -40,8 +40,8 @@ def warn(message: str, hint: str | None = None) -> None:
     show([*_labelled("warning", "bold yellow", message), *_labelled("hint", "bold", hint)])
 
 
-def hint(text: str | None) -> None:
-    """Write a ``hint:`` line, if there is something to say."""
+def hint(text: str) -> None:
+    """Write a ``hint:`` line."""
     show([*_labelled("hint", "bold", text)])
 
 

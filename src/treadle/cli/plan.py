@@ -26,11 +26,18 @@ class Again:
         run: Its id.
         runs_dir: The folder of all runs.
         retry: Run what has failed, and nothing else.
+        was_finished: Its source had been read to the end.
     """
 
     run: str
     runs_dir: str
     retry: bool = False
+    was_finished: bool = True
+
+    @property
+    def leaves_some(self) -> bool:
+        """Items will be missing even if all goes well."""
+        return self.retry and not self.was_finished
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +54,7 @@ class Plan:
         arguments: Keyword arguments of ``treadle.run`` and ``treadle.map``.
         record: Further ones of ``treadle.run``: how it is recorded.
         runs_dir: Where that is, as it was typed, for messages.
+        leaves_some: There are items that this session will not run, as it only retries.
         reads_stdin: The source is standard input.
         json: Print outcomes as JSON.
         progress: Which display; see ``treadle.run``.
@@ -67,6 +75,7 @@ class Plan:
     tracebacks: bool
     record: Mapping[str, Any] = field(default_factory=dict)
     runs_dir: str | None = None
+    leaves_some: bool = False
     reads_stdin: bool = False
     notes: tuple[str, ...] = ()
 
@@ -83,6 +92,8 @@ class Plan:
             UsageError: A flag is wrong, or the function or the source is not there.
         """
         _agree(typed)
+        if again is None:
+            _spare_unfinished(typed)
         function = functions.load(typed.function)
         if typed.shuffle and typed.seed is None and typed.shuffle_seed is None:
             typed = replace(typed, shuffle_seed=random.SystemRandom().getrandbits(32))
@@ -96,6 +107,7 @@ class Plan:
             arguments=_arguments(typed),
             record=_record(typed, again),
             runs_dir=typed.runs_dir,
+            leaves_some=again is not None and again.leaves_some,
             reads_stdin="-" in typed.source,
             json=typed.json,
             progress="none" if typed.quiet else typed.progress,
@@ -128,15 +140,25 @@ def _notes(typed: MapOptions, again: Again | None) -> tuple[str, ...]:
     notes = []
     if typed.shuffle and again is None:
         notes.append(f"shuffled; --seed {_order(typed)} gives this order again")
-    if typed.into is not None and again is None and not typed.resume:
-        found = records.unfinished_into(typed.into, typed.runs_dir)
-        if found is not None and typed.durability != "none":
-            notes.append(
-                f"note: this begins anew; the run {found.id} into {typed.into} was not finished "
-                f"({found.state}, {found.ok + found.failed:,} settled). To go on with such a run: "
-                f"--resume, or treadle resume {found.id}"
-            )
     return tuple(notes)
+
+
+def _spare_unfinished(typed: MapOptions) -> None:
+    """
+    Refuse to begin anew where an unfinished run has stored something, unless that is meant.
+
+    Raises:
+        UsageError: There is such a run.
+    """
+    if typed.into is None or typed.resume or typed.anew:
+        return
+    found = records.unfinished_into(typed.into, typed.runs_dir)
+    if found is not None and found.ok:
+        raise UsageError(
+            f"the run {found.id} into {typed.into} was not finished ({found.state}), and what it "
+            f"has stored of {found.ok:,} items would be lost",
+            hint=f"treadle resume {found.id} goes on with it, --anew begins again without it",
+        )
 
 
 def _record(typed: MapOptions, again: Again | None) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from typing import Any
 import treadle
 from treadle import Run, UsageError
 from treadle.ledger import format as layout
+from treadle.ledger.reader import Record
 from treadle.sinks import sink_for
 
 _ID = re.compile(r"\d{6}-\d{6}[b-z]*")  # also of a folder that has no ``run.json`` (yet)
@@ -135,7 +136,7 @@ def survey(runs_dir: str | None) -> Survey:
 
 
 def _entry(folder: Path) -> Entry:
-    run = treadle.open(folder.name, folder.parent)
+    run = Run(Record(folder))  # not treadle.open, which looks through all of them
     try:
         return Entry.of(run)
     except (KeyError, TypeError, ValueError) as error:  # JSON, but not what we have written

@@ -157,8 +157,8 @@ class Dispatcher:
         """Do everything that is due, then wait for the next thing to happen and take it in."""
         self._delivered = False
         self._collect_items()
-        self._resize_backend()
         self._take_commands()  # last, so that what was just recalled is back before machines decide
+        self._resize_backend()  # what it takes back comes as reports
         wake_at = self._tick_all()
         self._hand_over()
         for report in self.backend.wait(self._patience(wake_at)):

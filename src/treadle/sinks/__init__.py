@@ -6,6 +6,7 @@ csvfile   CSV: one row for each value, columns from its fields
 jsonl     one JSON object on each line
 parquet   Parquet, columns from the fields of the values
 sqlite    a database with one table, columns from the fields of the values
+xlsx      an Excel workbook; export only
 folder    one file for each value, named after its key
 choice    which of them is meant by ``into=``
 columns   how a value becomes rows, JSON or text; shared by all

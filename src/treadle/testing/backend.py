@@ -131,7 +131,10 @@ class ScriptedBackend:
         """Have so many workers; those too many end after their running item."""
         self.workers = workers
         staying = [worker for worker in self._workers if not worker.leaving]
-        for _ in range(workers - len(staying)):
+        leaving = [worker for worker in self._workers if worker.leaving]
+        for worker in leaving[: max(0, workers - len(staying))]:
+            worker.leaving = False
+        for _ in range(workers - len(staying) - len(leaving)):
             self._workers.append(_Worker(self._name()))
         staying.sort(key=lambda worker: (worker.item is not None, len(worker.queue)))
         for worker in staying[: max(0, len(staying) - workers)]:

@@ -10,8 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from treadle import Run
-from treadle.api.control import Remote
+from treadle import Remote, Run
 from treadle.cli import flags, people
 from treadle.cli.data import put
 from treadle.cli.exits import Exit
@@ -23,14 +22,14 @@ EPILOG = """\
 Examples:
   treadle pause latest
   treadle continue latest
-  treadle workers 260731 2
+  treadle workers 260731-18 2
   treadle cancel nightly --wait
 
 \b
 RUN is an id, the beginning of one, a name, or 'latest'; 'treadle runs' lists them.
 It must be running on this machine, as the same user, and with a record ('--into').
-A cancelled run is no failure of the machine but ends early: its own command exits
-with 1 and says "cancelled from outside", and 'treadle resume' goes on with it.
+A cancelled run ends early: its own command says "cancelled from outside" and exits
+with 1; 'treadle resume' goes on with it.
 
 \b
 Exit codes: 0 it was asked, 1 it does not answer, 2 it is not running, or usage.

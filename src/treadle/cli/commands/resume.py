@@ -98,7 +98,7 @@ def go_on(
 def _go_on(run: Run, settings: dict[str, Any], *, retry: bool) -> int:
     try:
         typed = replace(typed_for(run), **settings)
-        failed = run.failed
+        failed, finished = run.failed, run.state == "finished"
     finally:
         run.record.close()
     if retry and not failed:
@@ -110,4 +110,5 @@ def _go_on(run: Run, settings: dict[str, Any], *, retry: bool) -> int:
             f"the run {run.id} reads standard input, and nothing is piped into it",
             hint="pipe the same input into it again",
         )
-    return execute(Plan.of(typed, Again(run.id, str(run.folder.parent), retry=retry)))
+    again = Again(run.id, str(run.folder.parent), retry=retry, was_finished=finished)
+    return execute(Plan.of(typed, again))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json as text
+import shlex
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -11,8 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from treadle import Cancelled, Failure, Run, Stats, Succeeded, events
-from treadle.api.control import NotRunning, Remote
+from treadle import Cancelled, Failure, NotRunning, Remote, Run, Stats, Succeeded, events
 from treadle.cli import flags, people
 from treadle.cli.data import put
 from treadle.cli.exits import Exit
@@ -64,23 +65,25 @@ def watch(
     """Follow a run that goes on elsewhere, until it ends."""
     choice("--progress", progress, DISPLAYS)
     found = open_run(run, runs_dir)
+    where = f"{found.id} --runs-dir {shlex.quote(runs_dir)}" if runs_dir else found.id
     with closing(found.record):
         try:
             remote = Remote(found.record)
         except NotRunning:
             remote = None
         if remote is not None and json:
-            _print(found, remote)
+            if not _print(found, remote):
+                return Exit.OK
         elif remote is not None:
-            _follow(found, remote, progress)
-        return _sum_up(found, json=json)
+            _follow(found, remote, progress, where)
+        return _sum_up(found, where, json=json)
 
 
-def _follow(found: Run, remote: Remote, progress: str) -> None:
+def _follow(found: Run, remote: Remote, progress: str, where: str) -> None:
     try:
         _show(found, remote, progress)
     except KeyboardInterrupt:
-        people.say(f"{found.id} goes on; treadle cancel {found.id} ends it")
+        people.say(f"{found.id} goes on; to end it: treadle cancel {where}")
         raise
 
 
@@ -99,12 +102,39 @@ def _show(found: Run, remote: Remote, progress: str) -> None:
                 display.close()
 
 
-def _print(found: Run, remote: Remote) -> None:
-    pace = Pace()
+def _print(found: Run, remote: Remote) -> bool:
+    """Print how the run is, until it ends; False when nobody reads that any more."""
+    pace: Pace | None = None
     for status in _statuses(found, remote, _JSON_EVERY, None):
         now = time.monotonic()
+        if pace is None:
+            pace = Pace()
+            pace.note(now - status["elapsed"], 0)  # until more is known, the average
         pace.note(now, status["succeeded"] + status["failed"])
-        put(text.dumps(_progress(found, status, pace, now)) + "\n")
+        if not _is_read(text.dumps(_progress(found, status, pace, now)) + "\n"):
+            return False
+    return True
+
+
+def _is_read(line: str) -> bool:
+    """
+    Print one line; False when its reader has left.
+
+    Raises:
+        SinkFailed: It cannot be written.
+    """
+    stream = sys.stdout
+    if stream is None:
+        return False
+    try:
+        stream.write(line)
+        stream.flush()
+    except BrokenPipeError:
+        people.let_go(sys.__stdout__, 1)
+        return False
+    except OSError:
+        put("")  # fails for the same reason, and says it
+    return True
 
 
 def _progress(found: Run, status: dict[str, Any], pace: Pace, now: float) -> dict[str, Any]:
@@ -120,7 +150,7 @@ def _progress(found: Run, status: dict[str, Any], pace: Pace, now: float) -> dic
         "run": found.id,
         "ok": status["succeeded"],
         **{name: status[name] for name in same.split()},
-        "rate": pace.rate or status["rate"],
+        "rate": pace.rate,
         "left": pace.left(total - done) if total else None,
         "slowest": slowest and {"key": slowest["key"], "seconds": slowest["seconds"]},
     }
@@ -230,7 +260,7 @@ def _turns(before: dict[str, Any], status: dict[str, Any], now: float) -> Iterat
         yield events.Cancelling(at=now, reason=status["cancelling"], grace=0.0)
 
 
-def _sum_up(found: Run, *, json: bool) -> int:
+def _sum_up(found: Run, where: str, *, json: bool) -> int:
     """Tell how the run has ended, from its record."""
     state = found.state
     good = state == "finished" and not found.failed
@@ -249,6 +279,8 @@ def _sum_up(found: Run, *, json: bool) -> int:
         put(text.dumps(ended) + "\n")
     else:
         people.show(_summary(found, state))
+        if state != "finished":
+            people.hint(f"to go on: treadle resume {where}")
     return Exit.OK if good else Exit.ITEMS_FAILED
 
 
