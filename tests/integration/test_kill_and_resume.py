@@ -11,12 +11,10 @@ import hashlib
 import json
 import os
 import random
-import select
 import shutil
 import signal
 import sqlite3
 import subprocess
-import sys
 from collections import Counter
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -30,6 +28,7 @@ import treadle
 
 SEED = int(os.environ.get("TREADLE_CHAOS_SEED", random.SystemRandom().randrange(1 << 32)))
 PATIENCE = 40.0  # seconds; a net under busy machines
+FULL = r"(?i)no space left|disk.* full"
 ITEMS = 300
 SINKS = ("out.csv", "out.jsonl", "out.parquet", "out/", "out.sqlite", "kept")
 
@@ -76,17 +75,17 @@ class Place:
         self.runs = runs
         folder.mkdir(parents=True)
 
-    def start(self, *arguments: str) -> subprocess.Popen:
+    def start(self, *arguments: str, **environ: str) -> subprocess.Popen:
         return self.programs.start(
             self.programs.app("survivor.py"),
             *arguments,
             cwd=self.folder,
-            env={**self.programs.environ, "TREADLE_RUNS_DIR": str(self.runs)},
+            env={**self.programs.environ, "TREADLE_RUNS_DIR": str(self.runs), **environ},
         )
 
-    def finish(self, *arguments: str) -> subprocess.CompletedProcess:
+    def finish(self, *arguments: str, **environ: str) -> subprocess.CompletedProcess:
         """Run the program to its end, whatever that is."""
-        process = self.start(*arguments)
+        process = self.start(*arguments, **environ)
         try:
             out, err = process.communicate(timeout=PATIENCE)
         except subprocess.TimeoutExpired:
@@ -249,7 +248,9 @@ def read(path: Path) -> list[tuple[int, object]]:
                 rows = database.execute("SELECT * FROM results").fetchall()
             return [(int(row["key"]), dict(row)) for row in rows]
         case _:
-            found = [(int(file.stem), json.loads(file.read_bytes())) for file in path.glob("*.json")]
+            found = [
+                (int(file.stem), json.loads(file.read_bytes())) for file in path.glob("*.json")
+            ]
             return [(key, row) for key, value in found for row in value["rows"]]
 
 
@@ -303,6 +304,22 @@ def test_hundreds_of_kills_are_survived(places, case, capfd):
     with capfd.disabled():
         print(f" {survived['kills']} kills survived, TREADLE_CHAOS_SEED={SEED}")
     assert survived[f"counted {case}"] == 13
+
+
+@pytest.mark.parametrize("into", SINKS)
+@pytest.mark.parametrize("first", ["700", "99999"], ids=["stopped", "finished"])
+@pytest.mark.chaos
+@pytest.mark.timeout(600)
+def test_a_run_killed_while_it_takes_old_results_out_is_whole_in_the_end(places, into, first):
+    case = Case(into, "threads", "item")
+    for step in (1, 4, 8, 12, 16, 20, 24, 28, 32, 40, 50, 60, 80, 100, 150):
+        place = places()
+        assert place.finish(*case.arguments, first, VERSION="1").returncode in (0, -9)
+        killed = place.finish(*case.arguments, str(step), VERSION="2")
+        assert killed.returncode == -signal.SIGKILL, killed.stderr
+        ended = place.finish(*case.arguments, VERSION="2")
+        assert ended.returncode == 0, (step, ended.stderr)
+        check(place, case)
 
 
 # --- what is left of a killed run, meddled with --------------------------------------------------
@@ -426,7 +443,7 @@ def test_a_full_disk_ends_the_run_and_with_more_room_it_is_completed(
     runs_dir = tmp_path / "runs"
     place = f"{disk.folder}/{into}"
     disk.fill(left=400_000)
-    with pytest.raises(treadle.RunFailed, match="(?i)no space left|disk.* full"):
+    with pytest.raises(treadle.RunFailed, match=FULL):
         run_pages(place, runs_dir, durability=durability)
     disk.make_room()
     report = run_pages(place, runs_dir, durability=durability, resume=True)
@@ -441,7 +458,7 @@ def test_a_full_disk_under_the_record_ends_the_run_and_with_more_room_it_is_comp
 ):
     place = None if into == "kept" else tmp_path / into
     disk.fill(left=150_000)
-    with pytest.raises(treadle.RunFailed, match="(?i)no space left|disk.* full"):
+    with pytest.raises(treadle.RunFailed, match=FULL):
         run_pages(place, disk.folder / "runs", durability=durability, listeners=[greedy(disk)])
     disk.make_room()
     report = run_pages(place, disk.folder / "runs", durability=durability, resume=True)
@@ -465,7 +482,7 @@ def greedy(disk: Disk):
 def test_a_disk_too_full_for_a_record_is_named_before_anything_runs(disk, tmp_path):
     called = []
     disk.fill(left=0)
-    with pytest.raises(treadle.TreadleError, match="(?i)no space left|disk.* full"):
+    with pytest.raises(treadle.TreadleError, match=FULL):
         treadle.run(
             called.append,
             range(3),

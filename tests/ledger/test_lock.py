@@ -92,18 +92,18 @@ def test_who_looks_at_the_run_of_a_killed_process_keeps_nobody_from_resuming_it(
     fcntl.flock(looking, fcntl.LOCK_SH)
     waited = []
 
-    def sleep(seconds):  # meanwhile, the other one has seen what it wanted to see
+    def wait(seconds):  # meanwhile, the other one has seen what it wanted to see
         waited.append(seconds)
         fcntl.flock(looking, fcntl.LOCK_UN)
 
-    monkeypatch.setattr(lock.time, "sleep", sleep)
+    monkeypatch.setattr(lock._never, "wait", wait)
     RunLock(folder).release()
     assert waited
     os.close(looking)
 
 
 def test_who_holds_it_without_a_word_is_a_process_all_the_same(folder, monkeypatch):
-    monkeypatch.setattr(lock.time, "sleep", lambda _: None)
+    monkeypatch.setattr(lock._never, "wait", lambda _: None)
     with (folder / "lock").open("w") as silent:
         fcntl.flock(silent, fcntl.LOCK_EX)
         assert holder(folder) == {}

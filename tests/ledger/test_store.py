@@ -84,11 +84,13 @@ def refused_or_done(use, folder):
     """Tell whether *use* has said, in our words, that it cannot; any other exception fails."""
     try:
         use(folder)
-    except TreadleError as error:
-        assert folder.name in error.message
-        assert error.hint
-        return True
-    return False
+    except TreadleError as caught:
+        error = caught
+    else:
+        return False
+    assert folder.name in error.message
+    assert error.hint
+    return True
 
 
 def shown(found):
@@ -314,12 +316,14 @@ def test_what_is_refused_by_the_database_changes_nothing(records):
     ledger = records.begin()
     ledger.note([records.ok(0)])
     ledger.commit({"size": 1})
-    with (
-        pytest.raises(RunFailed, match="cannot be written"),
-        store.transaction(ledger._database, records.folder),
-    ):
-        ledger._database.execute("DELETE FROM items")
-        ledger._database.execute("INSERT INTO nothing VALUES (1)")
+
+    def fail_in_the_middle():
+        with store.transaction(ledger._database, records.folder):
+            ledger._database.execute("DELETE FROM items")
+            ledger._database.execute("INSERT INTO nothing VALUES (1)")
+
+    with pytest.raises(RunFailed, match="cannot be written"):
+        fail_in_the_middle()
     assert ledger._counted() == {"succeeded": 1}
     ledger.close()
 

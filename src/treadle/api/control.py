@@ -87,6 +87,9 @@ class Control:
             self.close()
             with suppress(OSError):
                 ledger.lock.say(control=getattr(error, "strerror", None) or str(error))
+        except BaseException:
+            self.close()
+            raise
 
     def _open(self, run_id: str) -> Path:
         self._listener, path = _listen(run_id)

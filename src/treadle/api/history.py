@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from treadle.api.recording import KEPT
 from treadle.core.item import Key
@@ -264,6 +264,16 @@ class Run:
             if outcome.ok
             for row in rows_of(outcome.value)
         ]
+
+    def close(self) -> None:
+        """Let go of the record's database. Harmless when repeated; looking again opens it again."""
+        self.record.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
 
     def __repr__(self) -> str:
         return f"<Run {self.id} {self.state}: {self.ok} ok, {self.failed} failed>"

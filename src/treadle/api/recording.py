@@ -286,9 +286,11 @@ class Recorded:
         # What has changed is not run again by a retry, which runs what has failed and no more.
         stale = set() if self._request.retry_failed else self._stale()
         if stale and len(stale) == self.ledger.count("succeeded"):
-            self.sink.open()  # all of it runs again
-            self.ledger.drop(stale, self.sink.mark())
-        elif stale or not self._has_all:
+            # All of it runs again. First the ledger: what the mark speaks of goes with `open`.
+            self.ledger.drop(stale, None)
+            self.sink.open()
+            self.ledger.drop((), self.sink.mark())
+        elif stale or not self._has_all or self._was != "finished":
             self.sink.resume(mark, stale)
             self.ledger.drop(stale, self.sink.mark())
         else:

@@ -187,10 +187,16 @@ def collect(
             recorded.ledger.id,
             recorded.earlier,
         )
-    control = None if recorded is None else Control(recorded.ledger, outcomes)
+    control: Control | None = None
+
+    def listen() -> None:
+        nonlocal control
+        if recorded is not None:
+            control = Control(recorded.ledger, outcomes)
+
     error: BaseException | None = None
     try:
-        steps = _drain(outcomes, store, report)
+        steps = _drain(outcomes, store, report, listen)
         report.stopped = outcomes.stats.stopped
         if steps.taken:
             error = Interrupted()
@@ -206,6 +212,7 @@ def collect(
         report.stopped = error.message if isinstance(error, RunFailed) else "interrupted"
         if not isinstance(error, (RunFailed, Interrupted)):
             report.stopped = type(error).__name__
+        outcomes.close()  # nothing of it goes on, on whatever pool
         _abandon(store, report, error)
         if error is not caught:
             raise error from caught
@@ -265,10 +272,13 @@ def _abandon(store: Sink, report: Report, error: BaseException | None) -> None:
         report.failed, report.ok = report.failed + report.ok, 0
 
 
-def _drain(outcomes: Outcomes[Any], store: Sink, report: Report) -> Steps:
+def _drain(
+    outcomes: Outcomes[Any], store: Sink, report: Report, listen: Callable[[], object]
+) -> Steps:
     recorded = store if isinstance(store, Recorded) else None
     try:
         with two_steps(outcomes.cancel, outcomes.kill) as steps:
+            listen()
             while True:
                 try:
                     block = outcomes.next_block(None if recorded is None else recorded.patience)

@@ -257,9 +257,13 @@ class Ledger:
             if queue:
                 self._database.executemany(statement, [queue.popleft() for _ in range(len(queue))])
 
-    def drop(self, keys: Collection[Key], mark: Mark) -> None:
+    def drop(self, keys: Collection[Key], mark: Mark | None) -> None:
         """
         Forget items that must run again, and note that the sink is at *mark*, without them.
+
+        Args:
+            keys: Of the items.
+            mark: The sink's; None when the sink is about to begin anew.
 
         Raises:
             RunFailed: It cannot be written.
@@ -268,6 +272,8 @@ class Ledger:
         self._doubtful = 0, counts
         with store.transaction(self._database, self.folder):
             self._take_out(keys, counts, "TRUE")
+            if mark is None:
+                self._database.execute("DELETE FROM facts WHERE name = 'mark'")
             self._write_facts(counts, mark, state="running")
         self._committed()
 

@@ -86,6 +86,7 @@ def main(into, backend, durability, items, step=None):
         workers=2,
         retry=treadle.Retry(attempts=50, on=treadle.WorkerDied, base=0.0),
         resume=True,
+        version=os.environ.get("VERSION"),
         listeners=[say_begun],
     )
     settled = report.ok + report.failed + sum(report.earlier)
