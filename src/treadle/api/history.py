@@ -12,7 +12,7 @@ from typing import Any, Self
 from treadle.api.recording import KEPT
 from treadle.core.item import Key
 from treadle.core.outcome import AnyOutcome, FailedOutcome
-from treadle.core.protocols import DurableSink
+from treadle.core.protocols import DurableSink, Sink
 from treadle.errors import MissingExtra, UsageError
 from treadle.ledger import format as layout
 from treadle.ledger.reader import Attempt, Message, Record
@@ -217,12 +217,7 @@ class Run:
             )
         sink.open()
         try:
-            written = 0
-            good = (outcome for outcome in self.outcomes() if outcome.ok)
-            while block := list(itertools.islice(good, _BLOCK)):
-                for _, error in sink.write(block):
-                    raise error
-                written += len(block)
+            written = _write_all(sink, self.outcomes())
             sink.close()
         except BaseException:
             sink.abandon()
@@ -277,6 +272,16 @@ class Run:
 
     def __repr__(self) -> str:
         return f"<Run {self.id} {self.state}: {self.ok} ok, {self.failed} failed>"
+
+
+def _write_all(sink: Sink, outcomes: Iterator[AnyOutcome]) -> int:
+    written = 0
+    good = (outcome for outcome in outcomes if outcome.ok)
+    while block := list(itertools.islice(good, _BLOCK)):
+        for _, error in sink.write(block):
+            raise error
+        written += len(block)
+    return written
 
 
 def _name(pair: Sequence[Any]) -> str:

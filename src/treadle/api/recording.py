@@ -400,7 +400,7 @@ class Recorded:
         if self.ledger.is_closed:
             return None
         try:
-            # What was interrupted half-way is not committed: a resume cuts it off and runs it again.
+            # What was interrupted half-way is not committed: a resume cuts it off, and does it.
             if self._later is None and not self._is_torn:
                 self.ledger.commit(self._mark(), state=why, total=self._total)
         finally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
@@ -158,68 +159,34 @@ def collect(
     """
     settings = settings_from(options)
     check_record(options)
-    if options.get("durability") == "none":
-        store: Sink = sink_for(into)
-        recorded = None
-    else:
-        given = {name: options[name] for name in RECORD_NAMES if name in options}
-        key_of = key_function(items, settings)
-        store = recorded = Recorded(
-            Request(
-                function=function,
-                items=items,
-                into=into,
-                key_of=key_of,
-                name=settings.name,
-                parent=parent,
-                **given,
-            )
-        )
+    store = _store_for(function, items, into, options, settings, parent)
     began = time.monotonic()
     spare, place = getattr(items, "spare", None), getattr(store, "path", None)
     if callable(spare) and isinstance(place, Path):
         spare(place)
-    outcomes = _begin(pool, function, items, settings, store, recorded)
+    outcomes = _begin(pool, function, items, settings, store)
     report = Report(0, 0, 0, 0.0, outcomes.stats, None, store)
-    if recorded is not None:
-        report.sink, report.run_id, report.earlier = (
-            recorded.sink,
-            recorded.ledger.id,
-            recorded.earlier,
-        )
-    control: Control | None = None
-
-    def listen() -> None:
-        nonlocal control
-        if recorded is not None:
-            control = Control(recorded.ledger, outcomes)
-
+    if isinstance(store, Recorded):
+        report.sink, report.run_id, report.earlier = store.sink, store.ledger.id, store.earlier
     error: BaseException | None = None
     try:
-        steps = _drain(outcomes, store, report, listen)
-        report.stopped = outcomes.stats.stopped
-        if steps.taken:
-            error = Interrupted()
-        if _is_whole(report, recorded):
-            store.close()
-        else:
-            _abandon(store, report, error)
+        with ExitStack() as at_the_end:
+            steps = _drain(outcomes, store, report, at_the_end)
+            report.stopped = outcomes.stats.stopped
+            if steps.taken:
+                error = Interrupted()
+            if _is_whole(report, store):
+                store.close()
+            else:
+                _abandon(store, report, error)
     except BaseException as caught:
-        error = caught
-        if isinstance(caught, KeyboardInterrupt) and not isinstance(caught, Interrupted):
-            error = Interrupted()  # it came at a moment when nobody but us was there to take it
-        # Not the run's own word, "closed": it was closed because of this.
-        report.stopped = error.message if isinstance(error, RunFailed) else "interrupted"
-        if not isinstance(error, (RunFailed, Interrupted)):
-            report.stopped = type(error).__name__
+        error = _told(caught, report)
         outcomes.close()  # nothing of it goes on, on whatever pool
         _abandon(store, report, error)
         if error is not caught:
             raise error from caught
         raise
     finally:
-        if control is not None:
-            control.close()
         report.elapsed = time.monotonic() - began
         report.failures.sort(key=lambda outcome: outcome.index)
         if isinstance(error, (RunFailed, Interrupted)):
@@ -229,13 +196,47 @@ def collect(
     return report
 
 
+def _store_for(
+    function: Callable[..., Any],
+    items: Iterable[Any],
+    into: str | PathLike[str] | Sink | None,
+    options: Mapping[str, Any],
+    settings: Settings,
+    parent: str | None,
+) -> Sink:
+    if options.get("durability") == "none":
+        return sink_for(into)
+    return Recorded(
+        Request(
+            function=function,
+            items=items,
+            into=into,
+            key_of=key_function(items, settings),
+            name=settings.name,
+            parent=parent,
+            **{name: options[name] for name in RECORD_NAMES if name in options},
+        )
+    )
+
+
+def _told(caught: BaseException, report: Report) -> BaseException:
+    """Note in *report* why the run ended, and return what to raise."""
+    error = caught
+    if isinstance(caught, KeyboardInterrupt) and not isinstance(caught, Interrupted):
+        error = Interrupted()  # it came at a moment when nobody but us was there to take it
+    # Not the run's own word, "closed": it was closed because of this.
+    report.stopped = error.message if isinstance(error, RunFailed) else "interrupted"
+    if not isinstance(error, (RunFailed, Interrupted)):
+        report.stopped = type(error).__name__
+    return error
+
+
 def _begin(
     pool: Pool,
     function: Callable[..., Any],
     items: Iterable[Any],
     settings: Settings,
     store: Sink,
-    recorded: Recorded | None,
 ) -> Outcomes[Any]:
     opened = False
 
@@ -244,6 +245,7 @@ def _begin(
         store.open()
         opened = True
 
+    recorded = store if isinstance(store, Recorded) else None
     try:
         return pool.begin(function, items, settings, before_start=ready, recorded=recorded)
     except BaseException:
@@ -252,9 +254,9 @@ def _begin(
         raise
 
 
-def _is_whole(report: Report, recorded: Recorded | None) -> bool:
+def _is_whole(report: Report, store: Sink) -> bool:
     """Tell whether the run has come to its end, so that the file may take its name."""
-    if report.stopped is not None or (recorded is not None and not recorded.is_whole):
+    if report.stopped is not None or (isinstance(store, Recorded) and not store.is_whole):
         return False
     return bool(report.ok or report.earlier[0] or not report.failed)
 
@@ -272,13 +274,12 @@ def _abandon(store: Sink, report: Report, error: BaseException | None) -> None:
         report.failed, report.ok = report.failed + report.ok, 0
 
 
-def _drain(
-    outcomes: Outcomes[Any], store: Sink, report: Report, listen: Callable[[], object]
-) -> Steps:
+def _drain(outcomes: Outcomes[Any], store: Sink, report: Report, at_the_end: ExitStack) -> Steps:
     recorded = store if isinstance(store, Recorded) else None
     try:
         with two_steps(outcomes.cancel, outcomes.kill) as steps:
-            listen()
+            if recorded is not None:
+                at_the_end.callback(Control(recorded.ledger, outcomes).close)
             while True:
                 try:
                     block = outcomes.next_block(None if recorded is None else recorded.patience)

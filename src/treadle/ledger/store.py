@@ -135,8 +135,8 @@ def transaction(database: sqlite3.Connection, folder: Path) -> Iterator[None]:
         RunFailed: It cannot be committed; nothing of it is in the database.
     """
     try:
-        database.execute("BEGIN IMMEDIATE")
         try:
+            database.execute("BEGIN IMMEDIATE")
             yield
             database.execute("COMMIT")
         except BaseException:

@@ -236,6 +236,8 @@ class Ledger:
 
     def _settle_doubt(self) -> None:
         """Find out whether the last commit came through, if Ctrl-C struck in the middle of it."""
+        if self._database.in_transaction:
+            self._database.execute("ROLLBACK")
         if self._doubtful is not None:
             if self.fact("commits") == self._commits + 1:
                 self._committed()
@@ -268,6 +270,7 @@ class Ledger:
         Raises:
             RunFailed: It cannot be written.
         """
+        self._settle_doubt()
         counts = dict(self._counts)
         self._doubtful = 0, counts
         with store.transaction(self._database, self.folder):
