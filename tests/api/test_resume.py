@@ -401,7 +401,7 @@ def test_the_item_that_had_the_key_first_is_not_retried_for_the_other(into, fold
 
     assert (go().ok, ran) == (1, ["a"])
     again = go(resume=True, retry_failed=True)
-    assert (again.ok, again.failed, ran) == (0, 1, ["a"])
+    assert (again.ok, again.failed, ran) == (0, 0, ["a"])
     run = opened()
     assert (run.ok, run.failed) == (1, 1)
     assert list(stored(run)) == ["a"]
@@ -839,7 +839,7 @@ def test_a_run_is_a_data_frame(into):
     assert [int(n) for n in frame["n"].to_list()] == [0, 1, 2, 12]
 
 
-def test_a_run_that_cannot_be_read_hides_no_other(calls):
+def test_a_run_of_a_newer_format_is_refused_and_hides_no_other(calls):
     good = treadle.run(calls, range(2), **INLINE).run_id
     newer = treadle.run(calls, range(2), **INLINE).run_id
     path = layout.runs_dir() / newer / "run.json"
@@ -849,7 +849,9 @@ def test_a_run_that_cannot_be_read_hides_no_other(calls):
         treadle.open(newer)
     with pytest.raises(treadle.UsageError, match="format 99"):
         treadle.run(calls, range(2), resume=newer, **INLINE)
-    assert treadle.run(calls, range(2), resume=True, **INLINE).run_id == good
+    with pytest.raises(treadle.UsageError, match="format 99"):  # not begun anew, which costs
+        treadle.run(calls, range(2), resume=True, **INLINE)
+    assert treadle.run(calls, range(2), resume=good, **INLINE).run_id == good
 
 
 def test_a_live_run_is_seen_from_elsewhere(into):

@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -70,7 +71,7 @@ def go_on(folder):
         finally:
             past.close()
         ledger.version = "2"
-        found += [ledger.mark, ledger.failed, ledger.stale(), ledger.fingerprint("item 0")]
+        found += [ledger.mark, ledger.failed, list(ledger.of_other_versions())]
         ledger.retries = True
         ledger.note([Records.ok(f"item {n}", n) for n in range(1, 50, 3)])
         ledger.commit({"file": "x"})
@@ -333,12 +334,12 @@ def test_items_that_run_again_have_one_row_whatever_their_keys(records, keys):
     records.write(*(records.ok(key, at) for at, key in enumerate(keys)))
     ledger = Ledger.reopen(records.folder)
     ledger.version = "2"
-    assert ledger.stale() == keys
+    assert [key for key, _ in ledger.of_other_versions()] == keys
     ledger.drop(keys[:2], {"file": "x"})
     assert ledger.count("succeeded") == 1
     ledger.note([records.ok(key, at) for at, key in enumerate(keys[:2])])
     ledger.commit({"file": "x"})
-    assert ledger.stale() == keys[2:]
+    assert [key for key, _ in ledger.of_other_versions()] == keys[2:]
     assert ledger.count("succeeded") == 3
     ledger.close()
 
@@ -349,9 +350,10 @@ def test_the_fingerprint_of_an_item_is_found_by_its_key(records, key):
     ledger.fingerprints[0] = "made of it"
     ledger.note([records.ok(key, 0), records.ok("another", 1)])
     ledger.commit(None)
-    assert ledger.fingerprint(key) == "made of it"
-    assert ledger.fingerprint("another") is None
-    assert ledger.fingerprint("unknown") is None
+    with closing(ledger.past(lambda status: not status)) as past:
+        assert past.find(key).fingerprint == "made of it"
+        assert past.find("another").fingerprint is None
+        assert past.find("unknown") is None
     ledger.close()
 
 

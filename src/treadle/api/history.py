@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from treadle.api.recording import KEPT
 from treadle.core.item import Key
@@ -211,10 +211,7 @@ class Run:
         """
         sink = sink_for(to, export=True)
         place = getattr(sink, "path", None)
-        if place is not None and str(place) == self.into:
-            raise UsageError(
-                f"{str(place)!r} is where the run itself stores", hint="export to another file"
-            )
+        self._check_free(place)
         sink.open()
         try:
             written = _write_all(sink, self.outcomes())
@@ -223,6 +220,22 @@ class Run:
             sink.abandon()
             raise
         return written
+
+    def _check_free(self, place: object) -> None:
+        """Refuse a place where this run, or one that is not finished, has stored something."""
+        if place is None:
+            return
+        if str(place) == self.into:
+            raise UsageError(
+                f"{str(place)!r} is where the run itself stores", hint="export to another file"
+            )
+        for other in runs(self.folder.parent):
+            if other.into == str(place) and other.ok and other.state != "finished":
+                raise UsageError(
+                    f"what the run {other.id} has stored for {str(place)!r} would be lost: it is "
+                    f"not finished ({other.state})",
+                    hint="export to another file",
+                )
 
     def to_polars(self) -> Any:
         """
@@ -261,14 +274,8 @@ class Run:
         ]
 
     def close(self) -> None:
-        """Let go of the record's database. Harmless when repeated; looking again opens it again."""
+        """Let go of the record's database; looking again opens it again."""
         self.record.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         return f"<Run {self.id} {self.state}: {self.ok} ok, {self.failed} failed>"

@@ -70,6 +70,7 @@ class Pool:
         self._dispatchers: dict[tuple[str, bool], Dispatcher] = {}
         self._closed = False
         self._first_run: str | None = None
+        self._stages = 0  # runs with a report so far
         _open_pools.add(self)
 
     def map(
@@ -128,7 +129,9 @@ class Pool:
         from treadle.api.running import collect
 
         check_names(options, MAP_NAMES | RECORD_NAMES, "Pool.run")
-        report = collect(self, function, items, into, options, parent=self._first_run)
+        with self._lock:
+            stage, self._stages = self._stages, self._stages + 1
+        report = collect(self, function, items, into, options, parent=self._first_run, stage=stage)
         self._first_run = self._first_run or report.run_id
         return report
 

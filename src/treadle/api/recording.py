@@ -6,7 +6,6 @@ first the sink makes its part safe, then one transaction stores the rows togethe
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import inspect
 import math
@@ -16,7 +15,8 @@ import shutil
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -30,13 +30,14 @@ from treadle.core.failures import failure_from
 from treadle.core.item import Key
 from treadle.core.outcome import AnyOutcome, Raised
 from treadle.core.protocols import DurableSink, Mark, Sink
-from treadle.errors import SinkFailed, UsageError
+from treadle.errors import SinkFailed, SourceFailed, UsageError
 from treadle.ledger import format as layout
-from treadle.ledger.past import Past
+from treadle.ledger.past import Past, Settled
 from treadle.ledger.seen import Seen
 from treadle.ledger.writer import Ledger
 from treadle.sinks import sink_for
 from treadle.sinks.kept import Kept
+from treadle.sources.fingerprint import fingerprint_of
 
 GROUP = 0.2  # seconds of work that a crash may make run again; a commit costs two ``fsync``
 KEPT = "values"  # in the folder of a run without ``into=``
@@ -61,6 +62,7 @@ class Request:
         version: Of the function, or ``"source"``; None when it does not matter.
         runs_dir: The folder of all runs; None for the default.
         parent: Id of the first run on the same pool; None for that one.
+        stage: How many runs the pool has had before.
         command: What ``treadle resume`` needs to know; None when a program has called us.
         backend: Name of the backend.
     """
@@ -76,6 +78,7 @@ class Request:
     version: str | None = None
     runs_dir: str | os.PathLike[str] | None = None
     parent: str | None = None
+    stage: int = 0
     command: Mapping[str, Any] | None = None
     backend: str = "auto"
 
@@ -94,6 +97,7 @@ class Request:
             "backend": self.backend,
             "durability": self.durability,
             "parent": self.parent,
+            "stage": self.stage,
             "treadle": _installed_version(),
             "python": platform.python_version(),
             "host": socket.gethostname(),
@@ -116,14 +120,20 @@ class Request:
         if not self.resume:
             return None
         for folder in reversed(layout.folders(self.root)):
-            with contextlib.suppress(UsageError):  # a damaged one is nobody's match
-                if self._matches(layout.read_facts(folder), sink):
-                    return folder
+            try:
+                facts = layout.read_facts(folder, any_format=True)
+            except UsageError:
+                continue  # damaged: nobody can say whose it is
+            if self._matches(facts, sink):
+                layout.read_facts(folder)  # one of a newer format is refused, not passed over
+                return folder
         return None
 
     def _matches(self, facts: Mapping[str, Any], sink: Sink | None) -> bool:
         named = self.name is None or facts.get("name") == self.name
         same = facts.get("function") == identity(self.function)
+        # Two stages of one pipeline may have the same function.
+        same = same and facts.get("stage", 0) == self.stage
         return named and same and facts.get("into") == place_of(sink)
 
     def _check_fits(self, folder: Path, sink: Sink | None) -> None:
@@ -149,14 +159,17 @@ def _installed_version() -> str | None:
 
 
 def identity(function: Callable[..., Any]) -> str:
-    """Name a function so that a later process names it alike: its module and its name."""
+    """Name a function as a later process will: module, name, a partial's plain arguments."""
+    bound = ""
     while isinstance(function, partial):
+        given = [*function.args, *function.keywords.items()]
+        bound += "".join(f" {each!r}" for each in given if fingerprint_of(each) is not None)
         function = function.func
     module = getattr(function, "__module__", None) or type(function).__module__
     if module == "__main__":
         file = getattr(sys.modules["__main__"], "__file__", None)
         module = Path(file).stem if file else module
-    return f"{module}:{name_of(function)}"
+    return f"{module}:{name_of(function)}{bound}"
 
 
 def version_of(function: Callable[..., Any], version: str | None) -> str | None:
@@ -210,7 +223,9 @@ class Recorded:
         self.earlier = (0, 0)
         self._request = request
         self._group = 0.0 if request.durability == "item" else GROUP
-        self._fingerprint = getattr(request.items, "fingerprint", None)
+        self._fingerprint: Callable[[Any], str | None] = (
+            getattr(request.items, "fingerprint", None) or fingerprint_of
+        )
         self._seen: Seen | None = None
         self._past: Past | None = None
         self._later: Mark | None = None  # resume the sink when there is something to store
@@ -244,6 +259,8 @@ class Recorded:
             self.ledger = Ledger.begin(folder, request.facts(self.sink))
         else:
             self.ledger = Ledger.reopen(folder)
+            if request.command is not None and request.resume is True:
+                self.ledger.note_facts(command=request.command)  # as it is called now
         self.ledger.version = version
         try:
             self._open_sink()
@@ -284,15 +301,10 @@ class Recorded:
                 hint="store into a file or a folder, or a sink that has `mark` and `resume`",
             )
         # What has changed is not run again by a retry, which runs what has failed and no more.
-        stale = set() if self._request.retry_failed else self._stale()
-        if stale and len(stale) == self.ledger.count("succeeded"):
-            # All of it runs again. First the ledger: what the mark speaks of goes with `open`.
-            self.ledger.drop(stale, None)
-            self.sink.open()
-            self.ledger.drop((), self.sink.mark())
-        elif stale or not self._has_all or self._was != "finished":
+        stale, failed = (set(), set()) if self._request.retry_failed else self._changed()
+        if stale or failed or not self._has_all or self._was != "finished":
             self.sink.resume(mark, stale)
-            self.ledger.drop(stale, self.sink.mark())
+            self.ledger.drop(stale | failed, self.sink.mark())
         else:
             self.sink.look(mark)
             self._later = mark
@@ -312,19 +324,37 @@ class Recorded:
             return False
         return not self._request.retry_failed and sum(self.earlier) >= total
 
-    def _stale(self) -> set[Key]:
-        """Return the keys of items whose function or value has changed since they succeeded."""
-        stale: set[Key] = set()
+    def _changed(self) -> tuple[set[Key], set[Key]]:
+        """Return the keys of items whose function or value has changed: succeeded, and failed."""
+        changed: dict[bool, set[Key]] = {True: set(), False: set()}
         if self.ledger.version is not None:
-            stale.update(self.ledger.stale())
-        if self._fingerprint is not None:
-            key_of = self._request.key_of
-            for position, value in enumerate(self._request.items):
-                key = position if key_of is None else key_of(value, position)
-                known = self.ledger.fingerprint(key)
-                if known is not None and known != self._fingerprint(value):
-                    stale.add(key)
-        return stale
+            for key, status in self.ledger.of_other_versions():
+                changed[status == "succeeded"].add(key)
+        if self._reads_again:
+            with closing(self.ledger.past(_missing_only)) as past:
+                for key, settled in self._that_changed(past):
+                    changed[settled.status == "succeeded"].add(key)
+        return changed[True], changed[False]
+
+    def _that_changed(self, past: Past) -> Iterator[tuple[Key, Settled]]:
+        key_of = self._request.key_of
+        for position, value in enumerate(self._request.items):
+            key = position if key_of is None else key_of(value, position)
+            found = past.find(key)
+            if found is None or found.fingerprint is None:
+                continue
+            if key in past.twice and found.position != position:
+                continue  # another item of that key, which failed for it
+            if found.fingerprint != self._fingerprint(value):
+                yield key, found
+
+    @property
+    def _reads_again(self) -> bool:
+        """True when the source can be read twice, and its values are not given by their number."""
+        items = self._request.items
+        if hasattr(type(items), "fingerprint"):
+            return getattr(items, "fingerprint", None) is not None
+        return not isinstance(items, range) and iter(items) is not items
 
     def write(self, outcomes: Sequence[AnyOutcome]) -> list[tuple[AnyOutcome, SinkFailed]]:
         """
@@ -388,7 +418,8 @@ class Recorded:
         if self._later is None:
             self.ledger.commit(self._mark(whole=True), total=self._total)
             self.sink.close()
-        self.ledger.commit(self._mark(), state="finished", total=self._total)
+        total = self._total if self._total is not None else self.ledger.settled
+        self.ledger.commit(self._mark(), state="finished", total=total)
         self._let_go()
 
     def abandon(self) -> str | None:
@@ -436,13 +467,43 @@ class Recorded:
         Raises:
             UsageError: An earlier item has its key.
         """
-        if self._seen is not None:
-            self._seen.note(key, position)
-        if self._past is not None and not self._past.wants(key, position):
-            return False
-        if self._fingerprint is not None:
-            self.ledger.fingerprints[position] = self._fingerprint(value)
+        twin = self._twin(key, position)
+        fingerprint = self._fingerprint(value)
+        if self._past is not None:
+            runs, settled = self._past.look(key, position)
+            if not runs:
+                self._check_same(key, settled, fingerprint)
+                return False
+        if twin is not None:
+            raise twin
+        if fingerprint is not None:
+            self.ledger.fingerprints[position] = fingerprint
         return True
+
+    def _twin(self, key: Key, position: int) -> UsageError | None:
+        if self._seen is not None:
+            try:
+                self._seen.note(key, position)
+            except UsageError as error:
+                return error
+        return None
+
+    def _check_same(self, key: Key, settled: Settled | None, fingerprint: str | None) -> None:
+        """
+        Make sure that a source that can be read only once gives what it gave.
+
+        Raises:
+            SourceFailed: It gives another value under the same key.
+        """
+        if settled is None or self._request.retry_failed or self._reads_again:
+            return
+        known = settled.fingerprint
+        if known is not None and fingerprint is not None and known != fingerprint:
+            raise SourceFailed(
+                f"the item {key!r} is another than the one of that key that has settled",
+                hint="give the run the source that it had, with the same items in the same order, "
+                "or begin a new run",
+            )
 
     def hear(self, event: events.Event) -> None:
         """Listen to the run."""

@@ -26,7 +26,8 @@ from treadle.api.options import (
 from treadle.api.outcomes import Outcomes
 from treadle.api.pool import Pool, key_function
 from treadle.api.recording import Recorded, Request, not_stored
-from treadle.api.stored import Stored
+from treadle.api.stored import Stored, StoredValues
+from treadle.core.failures import in_words
 from treadle.core.outcome import AnyOutcome, FailedOutcome
 from treadle.core.protocols import DurableSink, Sink
 from treadle.core.stats import Stats
@@ -83,9 +84,9 @@ class Report:
 
         A source: rows and files have keys, so that a next stage over them can be resumed.
         """
-        if isinstance(self.sink, DurableSink) and not isinstance(self.sink, Kept):
-            return Stored(self.sink)
-        return self.sink.values()
+        if isinstance(self.sink, Kept):
+            return StoredValues(self.sink.in_order())
+        return Stored(self.sink) if isinstance(self.sink, DurableSink) else self.sink.values()
 
     def __str__(self) -> str:
         parts = [f"{self.ok} ok", f"{self.failed} failed"]
@@ -142,6 +143,7 @@ def collect(
     options: Mapping[str, Any],
     *,
     parent: str | None = None,
+    stage: int = 0,
 ) -> Report:
     """
     Run a stage on *pool* and see it to its end.
@@ -153,13 +155,14 @@ def collect(
         into: As for :func:`run`.
         options: As for :func:`run`; those of the pool are not looked at.
         parent: Id of the first run on the pool.
+        stage: How many runs the pool has had before.
 
     Raises:
         UsageError: Values would be written over what is read.
     """
     settings = settings_from(options)
     check_record(options)
-    store = _store_for(function, items, into, options, settings, parent)
+    store = _store_for(function, items, into, options, settings, {"parent": parent, "stage": stage})
     began = time.monotonic()
     spare, place = getattr(items, "spare", None), getattr(store, "path", None)
     if callable(spare) and isinstance(place, Path):
@@ -182,7 +185,10 @@ def collect(
     except BaseException as caught:
         error = _told(caught, report)
         outcomes.close()  # nothing of it goes on, on whatever pool
-        _abandon(store, report, error)
+        try:
+            _abandon(store, report, error)
+        except BaseException as further:  # the first says why; this one, what it cost
+            error.add_note(f"and it could not be put away: {in_words(further)}")
         if error is not caught:
             raise error from caught
         raise
@@ -202,7 +208,7 @@ def _store_for(
     into: str | PathLike[str] | Sink | None,
     options: Mapping[str, Any],
     settings: Settings,
-    parent: str | None,
+    place: Mapping[str, Any],
 ) -> Sink:
     if options.get("durability") == "none":
         return sink_for(into)
@@ -213,7 +219,7 @@ def _store_for(
             into=into,
             key_of=key_function(items, settings),
             name=settings.name,
-            parent=parent,
+            **place,
             **{name: options[name] for name in RECORD_NAMES if name in options},
         )
     )

@@ -6,8 +6,31 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from treadle.core.item import Key
 from treadle.core.protocols import DurableSink
-from treadle.sources.text import hash_of
+from treadle.sources.fingerprint import fingerprint_of, hash_of, stat_of
+
+
+class StoredValues(list[Any]):
+    """
+    Values in input order, each under the key of the item that it came from: a source, too.
+
+    Args:
+        pairs: Key and value of each.
+    """
+
+    def __init__(self, pairs: Iterable[tuple[Key, Any]]) -> None:
+        found = list(pairs)
+        super().__init__(value for _, value in found)
+        self._keys = [key for key, _ in found]
+
+    def key(self, value: Any, index: int) -> Key:  # noqa: ARG002  a source's key() gets both
+        """Return the key of the item that the value at *index* came from."""
+        return self._keys[index]
+
+    def fingerprint(self, value: Any) -> str | None:
+        """Return what differs when *value* does; None where that cannot be told."""
+        return fingerprint_of(value)
 
 
 class Stored:
@@ -48,13 +71,7 @@ class Stored:
 
     def fingerprint(self, value: Any) -> str:
         """Return what differs when *value* does."""
-        if not isinstance(value, Path):
-            return hash_of(value)
-        try:
-            found = value.stat()
-        except OSError:
-            return ""  # The function will say why, in its own words.
-        return f"{found.st_size} {found.st_mtime_ns}"
+        return stat_of(value) if isinstance(value, Path) else hash_of(value)
 
     def __repr__(self) -> str:
         return f"<values of {self._sink!r}>"

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from treadle.core.failures import failure_from, shown
 from treadle.core.item import Item, Key
 from treadle.core.outcome import AnyOutcome, Raised, Unpicklable
-from treadle.errors import NotPicklable, UsageError
+from treadle.errors import NotPicklable, SourceFailed, UsageError
 
 T = TypeVar("T")
 
@@ -165,6 +165,8 @@ class Reader:
                         check(value)
                     lane = None if lane_of is None else _checked_lane(lane_of(value))
                     append(Item(index, key, pack(value), call, lane))
+            except SourceFailed:
+                raise  # what was read is not what it should be: not the fault of one item
             except Exception as error:
                 self._refuse(Item(index, key, None, call), error)
             index += 1
@@ -201,8 +203,12 @@ def _checked_key(key: Any) -> Key:
     Raises:
         UsageError: It is neither text nor a whole number.
     """
-    if isinstance(key, (str, int)) and not isinstance(key, bool):
+    if type(key) is str or type(key) is int:
         return key
+    if isinstance(key, str):  # such as a member of an enum, which shows something else
+        return "".join(key)
+    if isinstance(key, int) and not isinstance(key, bool):
+        return int(key)
     raise UsageError(
         f"the key of an item must be text or a whole number, got {shown(key):.80}",
         hint="have key= return str(...) or int(...) of it",

@@ -113,9 +113,13 @@ def write_facts(folder: Path, facts: Mapping[str, Any]) -> None:
         ) from error
 
 
-def read_facts(folder: Path) -> dict[str, Any]:
+def read_facts(folder: Path, *, any_format: bool = False) -> dict[str, Any]:
     """
     Read ``run.json``.
+
+    Args:
+        folder: Of the run.
+        any_format: Also one that a newer treadle has written.
 
     Raises:
         UsageError: It cannot be read, or a newer treadle has written it.
@@ -129,7 +133,7 @@ def read_facts(folder: Path) -> dict[str, Any]:
             f"the run in {str(folder)!r} cannot be read: {type(error).__name__}: {error}",
             hint=f"its {RUN} is missing or damaged; `treadle prune` removes such a run",
         ) from error
-    if newer:
+    if newer and not any_format:
         raise UsageError(
             f"the run {folder.name} has format {version}, and this treadle reads up to {FORMAT}",
             hint="a newer treadle has written it: pip install --upgrade treadle",

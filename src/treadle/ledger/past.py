@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from treadle.core.item import Key
 from treadle.ledger import store
@@ -17,6 +17,21 @@ from treadle.ledger.rows import Row, unpacked, where
 
 _CHUNK = 4096  # rows read at once
 _AHEAD = 1 << 16  # rows kept; a window of unordered items is smaller
+
+
+class Settled(NamedTuple):
+    """
+    What is known of an item that has settled.
+
+    Attributes:
+        position: In the source, at that time.
+        status: The kind of its outcome.
+        fingerprint: Of the value that the function was given; None if it had none.
+    """
+
+    position: int
+    status: str
+    fingerprint: str | None
 
 
 class Past:
@@ -39,27 +54,31 @@ class Past:
         self._wanted = wanted
         self._moved = moved
         self._database: Any = None
-        self._ahead: dict[Key, tuple[int, str]] = {}
+        self._ahead: dict[Key, Settled] = {}
         self._read_to = 0
         self._last = 0
-        self._complete = True  # all rows read so far are in ``_ahead``, or were asked for
+        self.twice: set[Key] = set()  # keys of two rows: one failed for having the other's
 
     def wants(self, key: Key, position: int) -> bool:
         """Tell whether the item at *position* shall run."""
-        found = self._find(key)
+        return self.look(key, position)[0]
+
+    def look(self, key: Key, position: int) -> tuple[bool, Settled | None]:
+        """Tell whether the item at *position* shall run, and what is known of it."""
+        found = self.find(key)
         if found is None:
-            return self._wanted("")
-        before, status = found
-        if before != position:
+            return self._wanted(""), None
+        if found.position != position:
             self._moved(position, key)
-        return self._wanted(status)
+        return self._wanted(found.status), found
 
     def close(self) -> None:
         """Let go of the database."""
         if self._database is not None:
             self._database.close()
 
-    def _find(self, key: Key) -> tuple[int, str] | None:
+    def find(self, key: Key) -> Settled | None:
+        """Return what is known of an item; to be asked for in about the order of the source."""
         if self._database is None:
             self._database = store.open_to_read(self._folder)
             [(last,)] = self._rows("SELECT max(id) FROM items")
@@ -70,32 +89,38 @@ class Past:
             self._read_on()
         found = self._ahead.pop(key, None)
         if found is None:
-            return None if self._complete else self._query(key)
-        # One that did not succeed may have failed for having the key of one that did.
-        return found if found[1] == "succeeded" else self._query(key)
+            return self._query(key) if key in self.twice else None
+        if found.status == "succeeded":
+            return found
+        # It may have failed for having the key of one that succeeded.
+        other = self._query(key)
+        if other is not None and other.status == "succeeded":
+            self.twice.add(key)
+        return other
 
     def _read_on(self) -> None:
         rows = self._rows(
-            "SELECT id, position, key, status FROM items WHERE id > ? AND id <= ? "
+            "SELECT id, key, position, status, fingerprint FROM items WHERE id > ? AND id <= ? "
             "ORDER BY id LIMIT ?",
             (self._read_to, self._last, _CHUNK),
         )
-        for _, position, key, status in rows:
-            name = position if key is None else unpacked(key)
-            if name in self._ahead:  # one of them failed for having the key of the other
-                self._complete = False
-                continue
-            self._ahead[name] = position, status
+        for _, key, *facts in rows:
+            found = Settled(*facts)
+            name = found.position if key is None else unpacked(key)
+            if name in self._ahead:
+                self.twice.add(name)
+            else:
+                self._ahead[name] = found
         self._read_to = rows[-1][0] if len(rows) == _CHUNK else self._last
 
-    def _query(self, key: Key) -> tuple[int, str] | None:
+    def _query(self, key: Key) -> Settled | None:
         mine, values = where(key)
         rows = self._rows(
-            f"SELECT position, status FROM items WHERE {mine} AND id <= ? "  # noqa: S608  ours
+            f"SELECT position, status, fingerprint FROM items WHERE {mine} AND id <= ? "  # noqa: S608  ours
             "ORDER BY status <> 'succeeded' LIMIT 1",
             (*values, self._last),
         )
-        return (rows[0][0], rows[0][1]) if rows else None
+        return Settled(*rows[0]) if rows else None
 
     def _rows(self, query: str, values: tuple[Any, ...] = ()) -> list[Row]:
         with store.explained(self._folder):

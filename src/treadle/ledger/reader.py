@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,7 +19,11 @@ from treadle.ledger.format import read_facts
 from treadle.ledger.rows import COLUMNS, Row, failure_of, outcome_of, packed, where
 
 _FIELDS = ", ".join(COLUMNS)
+_OPEN = 32  # databases kept open: a program may hold as many runs as it likes
 _CHUNK = 1000  # rows read at once: no read lasts long enough to keep the log of the writer growing
+
+
+_opened: deque[Record] = deque()
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,14 +207,17 @@ class Record:
         return self._rows(f"SELECT {fields} FROM {table} WHERE {mine} ORDER BY {order}", values)  # noqa: S608  ours
 
     def close(self) -> None:
-        """Let go of the database."""
-        if self._database is not None:
-            self._database.close()
-            self._database = None
+        """Let go of the database; the next look opens it again."""
+        database, self._database = self._database, None
+        if database is not None:
+            database.close()
 
     def _rows(self, query: str, values: tuple[Any, ...]) -> list[Row]:
         if self._database is None:
             self._database = store.open_to_read(self.folder)
+            _opened.append(self)
+            while len(_opened) > _OPEN:
+                _opened.popleft().close()
         with store.explained(self.folder):
             found: list[Row] = self._database.execute(query, values).fetchall()
             return found

@@ -6,7 +6,6 @@ import sqlite3
 
 from treadle.core.item import Key
 from treadle.errors import UsageError
-from treadle.ledger.rows import packed
 
 
 class Seen:
@@ -25,10 +24,10 @@ class Seen:
         if self._database is None:
             self._database = _private_database()
         try:
-            self._database.execute("INSERT INTO seen VALUES (?, ?)", (packed(key), position))
+            self._database.execute("INSERT INTO seen VALUES (?, ?)", (_written(key), position))
         except sqlite3.IntegrityError:
             (first,) = self._database.execute(
-                "SELECT position FROM seen WHERE key = ?", (packed(key),)
+                "SELECT position FROM seen WHERE key = ?", (_written(key),)
             ).fetchone()
             raise UsageError(
                 f"the key {key!r} is that of the items {first} and {position} (counted from 0)",
@@ -40,6 +39,11 @@ class Seen:
         """Forget all of them."""
         if self._database is not None:
             self._database.close()
+
+
+def _written(key: Key) -> str:
+    """Return *key* as files hold it: 1 and "1" are one there."""
+    return str(key).encode("utf-8", "backslashreplace").decode()
 
 
 def _private_database() -> sqlite3.Connection:

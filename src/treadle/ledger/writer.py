@@ -126,18 +126,14 @@ class Ledger:
         rows = self._found("SELECT value FROM facts WHERE name = ?", (name,))
         return rows[0][0] if rows else None
 
-    def fingerprint(self, key: Key) -> str | None:
-        """Return the fingerprint of the value for which an item succeeded; None if it has none."""
-        mine, values = where(key)
-        rows = self._found(
-            f"SELECT fingerprint FROM items WHERE {mine} AND status = 'succeeded'",  # noqa: S608
-            values,
-        )
-        return rows[0][0] if rows else None
-
     def count(self, status: str) -> int:
         """How many items ended so, in all sessions of the run."""
         return self._counts.get(status, 0)
+
+    @property
+    def settled(self) -> int:
+        """How many items have settled, in all sessions of the run."""
+        return sum(self._counts.values())
 
     @property
     def failed(self) -> int:
@@ -157,15 +153,22 @@ class Ledger:
 
         return Past(self.folder, wanted, moved)
 
-    def stale(self) -> list[Key]:
-        """Return the keys of items that succeeded with another version of the function."""
-        return [
-            position if key is None else unpacked(key)
-            for position, key in self._found(
-                "SELECT position, key FROM items WHERE status = 'succeeded' AND version IS NOT ?",
-                (self.version,),
-            )
-        ]
+    def of_other_versions(self) -> Iterator[tuple[Key, str]]:
+        """Yield key and status of items that settled with another version of the function."""
+        for position, key, status in self._found(
+            "SELECT position, key, status FROM items WHERE version IS NOT ?", (self.version,)
+        ):
+            yield position if key is None else unpacked(key), status
+
+    def note_facts(self, **facts: Any) -> None:
+        """
+        Change what ``run.json`` says.
+
+        Raises:
+            UsageError: It cannot be written.
+        """
+        self.facts.update(facts)
+        write_facts(self.folder, self.facts)
 
     # ── what happens ────────────────────────────────────────────────────────────────────────
 

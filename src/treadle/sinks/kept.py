@@ -133,9 +133,19 @@ class Kept:
             UsageError: The file is still being written, or is gone.
             SinkFailed: It was damaged, or a value cannot be loaded here.
         """
+        return [value for _, value in self.in_order()]
+
+    def in_order(self) -> list[tuple[Key, Any]]:
+        """
+        Load all keys and values, in input order.
+
+        Raises:
+            UsageError: The file is still being written, or is gone.
+            SinkFailed: It was damaged, or a value cannot be loaded here.
+        """
         found = [(index, key, value) for key, index, value in self._frames()]
         found.sort(key=_index)
-        return [self._loaded(key, value) for _, key, value in found]
+        return [(key, self._loaded(key, value)) for _, key, value in found]
 
     def stored(self) -> Iterator[tuple[Key, Any]]:
         """

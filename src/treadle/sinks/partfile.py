@@ -419,7 +419,7 @@ class PartFile:
         """
         if self._file is not None:
             raise UsageError(f"{str(self.path)!r} is still being written")
-        path = self.find(mark)
+        path = self.find(mark, fully=True)
         self._begin(entry(mark, "size", int), entry(mark, "crc", int))
         self.readable, self._limit = (path if self.size else None), self.size
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from treadle.errors import UsageError
+from treadle.sources.fingerprint import stat_of
 from treadle.sources.walk import Pattern, walk
 
 PathLike: TypeAlias = "str | os.PathLike[str]"
@@ -151,14 +152,13 @@ class Files:
 
     def fingerprint(self, value: PathLike) -> str:
         """Return what differs when the file has changed; ``""`` when it cannot be read."""
+        if not self._by_content:
+            return stat_of(value)
         try:
-            if self._by_content:
-                with open(value, "rb") as file:
-                    return "blake2b " + hashlib.file_digest(file, _blake2b).hexdigest()
-            found = os.stat(value)
+            with open(value, "rb") as file:
+                return "blake2b " + hashlib.file_digest(file, _blake2b).hexdigest()
         except OSError:
             return ""  # The function will say why, in its own words.
-        return f"{found.st_size} {found.st_mtime_ns}"
 
     def _list(self) -> list[str]:
         if self._found is None:

@@ -9,8 +9,9 @@ from typing import Any
 
 from treadle.errors import UsageError
 from treadle.sources.badrow import BadRow
+from treadle.sources.fingerprint import hash_of
 from treadle.sources.formats import CsvReader, JsonReader, ParquetReader, Reader
-from treadle.sources.text import Text, TextSource, hash_of, refuse_same
+from treadle.sources.text import Text, TextSource, refuse_same
 
 _FORMATS = {".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 _FORMATS |= {".parquet": "parquet", ".pq": "parquet"}

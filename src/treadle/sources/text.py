@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import codecs
-import hashlib
 import os
 import sys
 import zlib
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import IO, Any, TypeAlias
 
 from treadle.errors import SourceFailed, UsageError
+from treadle.sources.fingerprint import hash_of
 
 TextSource: TypeAlias = "str | os.PathLike[str] | IO[str] | IO[bytes]"
 
@@ -178,12 +178,6 @@ class Text:
                 yield text
             if not block:
                 return
-
-
-def hash_of(value: object) -> str:
-    """Return a hash of what *value* shows: 64 bits of BLAKE2b, as text."""
-    text = repr(value).encode("utf-8", "surrogatepass")
-    return hashlib.blake2b(text, digest_size=8).hexdigest()
 
 
 def _split(pieces: Iterator[str]) -> Iterator[str]:
