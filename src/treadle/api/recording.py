@@ -132,8 +132,8 @@ class Request:
     def _matches(self, facts: Mapping[str, Any], sink: Sink | None) -> bool:
         named = self.name is None or facts.get("name") == self.name
         same = facts.get("function") == identity(self.function)
-        # Two stages of one pipeline may have the same function.
-        same = same and facts.get("stage", 0) == self.stage
+        if sink is None:  # two stages of one pipeline may have the same function
+            same = same and facts.get("stage", 0) == self.stage
         return named and same and facts.get("into") == place_of(sink)
 
     def _check_fits(self, folder: Path, sink: Sink | None) -> None:
