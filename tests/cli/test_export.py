@@ -243,3 +243,13 @@ def test_a_value_that_does_not_fit_ends_the_command_with_1(treadle_command):
     assert "error: item 1 cannot be stored: a cell of Excel holds 32,767" in err
     assert "hint: a .csv" in err
     assert not Path("x.xlsx").exists()
+
+
+def test_a_long_field_comes_back_from_csv(treadle_command):
+    text = "x" * 200_000  # beyond what the csv module takes by default
+    before = csv.field_size_limit()
+    treadle.run(str, [text], into="long.csv", backend="inline")
+    code, _, err = treadle_command("export", "latest", "--to", "long.jsonl")
+    csv.field_size_limit(before)
+    assert code == 0, err
+    assert json.loads(Path("long.jsonl").read_text())["value"] == {"value": text}

@@ -189,6 +189,8 @@ def collect(
             _abandon(store, report, error)
         except BaseException as further:  # the first says why; this one, what it cost
             error.add_note(f"and it could not be put away: {in_words(further)}")
+            if isinstance(store, Recorded):  # what a resume will find, not what was on its way
+                report.ok = store.ledger.count("succeeded") - report.earlier[0]
         if error is not caught:
             raise error from caught
         raise

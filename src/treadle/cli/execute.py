@@ -268,7 +268,8 @@ def _where(plan: Plan, report: Report | None) -> str | None:
     if report.kept is None:
         return f"none; {plan.into} was not written"
     kept = report.kept
-    untouched = "" if kept == plan.into else f"; {plan.into} was not written"
+    is_folder = plan.into is not None and plan.into.endswith("/")  # its files are whole, each
+    untouched = "" if is_folder or kept == plan.into else f"; {plan.into} was not written"
     return f"{kept} (unfinished{untouched})"
 
 

@@ -94,8 +94,9 @@ def whole(flag: str, text: str | None, *, least: int | None = 1) -> int | None:
         number = None
     if number is None or (least is not None and number < least):
         range_ = "" if least is None else f" from {least}"
+        example = f"{flag} 4" if flag.startswith("-") else "4"
         raise UsageError(
-            f"{flag} takes a whole number{range_}, got {text!r}", hint=f"for example {flag} 4"
+            f"{flag} takes a whole number{range_}, got {text!r}", hint=f"for example {example}"
         )
     return number
 

@@ -94,7 +94,7 @@ def workers(
 
     Those too many end when their running item has; no item is lost or tried twice.
     """
-    wanted = whole("N", number)
+    wanted = whole("the number of workers", number)
     assert wanted is not None
     said = f"{{workers}} workers until now, {wanted} from now on"
     return _steer(run, runs_dir, "workers", lambda it: it.resize(wanted), said, json=json)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from typing import Annotated
 
 import typer
@@ -12,6 +13,8 @@ from treadle.cli.exits import Exit
 from treadle.cli.records import open_run
 from treadle.progress.text import plural
 from treadle.sinks import columns
+
+_LONGEST = (1 << 31) - 1  # characters of a CSV field: as many as any platform's C long holds
 
 EPILOG = """\
 \b
@@ -43,6 +46,8 @@ def export(
 ) -> int:
     """Write the values of a run into another file."""
     found = open_run(run, runs_dir)
+    # What we have written can be read; nothing else is, in the process of this command.
+    csv.field_size_limit(_LONGEST)
     try:
         if not found.ok:
             people.problem(f"nothing to export: no item of the run {found.id} has succeeded")
