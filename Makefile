@@ -44,7 +44,6 @@ demo: COMMAND = $(BIN)/treadle map examples/parse_measurements.py:parse examples
     --into $(DEMO)/measurements.csv --workers 2 --timeout 3 --progress auto
 # The same again, killed in the middle while the file that hangs holds it up, and resumed.
 demo: KILLED = $(subst measurements.csv,resumed.csv,$(COMMAND)) --name killed
-demo: export TREADLE_RUNS_DIR = $(DEMO)/runs
 demo: $(BASE)  ## map a real parser over real instrument files and four bad ones; kill, resume
 	@rm -rf $(DEMO) && mkdir -p $(DEMO)
 	@echo '$$ $(COMMAND)'
@@ -99,4 +98,4 @@ chaos: $(DEV)  ## hundreds of random kills, hundreds of thousands of schedules (
 	  -o faulthandler_timeout=0 $(TESTS)
 
 clean:  ## remove what the other targets made
-	rm -rf .venv .venvs $(DEMO) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venvs $(DEMO) .treadle dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
