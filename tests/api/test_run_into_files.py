@@ -74,7 +74,9 @@ def test_a_run_that_fails_has_its_report_and_says_where_things_are(into):
 
 def test_the_run_after_one_that_stopped_early_is_whole_again(into):
     treadle.run(fails_from_five, range(9), into=into, max_failures=1, **INLINE)
-    report = treadle.run(row, range(2), into=into, **INLINE)
+    with pytest.raises(treadle.UsageError, match=r"is not finished .*would be lost"):
+        treadle.run(row, range(2), into=into, **INLINE)
+    report = treadle.run(row, range(2), into=into, anew=True, **INLINE)
     assert (report.ok, report.kept) == (2, None)
     assert len(list(report.values())) == 2
     assert [path.name for path in into.parent.iterdir()] == [into.name]

@@ -245,8 +245,9 @@ def test_what_an_unfinished_run_has_stored_is_not_written_over_by_mistake(
     code, _, err = treadle_command(*arguments)
     (run,) = json.loads(treadle_command("runs", "--json")[1][0])
     assert code == 2
-    assert f"the run {run['id']} into out.csv was not finished" in err
-    assert f"treadle resume {run['id']} goes on with it, --anew begins again" in err
+    assert f"the run {run['id']} into " in err
+    assert "out.csv' is not finished (crashed), and what it has stored of " in err
+    assert f"(treadle resume {run['id']}) goes on with it, anew=True (--anew) begins again" in err
     assert treadle_command(*arguments, "--anew")[0] == 0
     assert stored() == ALL
 

@@ -99,6 +99,8 @@ class RecordOptions(TypedDict, total=False):
         resume: True goes on with the newest run of this function into this place, if there is one:
             what has settled is left out. The id, a unique prefix of it, or the name of a run goes
             on with that one.
+        anew: Begin again where an unfinished run has stored something, which is lost then. Without
+            (default), that is refused.
         retry_failed: Of the run that is resumed, run what has failed, and nothing else.
         durability: ``"group"`` (default): a crash makes at most 0.2 s of work run again;
             ``"item"``: nothing that has settled runs again, for items that cost money; ``"none"``:
@@ -110,6 +112,7 @@ class RecordOptions(TypedDict, total=False):
     """
 
     resume: bool | str
+    anew: bool
     retry_failed: bool
     durability: Literal["group", "item", "none"]
     version: str | None
@@ -313,6 +316,8 @@ def check_record(options: Mapping[str, Any]) -> None:
             "resume needs the record that durability='none' does not keep",
             hint="leave durability out",
         )
+    if options.get("anew") and resume:
+        raise UsageError("anew and resume exclude each other", hint="leave one of them out")
     if options.get("retry_failed") and not resume:
         raise UsageError(
             "retry_failed needs the run whose failed items are meant", hint="resume='latest'"

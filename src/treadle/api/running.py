@@ -110,7 +110,7 @@ def run(
 
     A file appears when the run has come to its end. A run that ends early, or in which items fail
     and none succeeds, leaves a file from before as it is: what was stored is in ``NAME.part`` then,
-    until the next run into that file, and ``report.kept`` says so.
+    and ``report.kept`` says so. A new run into that file needs ``anew=True``, for it is lost then.
 
     The record of the run, in ``.treadle/runs``, is what ``resume=`` goes on from after a crash, an
     interrupt or a power cut: every item is in the file exactly once in the end.

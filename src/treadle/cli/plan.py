@@ -11,7 +11,7 @@ from typing import Any
 
 import treadle
 from treadle import UsageError
-from treadle.cli import functions, options, records
+from treadle.cli import functions, options
 from treadle.cli.again import command_of
 from treadle.cli.options import MapOptions
 from treadle.cli.selection import Limited, Shuffled, Without
@@ -92,8 +92,6 @@ class Plan:
             UsageError: A flag is wrong, or the function or the source is not there.
         """
         _agree(typed)
-        if again is None:
-            _spare_unfinished(typed)
         function = functions.load(typed.function)
         if typed.shuffle and typed.seed is None and typed.shuffle_seed is None:
             typed = replace(typed, shuffle_seed=random.SystemRandom().getrandbits(32))
@@ -143,24 +141,6 @@ def _notes(typed: MapOptions, again: Again | None) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _spare_unfinished(typed: MapOptions) -> None:
-    """
-    Refuse to begin anew where an unfinished run has stored something, unless that is meant.
-
-    Raises:
-        UsageError: There is such a run.
-    """
-    if typed.into is None or typed.resume or typed.anew:
-        return
-    found = records.unfinished_into(typed.into, typed.runs_dir)
-    if found is not None and found.ok:
-        raise UsageError(
-            f"the run {found.id} into {typed.into} was not finished ({found.state}), and what it "
-            f"has stored of {found.ok:,} items would be lost",
-            hint=f"treadle resume {found.id} goes on with it, --anew begins again without it",
-        )
-
-
 def _record(typed: MapOptions, again: Again | None) -> dict[str, Any]:
     """Say how the run is recorded, leaving out what was not asked for."""
     if typed.into is None:
@@ -171,6 +151,7 @@ def _record(typed: MapOptions, again: Again | None) -> dict[str, Any]:
         "version": typed.version,
         "runs_dir": typed.runs_dir,
         "resume": typed.resume or None,
+        "anew": typed.anew or None,
         "command": None if typed.durability == "none" else command_of(typed),
     }
     if again is not None:

@@ -17,7 +17,6 @@ import treadle
 from treadle import Run, UsageError
 from treadle.ledger import format as layout
 from treadle.ledger.reader import Record
-from treadle.sinks import sink_for
 
 _ID = re.compile(r"\d{6}-\d{6}[b-z]*")  # also of a folder that has no ``run.json`` (yet)
 
@@ -168,22 +167,3 @@ def open_run(run: str, runs_dir: str | None) -> Run:
         UsageError: There is no such run, or it cannot be read.
     """
     return treadle.open(run, runs_dir)
-
-
-def unfinished_into(into: str, runs_dir: str | None) -> Entry | None:
-    """
-    Return the newest run into the same place, if that is one to go on with.
-
-    Raises:
-        UsageError: *into* says of no place how to store there.
-    """
-    place = getattr(sink_for(into), "path", None)
-    for folder in reversed(layout.folders(layout.runs_dir(runs_dir))):
-        try:
-            if layout.read_facts(folder).get("into") != str(place):
-                continue
-            entry = _entry(folder)
-        except UsageError:  # damaged: nothing to go on with
-            continue
-        return None if entry.state == "finished" or entry.is_running else entry
-    return None
