@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import quote
 from typing import Any
 
 from treadle.errors import RunFailed, TreadleError, UsageError
@@ -64,10 +65,14 @@ def open_to_read(folder: Path) -> sqlite3.Connection:
         if not path.is_file():
             raise _damaged(folder, "it is missing")
         try:
-            return _open_at(f"{path.as_uri()}?mode=ro", folder)
+            return _open_at(f"{_uri(path)}?mode=ro", folder)
         except sqlite3.OperationalError:
             # On a read-only disk SQLite cannot make the files that WAL needs; nobody writes there.
-            return _open_at(f"{path.as_uri()}?mode=ro&immutable=1", folder)
+            return _open_at(f"{_uri(path)}?mode=ro&immutable=1", folder)
+
+
+def _uri(path: Path) -> str:
+    return "file:" + quote(str(path))
 
 
 def _open_at(uri: str, folder: Path) -> sqlite3.Connection:

@@ -46,14 +46,14 @@ def export(
 ) -> int:
     """Write the values of a run into another file."""
     found = open_run(run, runs_dir)
-    # What we have written can be read; nothing else is, in the process of this command.
-    csv.field_size_limit(_LONGEST)
+    before = csv.field_size_limit(_LONGEST)  # what we have written can be read
     try:
         if not found.ok:
             people.problem(f"nothing to export: no item of the run {found.id} has succeeded")
             return Exit.NOTHING
         written = found.export(to)
     finally:
+        csv.field_size_limit(before)
         found.record.close()
     if json:
         put(columns.dumps({"run": found.id, "to": to, "items": written}) + "\n")
