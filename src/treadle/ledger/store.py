@@ -10,8 +10,8 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import quote
 from typing import Any
+from urllib.parse import quote
 
 from treadle.errors import RunFailed, TreadleError, UsageError
 from treadle.ledger.format import DATABASE
