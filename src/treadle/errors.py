@@ -69,10 +69,10 @@ class NotRunning(UsageError):
 class MissingExtra(UsageError, ImportError):
     """An optional library that this feature needs is not installed."""
 
-    def __init__(self, library: str, extra: str, *, purpose: str) -> None:
+    def __init__(self, library: str, extra: str | None, *, purpose: str) -> None:
         super().__init__(
             f"{purpose} needs the library {library!r}, which is not installed",
-            hint=f"pip install 'treadle[{extra}]'",
+            hint=f"pip install {library}" if extra is None else f"pip install 'treadle[{extra}]'",
         )
 
 

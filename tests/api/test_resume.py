@@ -16,6 +16,7 @@ import threading
 from collections import Counter
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
 
 import chores
 import pytest
@@ -837,6 +838,52 @@ def test_a_run_is_a_data_frame(into):
     frame = opened().to_polars()
     assert frame["key"].to_list() == [0, 1, 2, 2]
     assert [int(n) for n in frame["n"].to_list()] == [0, 1, 2, 12]
+
+
+def test_pandas_gets_the_same_rows_where_it_is_installed(monkeypatch):
+    treadle.run(lambda n: {"n": n}, range(2), **INLINE)
+    monkeypatch.setitem(sys.modules, "pandas", SimpleNamespace(DataFrame=list))
+    assert opened().to_pandas() == [{"key": 0, "n": 0}, {"key": 1, "n": 1}]
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_a_library_that_is_not_installed_is_named_with_its_cure(library, monkeypatch):
+    treadle.run(str, range(2), **INLINE)
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(treadle.MissingExtra, match=library) as caught:
+        getattr(opened(), f"to_{library}")()
+    assert caught.value.hint == f"pip install {library}"
+
+
+def test_a_sink_of_ones_own_that_cannot_be_resumed_begins_anew():
+    class Keys:
+        """Keeps keys; has no mark."""
+
+        def __init__(self):
+            self.keys = []
+
+        def open(self):
+            self.keys = []
+
+        def write(self, outcomes):
+            self.keys += [outcome.key for outcome in outcomes if outcome.ok]
+            return []
+
+        def close(self):
+            pass
+
+        def abandon(self):
+            pass
+
+    def bad(n):
+        if n == 2:
+            raise ValueError(n)
+        return n
+
+    treadle.run(bad, range(9), into=Keys(), max_failures=1, **INLINE)
+    again = Keys()
+    treadle.run(bad, range(2), into=again, **INLINE)
+    assert again.keys == [0, 1]
 
 
 def test_a_run_of_a_newer_format_is_refused_and_hides_no_other(calls):

@@ -247,7 +247,7 @@ class Run:
         try:
             import polars as pl
         except ImportError as error:
-            raise MissingExtra("polars", "lab", purpose="making a data frame") from error
+            raise MissingExtra("polars", None, purpose="making a data frame") from error
         return pl.DataFrame(self._rows(), infer_schema_length=None)
 
     def to_pandas(self) -> Any:
@@ -260,7 +260,7 @@ class Run:
         try:
             import pandas as pd  # type: ignore[import-untyped]  # not a dependency of ours
         except ImportError as error:
-            raise MissingExtra("pandas", "lab", purpose="making a data frame") from error
+            raise MissingExtra("pandas", None, purpose="making a data frame") from error
         return pd.DataFrame(self._rows())
 
     def _rows(self) -> list[dict[str, Any]]:

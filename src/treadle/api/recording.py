@@ -294,7 +294,7 @@ class Recorded:
         is_new = folder is None
         if folder is None:
             folder = layout.make_folder(request.root, datetime.now().astimezone())
-            if self.sink is not None and not request.anew:
+            if isinstance(self.sink, DurableSink) and not request.anew:  # others begin anew always
                 _spare_unfinished(folder, place_of(self.sink))
             self.ledger = Ledger.begin(folder, request.facts(self.sink))
         else:
