@@ -411,6 +411,51 @@ def test_the_item_that_had_the_key_first_is_not_retried_for_the_other(into, fold
 # --- what has failed -----------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("into", SINKS)
+def test_items_named_run_again_though_they_have_settled(into, calls):
+    """`redo` is for what was lost or is not wanted as it is; the rest is left alone."""
+    calls.bad = {"c"}
+    treadle.run(calls, list("abcd"), into=into, key=str, **INLINE)
+    calls.again()
+    calls.bad = set()
+    report = treadle.run(
+        calls, list("abcd"), into=into, key=str, resume=True, redo={"b", "c", "unknown"}, **INLINE
+    )
+    assert sorted(calls.again()) == ["b", "c"]
+    assert (report.ok, report.failed, report.earlier) == (2, 0, (2, 0))
+    outcomes = list(treadle.open("latest").outcomes())
+    assert [outcome.key for outcome in outcomes] == list("abcd")
+    assert all(outcome.ok for outcome in outcomes)
+
+
+def test_a_run_tells_what_it_has_stored_and_when_an_item_would_run_again(texts, calls):
+    """`stored` gives the values one by one, `fingerprints` what a changed source differs in."""
+    (texts / "bad.txt").write_text("x")
+    calls.bad = {texts / "bad.txt"}
+    source = treadle.files(texts)
+    treadle.run(calls, source, **INLINE)
+    run = treadle.open("latest")
+    good = [path for path in source if path.name != "bad.txt"]
+    assert dict(run.stored()) == {
+        source.key(path, 0): {"name": str(path), "double": str(path) * 2} for path in good
+    }
+    assert run.fingerprints() == {source.key(path, 0): source.fingerprint(path) for path in source}
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"redo": ["a"]}, "redo needs the run"),
+        ({"redo": "a", "resume": True}, "redo must be keys"),
+        ({"redo": ["a"], "resume": True, "retry_failed": True}, "exclude each other"),
+    ],
+)
+def test_redo_that_makes_no_sense_is_refused(calls, options, says):
+    with pytest.raises(treadle.UsageError, match=says):
+        treadle.run(calls, ["a"], **options, **INLINE)
+    assert calls.seen == []
+
+
 def test_what_failed_runs_again_on_request_and_nothing_else(into, calls):
     calls.bad = {2, 4}
     treadle.run(calls, range(6), into=into, **INLINE)

@@ -158,6 +158,21 @@ class Run:
             outcome.value = ahead.pop(key, [])  # no row: the value was an empty list
             yield outcome
 
+    def stored(self) -> Iterator[tuple[str, Any]]:
+        """
+        Yield key, as text, and value of each item that succeeded, in the order of the file.
+
+        Values are those of :meth:`outcomes`, loaded one by one.
+
+        Raises:
+            UsageError: The file is not there any more.
+        """
+        yield from self._values()
+
+    def fingerprints(self) -> dict[Key, str | None]:
+        """Return for each item that has settled what its source will differ in once it changes."""
+        return dict(self.record.fingerprints())
+
     def _values(self) -> Iterator[tuple[str, Any]]:
         mark = self.record.mark
         if mark is None:

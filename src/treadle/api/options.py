@@ -102,6 +102,8 @@ class RecordOptions(TypedDict, total=False):
         anew: Begin again where an unfinished run has stored something, which is lost then. Without
             (default), that is refused.
         retry_failed: Of the run that is resumed, run what has failed, and nothing else.
+        redo: Keys of items that a resumed run does again although they have settled: what they
+            made was lost, say, or is not wanted as it is. Keys that it does not know do no harm.
         durability: ``"group"`` (default): a crash makes at most 0.2 s of work run again;
             ``"item"``: nothing that has settled runs again, for items that cost money; ``"none"``:
             the run is not recorded and cannot be resumed.
@@ -114,6 +116,7 @@ class RecordOptions(TypedDict, total=False):
     resume: bool | str
     anew: bool
     retry_failed: bool
+    redo: Collection[Key]
     durability: Literal["group", "item", "none"]
     version: str | None
     runs_dir: str | PathLike[str] | None
@@ -322,9 +325,22 @@ def check_record(options: Mapping[str, Any]) -> None:
         raise UsageError(
             "retry_failed needs the run whose failed items are meant", hint="resume='latest'"
         )
+    _check_redo(options)
     version = options.get("version")
     if version is not None and not isinstance(version, str):
         raise UsageError(f"version must be text, got {version!r}", hint="version='2'")
+
+
+def _check_redo(options: Mapping[str, Any]) -> None:
+    redo = options.get("redo", ())
+    if isinstance(redo, str | bytes) or not isinstance(redo, Collection):
+        raise UsageError(
+            f"redo must be keys of items, got {redo!r:.60}", hint="redo=['a.csv', 'b.csv']"
+        )
+    if redo and not options.get("resume"):
+        raise UsageError("redo needs the run whose items are meant", hint="resume=True")
+    if redo and options.get("retry_failed"):
+        raise UsageError("redo and retry_failed exclude each other", hint="leave one of them out")
 
 
 def check_pool(options: Mapping[str, Any]) -> None:

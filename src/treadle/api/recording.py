@@ -15,7 +15,7 @@ import shutil
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
@@ -62,6 +62,7 @@ class Request:
         resume: True to go on with the newest run that matches, or the id, prefix or name of one.
         anew: Begin again where an unfinished run has stored something.
         retry_failed: Of the run that is resumed, run what has failed, and nothing else.
+        redo: Of the run that is resumed, keys of items to run again although they have settled.
         durability: ``"group"`` or ``"item"``.
         version: Of the function, or ``"source"``; None when it does not matter.
         runs_dir: The folder of all runs; None for the default.
@@ -79,6 +80,7 @@ class Request:
     resume: bool | str = False
     anew: bool = False
     retry_failed: bool = False
+    redo: Collection[Key] = ()
     durability: Durability = "group"
     version: str | None = None
     runs_dir: str | os.PathLike[str] | None = None
@@ -365,8 +367,14 @@ class Recorded:
         return not self._request.retry_failed and sum(self.earlier) >= total
 
     def _changed(self) -> tuple[set[Key], set[Key]]:
-        """Return the keys of items whose function or value has changed: succeeded, and failed."""
+        """
+        Return the keys of items to run again: those that succeeded, and those that failed.
+
+        Their function or value has changed, or the request names them.
+        """
         changed: dict[bool, set[Key]] = {True: set(), False: set()}
+        for key, status in self.ledger.statuses(self._request.redo):
+            changed[status == "succeeded"].add(key)
         if self.ledger.version is not None:
             for key, status in self.ledger.of_other_versions():
                 changed[status == "succeeded"].add(key)

@@ -16,7 +16,7 @@ from treadle.core.protocols import Mark
 from treadle.errors import UsageError
 from treadle.ledger import lock, store
 from treadle.ledger.format import read_facts
-from treadle.ledger.rows import COLUMNS, Row, failure_of, outcome_of, packed, where
+from treadle.ledger.rows import COLUMNS, Row, failure_of, outcome_of, packed, unpacked, where
 
 _FIELDS = ", ".join(COLUMNS)
 _OPEN = 32  # databases kept open: a program may hold as many runs as it likes
@@ -156,6 +156,14 @@ class Record:
             if len(rows) < _CHUNK:
                 return
             after = rows[-1][1], rows[-1][0]
+
+    def fingerprints(self) -> Iterator[tuple[Key, str | None]]:
+        """Yield key and fingerprint of each item that has settled."""
+        with store.explained(self.folder):
+            for position, key, found in self._rows(
+                "SELECT position, key, fingerprint FROM items", ()
+            ):
+                yield position if key is None else unpacked(key), found
 
     def slowest(self, count: int) -> list[AnyOutcome]:
         """Return the *count* items whose last attempt took longest, longest first."""

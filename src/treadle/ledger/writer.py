@@ -160,6 +160,13 @@ class Ledger:
         ):
             yield position if key is None else unpacked(key), status
 
+    def statuses(self, keys: Iterable[Key]) -> Iterator[tuple[Key, str]]:
+        """Yield key and status of those items of *keys* that have settled."""
+        for key in keys:
+            condition, values = where(key)
+            for (status,) in self._found(f"SELECT status FROM items WHERE {condition}", values):  # noqa: S608  ours
+                yield key, status
+
     def note_facts(self, **facts: Any) -> None:
         """
         Change what ``run.json`` says.
