@@ -7,6 +7,7 @@ VERSIONS  := 3.11 3.12 3.13
 TESTS     ?= tests
 # Stamps: while they are newer than pyproject.toml, a second call installs nothing.
 BASE      := $(VENV)/.installed-base
+LAB       := $(VENV)/.installed-lab
 DEV       := $(VENV)/.installed-dev
 BENCH     := $(VENV)/.installed-bench
 PIP       := --quiet --disable-pip-version-check
@@ -23,6 +24,10 @@ $(BASE): pyproject.toml
 	  python=$$(.ci/find-python) && echo "setting up $(VENV) with $$python" && \
 	  "$$python" -m venv --clear $(VENV); }
 	@$(BIN)/python -m pip install $(PIP) --editable .
+	@touch $@
+
+$(LAB): $(BASE)
+	@$(BIN)/python -m pip install $(PIP) --editable '.[lab]'
 	@touch $@
 
 $(DEV): $(BASE)
@@ -44,7 +49,9 @@ demo: COMMAND = $(BIN)/treadle map examples/parse_measurements.py:parse examples
     --into $(DEMO)/measurements.csv --workers 2 --timeout 3 --progress auto
 # The same again, killed in the middle while the file that hangs holds it up, and resumed.
 demo: KILLED = $(subst measurements.csv,resumed.csv,$(COMMAND)) --name killed
-demo: $(BASE)  ## map a real parser over real instrument files and four bad ones; kill, resume
+# The files that are no measurements are made for the parser above; the laboratory's pipeline rejects them.
+demo: PIPELINE = $(BIN)/treadle lab pipeline examples/measurements $(DEMO)/lab --workers 2
+demo: $(LAB)  ## map a parser over real instrument files and four bad ones; kill, resume; a whole pipeline
 	@rm -rf $(DEMO) && mkdir -p $(DEMO)
 	@echo '$$ $(COMMAND)'
 	@$(COMMAND); code=$$?; \
@@ -61,11 +68,18 @@ demo: $(BASE)  ## map a real parser over real instrument files and four bad ones
 	@sort $(DEMO)/measurements.csv > $(DEMO)/once && sort $(DEMO)/resumed.csv | cmp - $(DEMO)/once \
 	  && rm $(DEMO)/once && echo 'Both files hold the same rows, each once.'
 	@echo
+	@echo 'The same files as what they are, laboratory measurements: typed Parquet, segments, one manifest.'
+	@echo '$$ $(PIPELINE)'
+	@$(PIPELINE); code=$$?; \
+	  test $$code -eq 1 || { echo "demo: exit code $$code, expected 1 (some were rejected)" >&2; exit 1; }
+	@echo
 	@echo 'Four of the files are bad on purpose: they are named above, and all others delivered. Next:'
 	@printf '  %-32s %s\n' \
 	  '$(DEMO)/measurements.csv' 'the results: one row for each good file' \
 	  'examples/parse_measurements.py' 'the function: plain Python that returns or raises' \
 	  '$(BIN)/treadle show killed' 'the record of a run: what failed, how, and how long it took' \
+	  '$(DEMO)/lab/stage' 'a Parquet file for each measurement; manifest.parquet lists them' \
+	  '$(DEMO)/lab/segment' 'the branches of each sweep; segments.parquet lists them' \
 	  '$(BIN)/treadle map --help' 'the same for a function and files of yours' \
 	  'README.md' 'the same from Python, in ten lines'
 

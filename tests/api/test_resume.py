@@ -411,7 +411,6 @@ def test_the_item_that_had_the_key_first_is_not_retried_for_the_other(into, fold
 # --- what has failed -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("into", SINKS)
 def test_items_named_run_again_though_they_have_settled(into, calls):
     """`redo` is for what was lost or is not wanted as it is; the rest is left alone."""
     calls.bad = {"c"}

@@ -15,15 +15,21 @@ execute    a plan carried out
 data       what programs read, on stdout
 people     what people read, on stderr
 exits      what the command exits with
+
+The names below are for packages that add a command through the entry point ``treadle.commands``:
+a ``typer.Typer`` whose commands raise ``TreadleError`` and return an ``Exit``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from treadle.cli.data import put
 from treadle.cli.exits import Exit
+from treadle.cli.helping import Command
+from treadle.cli.people import hint, problem, say, warn, width
 
-__all__ = ["Exit", "main"]
+__all__ = ["Command", "Exit", "hint", "main", "problem", "put", "say", "warn", "width"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

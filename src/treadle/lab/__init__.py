@@ -1,0 +1,109 @@
+"""From the raw files of laboratory instruments to Parquet, segments, and what they add up to.
+
+    raw files ──▶ stage ──▶ one Parquet file per measurement, and a manifest of all
+                              └──▶ segment ──▶ the branches of each sweep
+
+reading one file   layouts (how a program writes)  tables (its rows)  quantities, measurement
+what is expected   schema (procedures.yml)
+doing all of them  staging  segmenting  pipelining, each on `treadle.run` and resumed by it
+what comes out     places (where)  manifest_file  compacting (fewer, larger files)
+algorithms         segmentation
+the command        cli  display  config
+
+Built on Treadle's public names alone, as any other package could be.
+"""
+
+from __future__ import annotations
+
+import importlib
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from treadle.lab.compacting import compact, expand
+    from treadle.lab.errors import (
+        BreaksSchema,
+        Damaged,
+        NoData,
+        NotAMeasurement,
+        Rejected,
+        SchemaError,
+        StillGrowing,
+        Unreadable,
+    )
+    from treadle.lab.layouts import Layout, Raw
+    from treadle.lab.manifest_file import manifest
+    from treadle.lab.measurement import Measurement, read
+    from treadle.lab.notes import Note
+    from treadle.lab.pipelining import PipelineReport, pipeline
+    from treadle.lab.schema import Schema, load_schema
+    from treadle.lab.segmentation import Segment, Segments, segments
+    from treadle.lab.segmenting import SegmentReport, segment
+    from treadle.lab.staging import Reject, StageReport, stage
+
+_HOMES = {
+    "treadle.lab.compacting": ("compact", "expand"),
+    "treadle.lab.errors": (
+        "BreaksSchema",
+        "Damaged",
+        "NoData",
+        "NotAMeasurement",
+        "Rejected",
+        "SchemaError",
+        "StillGrowing",
+        "Unreadable",
+    ),
+    "treadle.lab.layouts": ("Layout", "Raw"),
+    "treadle.lab.manifest_file": ("manifest",),
+    "treadle.lab.measurement": ("Measurement", "read"),
+    "treadle.lab.notes": ("Note",),
+    "treadle.lab.pipelining": ("PipelineReport", "pipeline"),
+    "treadle.lab.schema": ("Schema", "load_schema"),
+    "treadle.lab.segmentation": ("Segment", "Segments", "segments"),
+    "treadle.lab.segmenting": ("SegmentReport", "segment"),
+    "treadle.lab.staging": ("Reject", "StageReport", "stage"),
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "BreaksSchema",
+    "Damaged",
+    "Layout",
+    "Measurement",
+    "NoData",
+    "NotAMeasurement",
+    "Note",
+    "PipelineReport",
+    "Raw",
+    "Reject",
+    "Rejected",
+    "Schema",
+    "SchemaError",
+    "Segment",
+    "SegmentReport",
+    "Segments",
+    "StageReport",
+    "StillGrowing",
+    "Unreadable",
+    "compact",
+    "expand",
+    "load_schema",
+    "manifest",
+    "pipeline",
+    "read",
+    "segment",
+    "segments",
+    "stage",
+]
+
+if not TYPE_CHECKING:  # a type checker would believe that any name exists
+
+    def __getattr__(name: str) -> Any:
+        if name not in _HOME_OF:
+            raise AttributeError(f"module 'treadle.lab' has no attribute {name!r}")
+        return getattr(importlib.import_module(_HOME_OF[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

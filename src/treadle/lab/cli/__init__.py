@@ -1,0 +1,36 @@
+"""The command ``treadle lab``, which Treadle finds through the entry point ``treadle.commands``.
+
+options     what was typed and what a file sets, put together
+processing  stage, segment, pipeline, compact, expand
+looking     manifest, rejects
+schema      schema check, show, infer
+words       what is said of a report
+"""
+
+from __future__ import annotations
+
+import typer
+
+from treadle.cli import Command
+from treadle.lab.cli import looking, processing, schema
+
+app = typer.Typer(
+    name="lab",
+    help="Instrument files to Parquet, segments and one manifest.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for _function, _name, _epilog in (
+    (processing.pipeline, "pipeline", processing.PIPELINE),
+    (processing.stage, "stage", processing.STAGE),
+    (processing.segment, "segment", processing.SEGMENT),
+    (looking.manifest, "manifest", looking.MANIFEST),
+    (looking.rejects, "rejects", looking.REJECTS),
+    (processing.compact, "compact", processing.COMPACT),
+    (processing.expand, "expand", processing.EXPAND),
+):
+    app.command(_name, cls=Command, epilog=_epilog)(_function)
+app.add_typer(schema.app, name="schema")

@@ -1,0 +1,177 @@
+"""The options of ``treadle lab``, each declared once; a file sets those that were not typed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Annotated, Any, TypeAlias, get_args, get_origin, get_type_hints
+
+import typer
+
+import treadle
+from treadle.lab import config
+
+# ── where ───────────────────────────────────────────────────────────────────────────────────────
+
+RawRoot: TypeAlias = Annotated[
+    Path | None, typer.Argument(metavar="RAW", help="Folder of raw files; all below it count.")
+]
+StageRoot: TypeAlias = Annotated[
+    Path | None, typer.Argument(metavar="STAGE", help="Folder of Parquet files and the manifest.")
+]
+Out: TypeAlias = Annotated[
+    Path | None, typer.Argument(metavar="OUT", help="Folder for what comes out.")
+]
+Config: TypeAlias = Annotated[
+    Path | None,
+    typer.Option("--config", metavar="FILE", help="Settings. Default: treadle.toml, if there."),
+]
+
+# ── what ────────────────────────────────────────────────────────────────────────────────────────
+
+SchemaFile: TypeAlias = Annotated[
+    Path | None,
+    typer.Option("--schema", metavar="FILE", help="Your procedures.yml, laid over the default."),
+]
+Layouts: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option("--layout", metavar="FILE.py:NAME", help="A further layout of files."),
+]
+LocalTz: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--local-tz", metavar="ZONE", help="Whose calendar dates runs. Default: this machine's."
+    ),
+]
+Exclude: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option("--exclude", metavar="PATTERN", help="Leave out: '*_metadata.csv', 'old/*'."),
+]
+Limit: TypeAlias = Annotated[
+    int | None, typer.Option("--limit", metavar="N", min=1, help="Only the first so many.")
+]
+Force: TypeAlias = Annotated[
+    bool | None, typer.Option("--force/--no-force", "-f", help="Do again what is done already.")
+]
+Strict: TypeAlias = Annotated[
+    bool | None,
+    typer.Option("--strict/--no-strict", help="Reject files that the schema finds errors in."),
+]
+OnlySchemaColumns: TypeAlias = Annotated[
+    bool | None,
+    typer.Option(
+        "--only-schema-columns/--all-columns", help="Leave out columns that it does not name."
+    ),
+]
+DryRun: TypeAlias = Annotated[
+    bool | None, typer.Option("--dry-run", help="Do nothing; say what would be done.")
+]
+Method: TypeAlias = Annotated[
+    str | None, typer.Option("--method", metavar="turns|classic", help="Default: turns.")
+]
+Procedures: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option("--procedure", "-p", metavar="NAME", help="Only these. Default: all sweeps."),
+]
+DvThreshold: TypeAlias = Annotated[
+    float | None,
+    typer.Option("--dv-threshold", metavar="V", help="classic: smallest step that is one."),
+]
+MinPoints: TypeAlias = Annotated[
+    int | None,
+    typer.Option("--min-points", metavar="N", min=1, help="classic: shorter ones are dropped."),
+]
+
+# ── how ─────────────────────────────────────────────────────────────────────────────────────────
+
+Workers: TypeAlias = Annotated[
+    int | None,
+    typer.Option("--workers", "-w", metavar="N", min=1, help="Default: the usable CPUs."),
+]
+Backend: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--backend", metavar="processes|threads|inline", help="Default: processes."),
+]
+StartMethod: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--start-method", metavar="forkserver|spawn", help="Default: forkserver."),
+]
+Timeout: TypeAlias = Annotated[
+    float | None,
+    typer.Option("--timeout", metavar="SECONDS", min=0, help="For each file. Default: 300."),
+]
+
+# ── what is shown ───────────────────────────────────────────────────────────────────────────────
+
+Progress: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--progress", metavar="auto|live|plain|none", help="What stderr shows."),
+]
+Quiet: TypeAlias = Annotated[
+    bool | None, typer.Option("--quiet", "-q", help="Nothing on stderr but errors.")
+]
+Json: TypeAlias = Annotated[
+    bool, typer.Option("--json", help="Print the counts as JSON, for programs.")
+]
+
+
+def merged(command: Callable[..., Any], typed: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    Put together what was typed and what the file of settings says; what was typed wins.
+
+    Args:
+        command: The function of the command; its options are what the file may set.
+        typed: Its arguments by name, None where nothing was typed.
+
+    Returns:
+        What is set, by name.
+
+    Raises:
+        UsageError: The file is not there, or is wrong.
+    """
+    options = types_of(command)
+    others: set[str] = set()
+    for other in _commands():
+        others |= types_of(other).keys()
+    said = config.settings(
+        command.__name__, typed.get("config"), options, of_others=others - options.keys()
+    )
+    mine = {name: value for name, value in typed.items() if value is not None and name in options}
+    return {**said, **mine}
+
+
+def _commands() -> tuple[Callable[..., Any], ...]:
+    from treadle.lab.cli import processing
+
+    return (processing.stage, processing.segment, processing.pipeline)
+
+
+def types_of(command: Callable[..., Any]) -> dict[str, Any]:
+    """Return the options of a command that a file may set, with their types."""
+    hints = get_type_hints(command)
+    del hints["return"]
+    found = {name: _without_none(hint) for name, hint in hints.items()}
+    return {name: kind for name, kind in found.items() if name not in {"config", "json"}}
+
+
+def _without_none(hint: Any) -> Any:
+    if get_origin(hint) is UnionType:
+        (hint,) = (each for each in get_args(hint) if each is not NoneType)
+    return hint
+
+
+def needed(values: dict[str, Any], name: str, what: str) -> Path:
+    """
+    Take a path that must be there out of *values*.
+
+    Raises:
+        UsageError: Neither was it typed, nor does the file set it.
+    """
+    if name not in values:
+        raise treadle.UsageError(
+            f"{what} is missing",
+            hint=f"type it, or set {name.replace('_', '-')} in treadle.toml",
+        )
+    path: Path = values.pop(name)
+    return path

@@ -1,0 +1,268 @@
+"""The commands that make files: ``stage``, ``segment``, ``pipeline``, ``compact``, ``expand``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import treadle
+from treadle.cli import Exit, hint, put, say
+from treadle.lab.cli import options, words
+from treadle.lab.cli.options import merged, needed
+
+_EXITS = """\
+
+\b
+Run again, it does what is new or changed, and what a crash has left. Every
+option can stand in treadle.toml, in [lab] or in the section of the command.
+
+\b
+Exit codes: 0 all went well, 1 some were rejected, 2 usage, 3 nothing there,
+130 interrupted.
+"""
+
+PIPELINE = """\
+\b
+Examples:
+  treadle lab pipeline data/raw data/out
+  treadle lab pipeline data/raw data/out --exclude '*_metadata.csv' -w 6
+  treadle lab pipeline --config lab.toml
+""" + _EXITS  # fmt: skip
+
+STAGE = """\
+\b
+Examples:
+  treadle lab stage data/raw data/stage
+  treadle lab stage data/raw data/stage --schema procedures.yml --strict
+  treadle lab stage data/raw data/stage --dry-run
+  treadle lab stage data/raw data/stage --layout mine.py:Layout
+""" + _EXITS  # fmt: skip
+
+SEGMENT = """\
+\b
+Examples:
+  treadle lab segment data/stage data/segments
+  treadle lab segment data/stage data/segments -p IV --method classic
+""" + _EXITS  # fmt: skip
+
+COMPACT = """\
+\b
+Examples:
+  treadle lab compact data/stage
+  treadle lab compact data/stage -p IVg
+
+\b
+One file per procedure and date, beside the single ones, for scans that read
+many runs. Run again, it does the dates that have changed.
+"""
+
+EXPAND = """\
+\b
+Examples:
+  treadle lab expand data/stage
+
+\b
+Makes the single files of the runs that are missing from the compact ones.
+"""
+
+_Report = TypeVar("_Report")
+
+
+def stage(
+    raw_root: options.RawRoot = None,
+    stage_root: options.StageRoot = None,
+    *,
+    schema: options.SchemaFile = None,
+    layout: options.Layouts = None,
+    local_tz: options.LocalTz = None,
+    exclude: options.Exclude = None,
+    limit: options.Limit = None,
+    force: options.Force = None,
+    strict: options.Strict = None,
+    only_schema_columns: options.OnlySchemaColumns = None,
+    dry_run: options.DryRun = None,
+    timeout: options.Timeout = None,
+    workers: options.Workers = None,
+    backend: options.Backend = None,
+    start_method: options.StartMethod = None,
+    config: options.Config = None,
+    progress: options.Progress = None,
+    quiet: options.Quiet = None,
+    json: options.Json = False,
+) -> int:
+    """
+    Turn raw files into typed Parquet.
+
+    Each measurement of RAW becomes one file in STAGE, and manifest.parquet lists them all.
+    """
+    from treadle.lab.staging import stage as run
+
+    values = merged(stage, locals())
+    raw, root = needed(values, "raw_root", "RAW"), needed(values, "stage_root", "STAGE")
+    values["layouts"] = values.pop("layout", ())
+    report = _shown(values, ("stage",), lambda **arguments: run(raw, root, **arguments))
+    _tell(report, words.of_stage(report), values, json=json)
+    if report.rejected and not values.get("quiet"):
+        hint(f"all of them: treadle lab rejects {root}")
+    return _exit(report.files, report.rejected)
+
+
+def segment(
+    stage_root: options.StageRoot = None,
+    out: options.Out = None,
+    *,
+    method: options.Method = None,
+    schema: options.SchemaFile = None,
+    procedure: options.Procedures = None,
+    dv_threshold: options.DvThreshold = None,
+    min_points: options.MinPoints = None,
+    limit: options.Limit = None,
+    force: options.Force = None,
+    timeout: options.Timeout = None,
+    workers: options.Workers = None,
+    backend: options.Backend = None,
+    start_method: options.StartMethod = None,
+    config: options.Config = None,
+    progress: options.Progress = None,
+    quiet: options.Quiet = None,
+    json: options.Json = False,
+) -> int:
+    """
+    Cut staged sweeps into segments.
+
+    STAGE is what 'treadle lab stage' has made; OUT gets one file for each sweep, and lists.
+    """
+    from treadle.lab.segmenting import segment as run
+
+    values = merged(segment, locals())
+    root, place = needed(values, "stage_root", "STAGE"), needed(values, "out", "OUT")
+    values["procedures"] = values.pop("procedure", ())
+    report = _shown(values, ("segment",), lambda **arguments: run(root, place, **arguments))
+    _tell(report, words.of_segment(report), values, json=json)
+    return _exit(report.runs, report.rejected)
+
+
+def pipeline(
+    raw_root: options.RawRoot = None,
+    out: options.Out = None,
+    *,
+    schema: options.SchemaFile = None,
+    layout: options.Layouts = None,
+    local_tz: options.LocalTz = None,
+    exclude: options.Exclude = None,
+    limit: options.Limit = None,
+    force: options.Force = None,
+    strict: options.Strict = None,
+    only_schema_columns: options.OnlySchemaColumns = None,
+    method: options.Method = None,
+    procedure: options.Procedures = None,
+    dv_threshold: options.DvThreshold = None,
+    min_points: options.MinPoints = None,
+    timeout: options.Timeout = None,
+    workers: options.Workers = None,
+    backend: options.Backend = None,
+    start_method: options.StartMethod = None,
+    config: options.Config = None,
+    progress: options.Progress = None,
+    quiet: options.Quiet = None,
+    json: options.Json = False,
+) -> int:
+    """
+    Stage, then segment, in one go.
+
+    RAW is staged into OUT/stage and its sweeps go to OUT/segment, on the same workers.
+    """
+    from treadle.lab.pipelining import STEPS
+    from treadle.lab.pipelining import pipeline as run
+
+    values = merged(pipeline, locals())
+    raw, place = needed(values, "raw_root", "RAW"), needed(values, "out", "OUT")
+    values["layouts"] = values.pop("layout", ())
+    values["procedures"] = values.pop("procedure", ())
+    both = _taken(values, "force", "timeout")
+    of_stage = _taken(
+        values,
+        *("schema", "layouts", "local_tz", "exclude", "limit", "strict", "only_schema_columns"),
+    )
+    of_segment = _taken(values, "method", "procedures", "dv_threshold", "min_points")
+    report = _shown(
+        values,
+        STEPS,
+        lambda **arguments: run(
+            raw,
+            place,
+            stage_options={**both, **of_stage},
+            segment_options={**both, **of_segment},
+            **arguments,
+        ),
+    )
+    _tell(report, words.of_pipeline(report), values, json=json)
+    if report.stage.rejected and not values.get("quiet"):
+        hint(f"all of them: treadle lab rejects {place / 'stage'}")
+    return _exit(report.stage.files, report.rejected)
+
+
+def _taken(values: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {name: values.pop(name) for name in names if name in values}
+
+
+def _shown(values: dict[str, Any], stages: Sequence[str], run: Callable[..., _Report]) -> _Report:
+    """Call *run* with *values*, its progress on stderr."""
+    from treadle.lab.display import display_for
+
+    arguments = {name: value for name, value in values.items() if name not in {"quiet", "progress"}}
+    choice = "none" if values.get("quiet") else values.get("progress", "auto")
+    display = display_for(choice, stages)
+    try:
+        return run(progress=display, **arguments)
+    except treadle.Interrupted:
+        if display is not None:
+            display.close()
+        hint("what is done is kept: the same command goes on with the rest")
+        raise
+    finally:
+        if display is not None:
+            display.close()
+
+
+def _tell(report: Any, lines: Sequence[str], values: dict[str, Any], *, json: bool) -> None:
+    if json:
+        put(words.as_json(report))
+    elif not values.get("quiet"):
+        say(*lines)
+
+
+def _exit(found: int, rejected: int) -> int:
+    if not found:
+        return Exit.NOTHING
+    return Exit.ITEMS_FAILED if rejected else Exit.OK
+
+
+def compact(
+    stage_root: options.StageRoot = None,
+    *,
+    procedure: options.Procedures = None,
+    json: options.Json = False,
+) -> int:
+    """Merge files for fast scanning."""
+    from treadle.lab.compacting import compact as run
+
+    root = needed({"stage_root": stage_root} if stage_root else {}, "stage_root", "STAGE")
+    report = run(root, procedures=procedure)
+    _tell(report, [str(report)], {}, json=json)
+    return Exit.OK
+
+
+def expand(
+    stage_root: options.StageRoot = None,
+    *,
+    procedure: options.Procedures = None,
+    json: options.Json = False,
+) -> int:
+    """Undo a compact: single files again."""
+    from treadle.lab.compacting import expand as run
+
+    root = needed({"stage_root": stage_root} if stage_root else {}, "stage_root", "STAGE")
+    report = run(root, procedures=procedure)
+    _tell(report, [str(report)], {}, json=json)
+    return Exit.OK

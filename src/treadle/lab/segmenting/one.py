@@ -1,0 +1,125 @@
+"""One staged sweep: cut it into segments, write them as one file. This is what workers do."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple, TypedDict
+
+from treadle.lab.errors import NoSweep, Unreadable
+from treadle.lab.places import PART, put_parquet
+
+
+class Sweep(NamedTuple):
+    """
+    A staged measurement to be segmented.
+
+    Attributes:
+        run_id: Its id.
+        proc: Its procedure.
+        part: Its Parquet file, relative to the stage root.
+        size: Bytes of that file.
+        column: The column that is swept.
+        parameters: Its header's values, as JSON.
+    """
+
+    run_id: str
+    proc: str
+    part: str
+    size: int
+    column: str
+    parameters: str
+
+
+class Segmented(TypedDict):
+    """
+    What is recorded of a sweep that was segmented.
+
+    Attributes:
+        run_id: The measurement's id.
+        proc: Its procedure.
+        part: The file of its segments, relative to the root of all segments.
+        size: Bytes of that file.
+        rows: Rows of the measurement.
+        segments: Of each segment: its id, type, direction, first and last row, first and last
+            voltage, and number of points.
+        dropped: Rows that are in no segment, by the reason.
+        flags: What is odd about the sweep.
+    """
+
+    run_id: str
+    proc: str
+    part: str
+    size: int
+    rows: int
+    segments: list[tuple[int, str, str, int, int, float, float, int]]
+    dropped: dict[str, int]
+    flags: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentOne:
+    """
+    Segments one sweep; callable, and sent to each worker once.
+
+    Attributes:
+        stage_root: Where the measurements are.
+        out: Where their segments go.
+        method: See :func:`treadle.lab.segments`.
+        settings: Of the method.
+    """
+
+    stage_root: Path
+    out: Path
+    method: str
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    def __call__(self, sweep: Sweep) -> Segmented:
+        """
+        Segment *sweep*: all its segments appear at once, in one file.
+
+        Raises:
+            Rejected: The measurement cannot be read, or lacks the column.
+            OSError: The place cannot be written to.
+        """
+        from treadle.lab.segmentation import segments, sweep_parameters
+
+        table = self._table(sweep)
+        expected = sweep_parameters(sweep.proc, json.loads(sweep.parameters or "{}"))
+        found = segments(
+            table, column=sweep.column, method=self.method, expected=expected, **self.settings
+        )
+        part = f"{sweep.part.rpartition('/')[0]}/{PART}"
+        size = put_parquet(found.label(table), self.out / part)
+        return Segmented(
+            run_id=sweep.run_id,
+            proc=sweep.proc,
+            part=part,
+            size=size,
+            rows=table.height,
+            segments=[
+                (s.id, s.type, s.direction, s.start, s.end, s.v_start, s.v_end, s.points)
+                for s in found
+            ],
+            dropped=dict(sorted(Counter(reason for _, reason in found.dropped).items())),
+            flags=list(found.flags),
+        )
+
+    def _table(self, sweep: Sweep) -> Any:
+        import polars as pl
+
+        path = self.stage_root / sweep.part
+        try:
+            table = pl.read_parquet(path, hive_partitioning=False)
+        except (OSError, pl.exceptions.PolarsError) as error:
+            raise Unreadable(
+                f"{str(path)!r} cannot be read: {error}", hint="stage it again: treadle lab stage"
+            ) from error
+        if sweep.column not in table.columns or not table.schema[sweep.column].is_numeric():
+            raise NoSweep(
+                f"{str(path)!r} has no numbers in a column {sweep.column!r}",
+                hint=f"Config: sweep: of {sweep.proc} in procedures.yml names the swept column",
+            )
+        return table
