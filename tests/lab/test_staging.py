@@ -225,6 +225,41 @@ def test_a_moved_file_is_known_by_what_is_in_it(raw, root):
     assert found.height == 4
 
 
+def test_what_is_staged_stays_while_its_file_cannot_be_read(raw, root, monkeypatch):
+    """A disk that does not answer for a moment costs nothing, and is asked again."""
+    lab.stage(raw, root, **INLINE)
+    before = tree(root)
+    real = Path.read_bytes
+
+    def fails(path):
+        if path.name == "IV_0.csv":
+            raise OSError(5, "Input/output error")
+        return real(path)
+
+    for _ in range(2):
+        monkeypatch.setattr(Path, "read_bytes", fails)
+        report = lab.stage(raw, root, force=True, **INLINE)
+        assert counts(report) == (0, 0, 3, 3)
+        assert (report.runs, report.removed) == (4, 0)
+        assert report.by_reason["cannot be opened"] == 1
+        assert lab.manifest(root, status="staged").height == 4
+    monkeypatch.setattr(Path, "read_bytes", real)
+    report = lab.stage(raw, root, **INLINE)
+    assert (report.opened, report.rejected, tree(root)) == (1, 2, before)
+
+
+def test_what_is_staged_stays_when_its_file_is_damaged(raw, root):
+    """A raw file that was cut to nothing leaves its staged copy, which may be all that is left."""
+    lab.stage(raw, root, **INLINE)
+    (raw / "day0" / "IV_0.csv").write_bytes(b"")
+    for _ in range(2):
+        report = lab.stage(raw, root, **INLINE)
+        assert (report.runs, report.removed, report.rejected) == (4, 0, 3)
+    raw_file(raw / "day0" / "IV_0.csv", start=1767226000.0)
+    report = lab.stage(raw, root, **INLINE)
+    assert (report.runs, report.removed, report.rejected) == (4, 1, 2)
+
+
 def test_a_staged_file_that_was_lost_is_made_again(raw, root):
     lab.stage(raw, root, **INLINE)
     before = tree(root)
@@ -257,9 +292,44 @@ def test_another_schema_stages_all_again(raw, root, tmp_path):
     lab.stage(raw, root, **INLINE)
     own = tmp_path / "procedures.yml"
     own.write_text("ManifestColumnMap:\n  my_step: [VSD step]\n", encoding="utf-8")
+    assert lab.stage(raw, root, schema=own, dry_run=True, **INLINE).opened == 6
     report = lab.stage(raw, root, schema=own, **INLINE)
-    assert report.opened == 6
+    assert (report.opened, report.again) == (6, 4)
     assert lab.manifest(root, status="staged")["my_step"].to_list() == [0.1] * 4
+
+
+LAYOUT = """
+class Layout:
+    name, suffixes = "tab", (".tab",)
+
+    def parse(self, path, data):
+        from treadle.lab import Raw
+        return Raw("Tab", {}, {"Start time": "1767225600.0"}, ["a (V)", "COLUMN"], data, "\t")
+
+    def companions(self, path):
+        return [path.with_suffix(".json")]
+"""
+
+
+def test_files_of_another_layout_are_staged_again_when_it_changes(tmp_path, root):
+    """... its own text, or a file beside the data that it says it reads."""
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    (raw / "one.tab").write_text("1.0\t2.0\n")
+    layout = tmp_path / "layout.py"
+    for number, (file, text) in enumerate(
+        [
+            (layout, LAYOUT.replace("COLUMN", "b (V)")),
+            (raw / "one.json", "{}"),
+            (tmp_path / "copy.py", LAYOUT.replace("COLUMN", "c (V)")),
+        ]
+    ):
+        file.write_text(text)
+        layout = file if file.suffix == ".py" else layout
+        assert lab.stage(raw, root, layouts=[f"{layout}:Layout"], **INLINE).opened == 1, number
+        assert lab.stage(raw, root, layouts=[f"{layout}:Layout"], **INLINE).opened == 0, number
+    (path,) = root.glob("proc=Tab/*/*/*.parquet")
+    assert pl.read_parquet(path, hive_partitioning=False).columns[3:] == ["a (V)", "c (V)"]
 
 
 def test_two_raw_roots_share_a_stage_root(raw, root, tmp_path):

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 
 import polars as pl
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
+from pyarrow import csv
 
 from treadle.lab.errors import BreaksSchema, Damaged, NoData, Rejected
 from treadle.lab.layouts import Raw
@@ -16,8 +18,9 @@ from treadle.lab.schema.spec import Field, Procedure
 from treadle.lab.tables import Table, careful, clean, table_of
 from treadle.lab.tables.columns import Column, matched
 
-# Polars opens the descriptors of its event loop with the first file, once and for good.
+# Polars and Arrow open the descriptors of their event loops with the first file, once for good.
 pl.read_csv(b"a\n1\n")
+csv.read_csv(pa.py_buffer(b"a\n1\n"))
 
 FLOAT = Field("float")
 IVG = Procedure("IVg", data={"Vg (V)": FLOAT, "I (A)": FLOAT})

@@ -24,8 +24,10 @@ if TYPE_CHECKING:
     from treadle.lab.compacting import compact, expand
     from treadle.lab.errors import (
         BreaksSchema,
+        CannotOpen,
         Damaged,
         NoData,
+        NoSweep,
         NotAMeasurement,
         Rejected,
         SchemaError,
@@ -46,8 +48,10 @@ _HOMES = {
     "treadle.lab.compacting": ("compact", "expand"),
     "treadle.lab.errors": (
         "BreaksSchema",
+        "CannotOpen",
         "Damaged",
         "NoData",
+        "NoSweep",
         "NotAMeasurement",
         "Rejected",
         "SchemaError",
@@ -68,10 +72,12 @@ _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
     "BreaksSchema",
+    "CannotOpen",
     "Damaged",
     "Layout",
     "Measurement",
     "NoData",
+    "NoSweep",
     "NotAMeasurement",
     "Note",
     "PipelineReport",

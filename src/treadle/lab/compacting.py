@@ -37,7 +37,7 @@ COMPACT = "_compact"  # Spark, Arrow and DuckDB pass over what begins with an un
 KEY = "treadle.lab.runs"  # in the metadata of a merged file
 VERSION = 1
 ROWS_A_GROUP = 65_536  # a filter on the start reads a few of them, a scan is shared by the CPUs
-_ARROW = "ARROW:schema"  # Polars adds it to the metadata of every file
+_ARROW = "ARROW:schema"  # in the metadata of files that keep types which Parquet does not know
 
 Column: TypeAlias = "tuple[str, pl.DataType]"
 
@@ -59,6 +59,13 @@ class CompactReport:
     removed: int
     runs: int
 
+    def __str__(self) -> str:
+        gone = f", {self.removed:,} removed" if self.removed else ""
+        return (
+            f"{self.runs:,} measurements in {self.written + self.unchanged:,} merged files: "
+            f"{self.written:,} written, {self.unchanged:,} unchanged{gone}"
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class ExpandReport:
@@ -72,6 +79,9 @@ class ExpandReport:
 
     written: int
     unchanged: int
+
+    def __str__(self) -> str:
+        return f"{self.written:,} files made, {self.unchanged:,} were there"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +103,7 @@ class _Layout:
 
     schema: tuple[Column, ...]
     metadata: tuple[tuple[str, str], ...]
+    has_arrow: bool  # written by other means than ours, then
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,8 +250,9 @@ def _layout(path: Path) -> _Layout:
     import polars as pl
 
     metadata = pl.read_parquet_metadata(path)
-    metadata.pop(_ARROW, None)
-    return _Layout(tuple(pl.read_parquet_schema(path).items()), tuple(sorted(metadata.items())))
+    has_arrow = metadata.pop(_ARROW, None) is not None
+    schema = tuple(pl.read_parquet_schema(path).items())
+    return _Layout(schema, tuple(sorted(metadata.items())), has_arrow)
 
 
 def _names(layouts: Sequence[_Layout]) -> dict[Column, str]:
@@ -314,6 +326,7 @@ def _text(runs: Sequence[_Run], layouts: Sequence[_Layout], names: dict[Column, 
         {
             "columns": [[column[0], names[column]] for column in layout.schema],
             "metadata": dict(layout.metadata),
+            "has_arrow": layout.has_arrow,
         }
         for layout in layouts
     ]
@@ -368,18 +381,26 @@ def expand(
     written = unchanged = 0
     with only_one(target, "writing"):
         for date in sorted(_selected(merged, procedures)):
-            for part, frame, metadata in _apart(root / COMPACT / date / PART):
-                path = target / date / part
+            for run_id, frame, layout in _apart(root / COMPACT / date / PART):
+                path = target / date / f"run_id={run_id}" / PART
                 if path.exists():
                     unchanged += 1
                     continue
-                put_parquet(frame.collect(), path, metadata=metadata, row_group_size=1 << 20)
+                _put_back(frame.collect(), path, layout)
                 written += 1
     return ExpandReport(written, unchanged)
 
 
-def _apart(merged: Path) -> Iterator[tuple[str, pl.LazyFrame, dict[str, str] | None]]:
-    """Yield the path of each run's file below its date, its rows, and the file's metadata."""
+def _put_back(frame: pl.DataFrame, path: Path, layout: dict[str, Any]) -> None:
+    metadata = layout["metadata"] or None
+    if layout["has_arrow"]:
+        put_whole(path, lambda part: frame.write_parquet(part, metadata=metadata))
+    else:  # as staging did: these are the same bytes
+        put_parquet(frame, path, metadata=metadata)
+
+
+def _apart(merged: Path) -> Iterator[tuple[str, pl.LazyFrame, dict[str, Any]]]:
+    """Yield each run's id, its rows, and what its file was like."""
     import polars as pl
 
     told = _told(merged)
@@ -388,8 +409,7 @@ def _apart(merged: Path) -> Iterator[tuple[str, pl.LazyFrame, dict[str, str] | N
     for run_id, number, rows, _ in told["runs"]:
         layout = told["layouts"][number]
         columns = [pl.col(name).alias(its) for its, name in layout["columns"]]
-        frame = whole.slice(begin, rows).select(columns)
-        yield f"run_id={run_id}/{PART}", frame, layout["metadata"] or None
+        yield run_id, whole.slice(begin, rows).select(columns), layout
         begin += rows
 
 

@@ -82,7 +82,8 @@ class Live:
         )
         self._lines = {name: _Line() for name in stages}
         for name, line in self._lines.items():
-            line.row = self._progress.add_task(name, total=None, start=False, where="", failed="")
+            # Of one item until it begins: without a total, the bar would move as if it worked.
+            line.row = self._progress.add_task(name, total=1, where="", failed="")
         self._now: _Line | None = None
 
     def __call__(self, event: treadle.events.Event) -> None:
@@ -93,8 +94,7 @@ class Live:
         if line is None:
             return
         line.stats.after(event)
-        if isinstance(event, treadle.events.Printed | treadle.events.Logged):
-            self._pass_on(event)
+        self._pass_on(_said(event))
         ended = isinstance(event, treadle.events.RunEnded)
         if ended or event.at - line.shown >= EVERY:
             line.shown = event.at
@@ -107,7 +107,7 @@ class Live:
     def _begin(self, name: str) -> None:
         self._now = self._lines.setdefault(name, _Line())
         if self._now.row is None:
-            self._now.row = self._progress.add_task(name, total=None, where="", failed="")
+            self._now.row = self._progress.add_task(name, total=1, where="", failed="")
         self._progress.start()
         self._progress.start_task(self._now.row)
 
@@ -122,10 +122,10 @@ class Live:
         )
         self._progress.refresh()
 
-    def _pass_on(self, event: treadle.events.Printed | treadle.events.Logged) -> None:
+    def _pass_on(self, lines: Sequence[str]) -> None:
         from rich.text import Text
 
-        for text in _printed(event):
+        for text in lines:
             self._progress.console.print(Text(text))
 
 
@@ -148,9 +148,8 @@ class Plain:
             self._name, self._line = _stage_of(event), _Line(shown=event.at)
         line = self._line
         stats = line.stats.after(event)
-        if isinstance(event, treadle.events.Printed | treadle.events.Logged):
-            self._say(*_printed(event))
-        elif isinstance(event, treadle.events.RunStarted):
+        self._say(*_said(event))
+        if isinstance(event, treadle.events.RunStarted):
             items = "" if event.total is None else f"{event.total:,} items, "
             self._say(f"{self._name}: {items}{event.workers} workers ({event.backend})")
         elif isinstance(event, treadle.events.RunEnded):
@@ -197,9 +196,27 @@ def _clock(seconds: float) -> str:
     return f"{minutes}:{rest:02}" if minutes else f"{seconds:.1f} s"
 
 
-def _printed(event: treadle.events.Printed | treadle.events.Logged) -> list[str]:
-    said = event.text if isinstance(event, treadle.events.Printed) else str(event.record["msg"])
-    who = event.worker if event.key is None else str(event.key)
-    # No control character of a worker's ever reaches the terminal.
-    lines = ("".join(c for c in line if c.isprintable() or c == "\t") for line in said.splitlines())
+def _said(event: treadle.events.Event) -> list[str]:
+    """Return the lines that an event is worth by itself, whatever the figures are."""
+    match event:
+        case treadle.events.Printed(text=text):
+            return _printed(event.key, event.worker, text)
+        case treadle.events.Logged(record=record):
+            message = record.get("message") or record.get("msg") or ""
+            return _printed(event.key, event.worker, str(message))
+        case treadle.events.Cancelling(reason=reason, grace=grace):
+            wait = f"; what runs may end within {_clock(grace)}" if grace > 0 else ""
+            return [f"stopping: {reason}{wait}"]
+        case _:
+            return []
+
+
+def _printed(key: object, worker: str, said: str) -> list[str]:
+    who = _printable(worker if key is None else str(key))
+    lines = map(_printable, said.splitlines())
     return [f"[{who}] {line}" for line in lines if line]
+
+
+def _printable(text: str) -> str:
+    """Leave out control characters: none of a worker's, or of a path's, reaches the terminal."""
+    return "".join(c for c in text if c.isprintable() or c == "\t")

@@ -3,7 +3,8 @@
     treadle.TreadleError
     ├── Rejected             a raw file that cannot be staged; ``reason`` says why, in few words
     │   ├── NotAMeasurement  it has no ``#Procedure`` line
-    │   ├── Unreadable       it cannot be read, or is no text
+    │   ├── CannotOpen       the disk or the system does not give it: tried again the next time
+    │   ├── Unreadable       it is no text
     │   ├── NoData           it has no column line, or no rows below it
     │   ├── Damaged          its rows cannot be trusted
     │   ├── StillGrowing     it changed while it was read: left for the next time
@@ -28,9 +29,11 @@ class Rejected(treadle.TreadleError):
 
     Attributes:
         reason: Why, as the manifest and the summary of a run name it.
+        lasts: It will be rejected again unless it is changed; else the next session tries again.
     """
 
     reason: ClassVar[str] = "rejected"
+    lasts: ClassVar[bool] = True
 
 
 class NotAMeasurement(Rejected):
@@ -39,8 +42,15 @@ class NotAMeasurement(Rejected):
     reason: ClassVar[str] = "not a measurement"
 
 
+class CannotOpen(Rejected):
+    """The file cannot be opened or read: no permission, a disk that does not answer."""
+
+    reason: ClassVar[str] = "cannot be opened"
+    lasts: ClassVar[bool] = False
+
+
 class Unreadable(Rejected):
-    """The file cannot be opened, or what it holds is no text that can be read."""
+    """What the file holds is no text that can be read."""
 
     reason: ClassVar[str] = "unreadable"
 
@@ -61,6 +71,7 @@ class StillGrowing(Rejected):
     """The file changed while it was read; the instrument is probably still writing it."""
 
     reason: ClassVar[str] = "still growing"
+    lasts: ClassVar[bool] = False
 
 
 class BreaksSchema(Rejected):

@@ -13,13 +13,19 @@ from treadle.lab.places import RECORD
 
 
 @contextmanager
-def only_one(root: Path, what: str) -> Iterator[None]:
+def only_one(root: Path, what: str) -> Iterator[bool]:
     """
     Hold the lock of *root* while the body runs. It ends with the process, however that ends.
+
+    The file keeps the id of its holder until the body has ended without an error, so that the next
+    one knows whether there may be something to clear away.
 
     Args:
         root: The folder that is written to; it is made.
         what: What is done there, for the message.
+
+    Yields:
+        Whether the last one who held it came to its end: not killed, no error, no Ctrl-C.
 
     Raises:
         UsageError: Another process holds it, or the folder cannot be made.
@@ -35,9 +41,14 @@ def only_one(root: Path, what: str) -> Iterator[None]:
     try:
         if not _locked(descriptor):
             raise _taken(root, what, os.pread(descriptor, 32, 0).decode(errors="replace"))
+        was_ended = os.fstat(descriptor).st_size == 0
+        who = str(os.getpid()).encode()
+        os.pwrite(descriptor, who, 0)  # first: at no moment is the file empty
+        os.ftruncate(descriptor, len(who))
+        if not was_ended:
+            _clear(root)
+        yield was_ended
         os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, str(os.getpid()).encode(), 0)
-        yield
     finally:
         os.close(descriptor)  # which unlocks
 
@@ -54,6 +65,12 @@ def _locked(descriptor: int) -> bool:
     except OSError:  # a file system without locks: the record of the run has one that needs none
         return True
     return True
+
+
+def _clear(root: Path) -> None:
+    """Remove what one who was killed has left half-written in *root* itself: lists, decisions."""
+    for part in (*root.glob(".*.parquet.*.part"), *(root / RECORD).glob(".*.part")):
+        part.unlink(missing_ok=True)
 
 
 def _taken(root: Path, what: str, holder: str) -> treadle.UsageError:

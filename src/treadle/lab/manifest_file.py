@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import treadle
-from treadle.lab.places import MANIFEST, check_root, put_parquet
+from treadle.lab.places import MANIFEST, check_root, has, put_parquet
 
 if TYPE_CHECKING:
     import polars as pl
@@ -78,6 +78,8 @@ def columns(schema: Schema) -> dict[str, pl.DataType | type[pl.DataType]]:
         "duration_s": number,
         "rows": pl.Int64,
         "flags": texts,
+        "errors": pl.Int64,
+        "warnings": pl.Int64,
         "notes": texts,
         "parameters": text,
         "metadata": text,
@@ -136,6 +138,50 @@ def build(entries: Iterable[Entry], schema: Schema) -> pl.DataFrame:
     frame = pl.DataFrame(
         {name: _series(name, rows.values[name], kind) for name, kind in rows.types.items()}
     )
+    return _sorted(frame)
+
+
+def with_kept(frame: pl.DataFrame, root: Path, raw_root: str, sources: set[str]) -> pl.DataFrame:
+    """
+    Add what the manifest said before of files that cannot be read now.
+
+    What was staged of a file stays for as long as the file does not hold something else: it may be
+    all that is left.
+
+    Args:
+        frame: The manifest to be.
+        root: The stage root, with the manifest as it was.
+        raw_root: Where the files are.
+        sources: Their paths.
+    """
+    import polars as pl
+
+    try:
+        before = pl.read_parquet(root / MANIFEST, hive_partitioning=False)
+    except (OSError, pl.exceptions.PolarsError):
+        return frame  # there is none, or it is damaged: nothing is known of before
+    kept = before.filter(
+        pl.col("status") == "staged",
+        pl.col("raw_root") == raw_root,
+        pl.col("sources").list.eval(pl.element().is_in(list(sources))).list.any(),
+        ~pl.col("run_id").is_in(frame["run_id"].drop_nulls().to_list()),
+    )
+    there = [has(root, *row) for row in kept.select("path", "size").iter_rows()]
+    both = [frame, kept.filter(pl.Series(there, dtype=pl.Boolean)).select(_as(frame, kept))]
+    return _sorted(pl.concat(both))
+
+
+def _as(frame: pl.DataFrame, kept: pl.DataFrame) -> list[pl.Expr]:
+    """Return the columns of *frame* as *kept*, made by another schema perhaps, has them."""
+    import polars as pl
+
+    return [
+        (pl.col(name) if kept.schema.get(name) == kind else pl.lit(None, dtype=kind)).alias(name)
+        for name, kind in frame.schema.items()
+    ]
+
+
+def _sorted(frame: pl.DataFrame) -> pl.DataFrame:
     order = ["status", "start_time_utc", "run_id", "raw_root", "source_file"]
     return frame.sort(order, descending=[True, False, False, False, False], nulls_last=True)
 
@@ -165,8 +211,13 @@ def _measurement(same: Sequence[Entry]) -> dict[str, Any]:
         "size": staged["size"],
         "status": "staged",
         "sources": [entry.source for entry in there],
+        **{f"{level}s": _noted(staged, level) for level in ("error", "warning")},
         **_of_file(first),
     }
+
+
+def _noted(staged: Mapping[str, Any], level: str) -> int:
+    return sum(note.startswith(f"{level}:") for note in staged["facts"].get("notes", ()))
 
 
 def _reject(entry: Entry) -> dict[str, Any]:

@@ -17,11 +17,11 @@ import polars as pl
 import treadle
 from treadle.lab.errors import (
     BreaksSchema,
+    CannotOpen,
     NoData,
     NotAMeasurement,
     Rejected,
     StillGrowing,
-    Unreadable,
 )
 from treadle.lab.layouts import Layout, Raw, load_layouts
 from treadle.lab.light import has_light
@@ -143,7 +143,7 @@ def _stat(path: Path) -> os.stat_result:
     except (FileNotFoundError, NotADirectoryError) as error:
         raise treadle.UsageError(f"there is no file {str(path)!r}") from error
     except OSError as error:
-        raise _unreadable(error) from error
+        raise _closed(error) from error
 
 
 def _content(path: Path) -> bytes:
@@ -152,11 +152,11 @@ def _content(path: Path) -> bytes:
     except FileNotFoundError as error:
         raise _gone() from error
     except OSError as error:
-        raise _unreadable(error) from error
+        raise _closed(error) from error
 
 
-def _unreadable(error: OSError) -> Unreadable:
-    return Unreadable(
+def _closed(error: OSError) -> CannotOpen:
+    return CannotOpen(
         f"the file cannot be opened: {error.strerror or error}",
         hint="is it a file, may this user read it, and does the disk answer?",
     )

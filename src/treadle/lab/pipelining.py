@@ -13,7 +13,7 @@ from typing import Any, Literal
 import treadle
 from treadle.lab.manifest_file import manifest
 from treadle.lab.places import MANIFEST, check_root
-from treadle.lab.segmenting import SegmentReport, segment
+from treadle.lab.segmenting import SegmentReport, check, segment
 from treadle.lab.staging import StageReport, stage
 
 STEPS = ("stage", "segment")
@@ -102,14 +102,16 @@ def pipeline(
     """
     began = time.monotonic()
     raw, place = check_root(raw_root, "raw root"), Path(out).absolute()
+    of_stage, of_segment = dict(stage_options or {}), dict(segment_options or {})
+    _check(of_stage, of_segment)
     with ExitStack() as stack:
         if pool is None:
             pool = stack.enter_context(
                 treadle.Pool(workers=workers, backend=backend, start_method=start_method)
             )
         shared: dict[str, Any] = {"progress": progress, "pool": pool}
-        staged = stage(raw, place / "stage", **shared, **(stage_options or {}))
-        segmented = segment(place / "stage", place / "segment", **shared, **(segment_options or {}))
+        staged = stage(raw, place / "stage", **shared, **of_stage)
+        segmented = segment(place / "stage", place / "segment", **shared, **of_segment)
     return PipelineReport(
         out=place,
         stage=staged,
@@ -117,6 +119,13 @@ def pipeline(
         kinds=_kinds(place),
         elapsed=time.monotonic() - began,
     )
+
+
+def _check(of_stage: Mapping[str, Any], of_segment: Mapping[str, Any]) -> None:
+    """Let what is wrong with the last step be known before the first one has taken its time."""
+    of_run = {"limit", "force", "timeout", "workers", "backend", "start_method"}
+    settings = {name: value for name, value in of_segment.items() if name not in of_run}
+    check(**{"schema": of_stage.get("schema"), **settings})
 
 
 def _kinds(out: Path) -> list[Kind]:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import io
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import treadle
 
 if TYPE_CHECKING:
     import polars as pl
+    import pyarrow as pa
 
 PART = "part-000.parquet"
 MANIFEST = "manifest.parquet"
@@ -52,17 +52,20 @@ def put_whole(path: Path, write: Callable[[Path], object]) -> None:
 
 
 def put_parquet(
-    frame: pl.DataFrame, path: Path, *, row_group_size: int = 1 << 20, **options: Any
+    frame: pl.DataFrame | pa.Table,
+    path: Path,
+    *,
+    row_group_size: int = 1 << 20,
+    metadata: Mapping[str, str] | None = None,
 ) -> int:
     """
     Write *frame* to *path*, whole or not at all, in the same bytes for the same frame.
 
     Args:
-        frame: What to write.
+        frame: What to write, of Polars or Arrow.
         path: Where to.
-        row_group_size: Rows in a group. It is set always: left to Polars, it would depend on the
-            number of threads, and so would the bytes.
-        options: Further ones of Polars' ``write_parquet``.
+        row_group_size: Rows in a group.
+        metadata: Texts to put into the file beside the rows.
 
     Returns:
         Bytes of the file.
@@ -70,11 +73,23 @@ def put_parquet(
     Raises:
         OSError: The place cannot be written to.
     """
-    # Into memory first: Polars takes a tenth of a millisecond more to open a file than to fill it.
-    whole = io.BytesIO()
-    frame.write_parquet(whole, compression="zstd", row_group_size=row_group_size, **options)
-    put_whole(path, lambda part: part.write_bytes(whole.getbuffer()))
-    return whole.tell()
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = frame if isinstance(frame, pa.Table) else frame.to_arrow()
+    whole = pa.BufferOutputStream()
+    # Arrow's writer and not Polars', which takes twice as long for a small file (600 rows: 0.2
+    # against 0.4 ms). Measured values hardly ever repeat: a dictionary of them is larger than they.
+    names = [each.name for each in table.schema if not pa.types.is_floating(each.type)]
+    with pq.ParquetWriter(
+        whole, table.schema, compression="zstd", use_dictionary=names, store_schema=False
+    ) as writer:
+        writer.write_table(table, row_group_size=row_group_size)
+        if metadata:
+            writer.add_key_value_metadata(metadata)
+    content = whole.getvalue()
+    put_whole(path, lambda part: part.write_bytes(content))
+    return int(content.size)
 
 
 def has(root: Path, part: str, size: int) -> bool:

@@ -19,7 +19,7 @@ _KINDS: tuple[type[errors.Rejected], ...] = (
     *errors.Rejected.__subclasses__(),
     errors.Rejected,  # of a layout of one's own
 )
-_REASONS = {f"{each.__module__}.{each.__qualname__}": each.reason for each in _KINDS}
+_BY_NAME = {f"{each.__module__}.{each.__qualname__}": each for each in _KINDS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +43,9 @@ class Refusal:
 def refusal(outcome: treadle.FailedOutcome) -> Refusal:
     """Say why an item has failed: rejected by us, or by whatever befell it."""
     failure = outcome.failure
-    known = next((name for name in failure.mro if name in _REASONS), None)
+    known = next((_BY_NAME[name] for name in failure.mro if name in _BY_NAME), None)
     if outcome.kind == "raised" and known is not None:
-        grows = known.endswith(f".{errors.StillGrowing.__name__}")
-        return Refusal(_REASONS[known], failure.message, failure.hint, lasts=not grows)
+        return Refusal(known.reason, failure.message, failure.hint, known.lasts)
     short = failure.type.rpartition(".")[2]
     said = f"{short}: {failure.message}" if outcome.kind == "raised" else failure.message
     return Refusal(outcome.verdict, said or outcome.verdict, failure.hint, lasts=False)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import io
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 import treadle
-from treadle.cli import Exit, problem, put, width
+from treadle.cli import Exit, hint, problem, put, width
+from treadle.lab.cli import options
 
 if TYPE_CHECKING:
     import polars as pl
@@ -44,7 +45,6 @@ A file that is mended loses its place here at the next staging.
 Exit codes: 0 there are some, 2 usage, 3 there are none.
 """
 
-Root = Annotated[Path, typer.Argument(metavar="STAGE", help="A folder that was staged into.")]
 Format = Annotated[str, typer.Option("--format", metavar="|".join(FORMATS), help="Default: table.")]
 To = Annotated[
     Path | None, typer.Option("--to", metavar="FILE", help="Write there instead of to stdout.")
@@ -52,10 +52,11 @@ To = Annotated[
 _SHOWN = (
     "start_time_utc", "proc", "chip_name", "has_light", "rows", "flags", "run_id", "source_file",
 )  # fmt: skip
+_SPARED = ("flags", "has_light", "source_file")  # in this order, where the terminal is too narrow
 
 
 def manifest(
-    stage_root: Root,
+    stage_root: options.Stage,
     *,
     procedure: Annotated[
         str | None, typer.Option("--procedure", "-p", metavar="NAME", help="Such as IVg.")
@@ -94,12 +95,14 @@ def manifest(
         chip=chip,
         date=date,
     )
-    shown = list(_SHOWN) if format_ == "table" and columns is None else None
-    return _out(_chosen(frame, columns, shown).head(limit or frame.height), format_, to)
+    frame = frame.head(limit or frame.height)
+    if format_ == "table" and columns is None:
+        return _usual(frame, to)
+    return _out(_chosen(frame, columns), format_, to)
 
 
 def rejects(
-    stage_root: Root,
+    stage_root: options.Stage,
     *,
     reason: Annotated[
         str | None, typer.Option("--reason", metavar="TEXT", help="Only those: 'no data'.")
@@ -118,21 +121,37 @@ def rejects(
     return _out(frame.select("source_file", "reason", "message", "hint", "raw_root"), format_, to)
 
 
-def _chosen(frame: pl.DataFrame, columns: str | None, usual: list[str] | None) -> pl.DataFrame:
+def _usual(frame: pl.DataFrame, to: Path | None) -> int:
+    """Write what is usually shown, as much of it as the terminal has room for."""
+    room = width() if to is None else None
+    names = [name for name in _SHOWN if name in frame.columns]
+    left_out = []
+    for name in _SPARED:
+        if room is None or _wide(frame.select(names)) <= room:
+            break
+        names.remove(name)
+        left_out.append(name)
+    code = _out(frame.select(names), "table", to)
+    if left_out and code == Exit.OK:
+        hint(f"too narrow for {', '.join(left_out)}: --columns run_id,{left_out[-1]}")
+    return code
+
+
+def _chosen(frame: pl.DataFrame, columns: str | None) -> pl.DataFrame:
+    if columns is None:
+        return frame
     if columns == "all":
         return frame.select(
             [name for name in frame.columns if frame[name].null_count() < len(frame)]
         )
-    names = usual if columns is None else [name.strip() for name in columns.split(",")]
-    if names is None:
-        return frame
+    names = [name.strip() for name in columns.split(",")]
     for name in names:
         if name not in frame.columns:
             raise treadle.UsageError(
                 f"the manifest has no column {name!r}",
                 hint=f"it has: {', '.join(frame.columns)}",
             )
-    return frame.select(names)
+    return frame.select(*dict.fromkeys(names))
 
 
 def _out(frame: pl.DataFrame, format_: str, to: Path | None) -> int:
@@ -150,7 +169,7 @@ def _out(frame: pl.DataFrame, format_: str, to: Path | None) -> int:
         assert to is not None
         _written(to, frame.write_parquet)
     else:
-        text = _text(frame, format_)
+        text = _text(frame, format_, width() if to is None else None)
         if to is None:
             put(text)
         else:
@@ -169,30 +188,53 @@ def _written(to: Path, write: Any) -> None:
         ) from error
 
 
-def _text(frame: pl.DataFrame, format_: str) -> str:
-    import polars as pl
-
+def _text(frame: pl.DataFrame, format_: str, room: int | None) -> str:
     if format_ == "json":
         return frame.write_ndjson()
+    return _flat(frame).write_csv() if format_ == "csv" else _table(frame, room)
+
+
+def _flat(frame: pl.DataFrame) -> pl.DataFrame:
+    import polars as pl
+
     lists = [name for name, kind in frame.schema.items() if kind == pl.List(pl.String)]
-    flat = frame.with_columns(pl.col(lists).list.join("; "))
-    return flat.write_csv() if format_ == "csv" else _table(flat)
+    return frame.with_columns(pl.col(lists).list.join("; "))
 
 
-def _table(frame: pl.DataFrame) -> str:
-    """Write a table as wide as the terminal, or as wide as it needs where there is none."""
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+def _table(frame: pl.DataFrame, room: int | None) -> str:
+    """Write a line for each row; where the terminal is too narrow for that, a block for each."""
+    rows = _cells(frame)
+    if room is not None and _wide(frame) > room:
+        return "\n".join(_block(frame.columns, row, room) for row in rows)
+    sizes = _sizes(frame.columns, rows)
+    return "".join(
+        "  ".join(cell.ljust(size) for cell, size in zip(line, sizes, strict=True)).rstrip() + "\n"
+        for line in (frame.columns, *rows)
+    )
 
-    table = Table(box=None, pad_edge=False, show_edge=False)
-    for name in frame.columns:
-        table.add_column(name, overflow="fold", no_wrap=name in {"run_id", "proc"})
-    for row in frame.iter_rows():
-        table.add_row(*[Text(_cell(value)) for value in row])
-    file = io.StringIO()
-    Console(file=file, width=width() or 200, no_color=True).print(table)
-    return "\n".join(line.rstrip() for line in file.getvalue().split("\n"))
+
+def _wide(frame: pl.DataFrame) -> int:
+    """Return how many columns of a terminal a line for each row takes."""
+    return sum(size + 2 for size in _sizes(frame.columns, _cells(frame))) - 2
+
+
+def _sizes(names: list[str], rows: list[list[str]]) -> list[int]:
+    return [max(map(len, column)) for column in zip(names, *rows, strict=True)]
+
+
+def _cells(frame: pl.DataFrame) -> list[list[str]]:
+    return [[_cell(value) for value in row] for row in _flat(frame).iter_rows()]
+
+
+def _block(names: list[str], row: list[str], room: int) -> str:
+    """Write a row as lines of name and value; long values go on below where they began."""
+    indent = max(map(len, names)) + 2
+    lines: list[str] = []
+    for name, cell in zip(names, row, strict=True):
+        if cell:
+            first, *more = textwrap.wrap(cell, max(room - indent, 20), break_on_hyphens=False)
+            lines += [name.ljust(indent) + first, *(" " * indent + line for line in more)]
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _cell(value: Any) -> str:
@@ -202,4 +244,5 @@ def _cell(value: Any) -> str:
         return "yes" if value else "no"
     if hasattr(value, "strftime") and hasattr(value, "hour"):
         return str(value.strftime("%Y-%m-%d %H:%M:%S"))
-    return str(value)
+    # On one line, and no control character: a path or a header may hold any.
+    return "".join(c if c.isprintable() else " " for c in str(value)).strip()

@@ -20,6 +20,9 @@ RawRoot: TypeAlias = Annotated[
 StageRoot: TypeAlias = Annotated[
     Path | None, typer.Argument(metavar="STAGE", help="Folder of Parquet files and the manifest.")
 ]
+Stage: TypeAlias = Annotated[
+    Path, typer.Argument(metavar="STAGE", help="A folder that was staged into.")
+]
 Out: TypeAlias = Annotated[
     Path | None, typer.Argument(metavar="OUT", help="Folder for what comes out.")
 ]
@@ -41,7 +44,9 @@ Layouts: TypeAlias = Annotated[
 LocalTz: TypeAlias = Annotated[
     str | None,
     typer.Option(
-        "--local-tz", metavar="ZONE", help="Whose calendar dates runs. Default: this machine's."
+        "--local-tz",
+        metavar="ZONE",
+        help="Whose calendar dates runs. Default: that of STAGE; of a new one, this machine's.",
     ),
 ]
 Exclude: TypeAlias = Annotated[
@@ -73,6 +78,10 @@ Method: TypeAlias = Annotated[
 Procedures: TypeAlias = Annotated[
     list[str] | None,
     typer.Option("--procedure", "-p", metavar="NAME", help="Only these. Default: all sweeps."),
+]
+AnyProcedures: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option("--procedure", "-p", metavar="NAME", help="Only these. Default: all."),
 ]
 DvThreshold: TypeAlias = Annotated[
     float | None,
@@ -134,11 +143,18 @@ def merged(command: Callable[..., Any], typed: Mapping[str, Any]) -> dict[str, A
     others: set[str] = set()
     for other in _commands():
         others |= types_of(other).keys()
-    said = config.settings(
+    said: dict[str, Any] = config.settings(
         command.__name__, typed.get("config"), options, of_others=others - options.keys()
     )
+    if "layout" in said and typed.get("config") is not None:
+        said["layout"] = [_beside(typed["config"], each) for each in said["layout"]]
     mine = {name: value for name, value in typed.items() if value is not None and name in options}
     return {**said, **mine}
+
+
+def _beside(file: Path, layout: str) -> str:
+    """Take the path in ``FILE.py:Name`` from the folder of the file of settings."""
+    return str(file.parent / layout) if ".py:" in layout else layout
 
 
 def _commands() -> tuple[Callable[..., Any], ...]:

@@ -6,15 +6,15 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import treadle
-from treadle.cli import Exit, hint, put, say
+from treadle.cli import Exit, hint, put, say, width
 from treadle.lab.cli import options, words
 from treadle.lab.cli.options import merged, needed
 
 _EXITS = """\
 
 \b
-Run again, it does what is new or changed, and what a crash has left. Every
-option can stand in treadle.toml, in [lab] or in the section of the command.
+Run again, it does what is new or changed, and what a crash has left. Options
+can stand in treadle.toml, in [lab] or in the section of the command.
 
 \b
 Exit codes: 0 all went well, 1 some were rejected, 2 usage, 3 nothing there,
@@ -52,8 +52,11 @@ Examples:
   treadle lab compact data/stage -p IVg
 
 \b
-One file per procedure and date, beside the single ones, for scans that read
-many runs. Run again, it does the dates that have changed.
+One file per procedure and date in STAGE/_compact, beside the single ones, for
+scans that read many runs. Run again, it does the dates that have changed.
+
+\b
+Exit codes: 0 done, 2 usage.
 """
 
 EXPAND = """\
@@ -62,7 +65,10 @@ Examples:
   treadle lab expand data/stage
 
 \b
-Makes the single files of the runs that are missing from the compact ones.
+Makes the single files that are missing from the compact ones.
+
+\b
+Exit codes: 0 done, 2 usage.
 """
 
 _Report = TypeVar("_Report")
@@ -214,7 +220,8 @@ def _shown(values: dict[str, Any], stages: Sequence[str], run: Callable[..., _Re
     choice = "none" if values.get("quiet") else values.get("progress", "auto")
     display = display_for(choice, stages)
     try:
-        return run(progress=display, **arguments)
+        # Not the display itself: each run closes its listeners, and other runs are to come.
+        return run(progress=None if display is None else display.__call__, **arguments)
     except treadle.Interrupted:
         if display is not None:
             display.close()
@@ -229,7 +236,7 @@ def _tell(report: Any, lines: Sequence[str], values: dict[str, Any], *, json: bo
     if json:
         put(words.as_json(report))
     elif not values.get("quiet"):
-        say(*lines)
+        say(*words.wrapped(lines, width()))
 
 
 def _exit(found: int, rejected: int) -> int:
@@ -239,30 +246,28 @@ def _exit(found: int, rejected: int) -> int:
 
 
 def compact(
-    stage_root: options.StageRoot = None,
+    stage_root: options.Stage,
     *,
-    procedure: options.Procedures = None,
+    procedure: options.AnyProcedures = None,
     json: options.Json = False,
 ) -> int:
     """Merge files for fast scanning."""
     from treadle.lab.compacting import compact as run
 
-    root = needed({"stage_root": stage_root} if stage_root else {}, "stage_root", "STAGE")
-    report = run(root, procedures=procedure)
+    report = run(stage_root, procedures=procedure)
     _tell(report, [str(report)], {}, json=json)
     return Exit.OK
 
 
 def expand(
-    stage_root: options.StageRoot = None,
+    stage_root: options.Stage,
     *,
-    procedure: options.Procedures = None,
+    procedure: options.AnyProcedures = None,
     json: options.Json = False,
 ) -> int:
     """Undo a compact: single files again."""
     from treadle.lab.compacting import expand as run
 
-    root = needed({"stage_root": stage_root} if stage_root else {}, "stage_root", "STAGE")
-    report = run(root, procedures=procedure)
+    report = run(stage_root, procedures=procedure)
     _tell(report, [str(report)], {}, json=json)
     return Exit.OK

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -26,6 +27,8 @@ def of_stage(report: StageReport) -> list[str]:
         *_rejects(report.rejects, report.by_reason),
         *_slowest(report.slowest),
     ]
+    if report.again:
+        lines.append(f"  {report.again:,} staged again that had been staged before")
     if not report.dry:
         gone = f", {report.removed:,} removed" if report.removed else ""
         lines.append(f"  {_many(report.runs, 'measurement')}{gone}: {report.stage_root}")
@@ -98,6 +101,22 @@ def _rejects(rejects: Iterable[Reject], by_reason: Mapping[str, int]) -> list[st
 def _slowest(slowest: list[tuple[str, float]]) -> list[str]:
     slow = [f"{key} {_seconds(time)}" for key, time in slowest[:_SLOWEST] if time >= _SLOW]
     return [f"  slowest: {', '.join(slow)}"] if slow else []
+
+
+def wrapped(lines: Iterable[str], width: int | None) -> list[str]:
+    """Break lines between words where the terminal is narrower; None: they stay as they are."""
+    if width is None:
+        return list(lines)
+    return [part for line in lines for part in _broken(line, width)]
+
+
+def _broken(line: str, width: int) -> list[str]:
+    if len(line) <= width:
+        return [line]
+    indent = " " * (len(line) - len(line.lstrip()) + 4)
+    return textwrap.wrap(
+        line, width, subsequent_indent=indent, break_on_hyphens=False, break_long_words=False
+    )
 
 
 def _many(count: int, noun: str) -> str:

@@ -16,7 +16,7 @@ do to such files is decided as follows.
   header should be is `Unreadable`. Bytes that are no UTF-8 become U+FFFD, with a note.
 - CRLF, LF and CR alone all end a line.
 - ``# Procedure`` with a space, and keywords in any case, are accepted. A file without such a line
-  is not of this layout.
+  is not of this layout. One whose ``#Procedure`` is no name of a class is not a measurement.
 - Without ``#Data:``, the first plain line is the column line, with a note. Without a column line
   there is no data; where the Metadata block is missing too, the instruments did not start.
 - A second ``#Procedure`` before the column line means two runs in one file: `Damaged`.
@@ -79,9 +79,9 @@ class PymeasureLayout:
         found = _Header(head.text, notes)
         if found.procedure is None:
             return None
-        if not found.procedure:
+        if not found.procedure.isidentifier():
             raise NotAMeasurement(
-                "the '#Procedure' line names no procedure",
+                f"the '#Procedure' line names no procedure: {found.procedure!r:.60}",
                 hint="it should read: #Procedure: <package.module.Name>",
             )
         columns, separator = _columns_of(head, found)

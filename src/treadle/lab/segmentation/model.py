@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, NamedTuple, overload
+from typing import TYPE_CHECKING, Literal, NamedTuple, cast, overload
 
 import treadle
 
 if TYPE_CHECKING:
     import polars as pl
+    import pyarrow as pa
 
 Direction = Literal["increasing", "decreasing", "unknown"]
 SegmentType = Literal[
@@ -111,12 +112,23 @@ class Segments(Sequence[Segment]):
         Raises:
             UsageError: The table is not the one that was segmented: it has more or fewer rows.
         """
-        import numpy as np
         import polars as pl
 
-        if table.height != self.rows:
+        return cast("pl.DataFrame", pl.from_arrow(self.label_arrow(table.to_arrow())))
+
+    def label_arrow(self, table: pa.Table) -> pa.Table:
+        """
+        Do as `label`, for a table of Arrow.
+
+        Raises:
+            UsageError: As there.
+        """
+        import numpy as np
+        import pyarrow as pa
+
+        if table.num_rows != self.rows:
             raise treadle.UsageError(
-                f"the table has {table.height} rows, the one that was segmented had {self.rows}",
+                f"the table has {table.num_rows} rows, the one that was segmented had {self.rows}",
                 hint="label the table that was given to segments()",
             )
         ids = np.full(self.rows, -1, dtype=np.int32)
@@ -128,21 +140,21 @@ class Segments(Sequence[Segment]):
             inside = ids[segment.start : segment.end + 1] == segment.id
             points[segment.start : segment.end + 1] = np.cumsum(inside) - 1
 
-        id_of = pl.Series("segment_id", ids).set(pl.Series(ids < 0), None)
-        reasons = pl.Series("dropped_reason", [None], dtype=pl.String).new_from_index(0, self.rows)
-        if self.dropped:
-            rows, texts = zip(*self.dropped, strict=True)
-            reasons = reasons.scatter(list(rows), list(texts))
-
-        def each(name: str, values: Sequence[str | float], dtype: pl.DataType) -> pl.Series:
-            return pl.Series(name, values, dtype=dtype).gather(id_of)
-
-        return table.with_columns(
-            id_of,
-            each("segment_type", [s.type for s in self.segments], pl.String()),
-            each("segment_direction", [s.direction for s in self.segments], pl.String()),
-            pl.Series("point_in_segment", points).set(pl.Series(ids < 0), None),
-            reasons,
-            each("segment_v_start", [s.v_start for s in self.segments], pl.Float64()),
-            each("segment_v_end", [s.v_end for s in self.segments], pl.Float64()),
+        missing = ids < 0
+        id_of = pa.array(ids, mask=missing)
+        reasons: list[str | None] = [None] * self.rows
+        for row, reason in self.dropped:
+            reasons[row] = reason
+        added = {
+            "segment_id": id_of,
+            "segment_type": pa.array([s.type for s in self], pa.string()).take(id_of),
+            "segment_direction": pa.array([s.direction for s in self], pa.string()).take(id_of),
+            "point_in_segment": pa.array(points, mask=missing),
+            "dropped_reason": pa.array(reasons, pa.string()),
+            "segment_v_start": pa.array([s.v_start for s in self], pa.float64()).take(id_of),
+            "segment_v_end": pa.array([s.v_end for s in self], pa.float64()).take(id_of),
+        }
+        own = table.drop_columns([name for name in added if name in table.column_names])
+        return pa.Table.from_arrays(
+            [*own.columns, *added.values()], names=[*own.column_names, *added]
         )

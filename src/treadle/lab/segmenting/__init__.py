@@ -7,7 +7,7 @@ report  what became of it
 
 from __future__ import annotations
 
-from treadle.lab.segmenting.driver import segment
+from treadle.lab.segmenting.driver import check, segment
 from treadle.lab.segmenting.report import SegmentReport
 
-__all__ = ["SegmentReport", "segment"]
+__all__ = ["SegmentReport", "check", "segment"]

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import treadle
 from treadle.lab import manifest_file, places
+from treadle.lab.errors import Unreadable
 from treadle.lab.lock import only_one
 from treadle.lab.recorded import Ran, newest, refusal, stored
 from treadle.lab.schema.spec import Schema
@@ -96,18 +97,45 @@ def segment(
     one = SegmentOne(root, place, method, settings)
     _try(one)
     with ExitStack() as stack:
-        stack.enter_context(only_one(place, "segmenting"))
+        was_ended = stack.enter_context(only_one(place, "segmenting"))
         if pool is None:
             pool = stack.enter_context(
                 treadle.Pool(workers=workers, backend=backend, start_method=start_method)
             )
-        session = _Session(one, Sweeps(listed, swept, limit), listed, force=force)
+        sweeps = Sweeps(listed, swept, limit)
+        session = _Session(one, sweeps, listed, force=force, was_ended=was_ended)
         try:
             session.run(pool, timeout, progress)
         finally:  # whatever ended it: what has settled is in the lists
             report = session.close()
     report.elapsed = time.monotonic() - began
     return report
+
+
+def check(
+    method: str = "turns",
+    schema: Schema | str | os.PathLike[str] | None = None,
+    procedures: Sequence[str] = (),
+    **settings: Any,
+) -> None:
+    """
+    Refuse what :func:`segment` would refuse, before there is anything to segment.
+
+    Args:
+        method: As there, and so are the following ones.
+        schema: The one that the runs will be staged with; None for the default.
+        procedures: See there.
+        settings: See there.
+
+    Raises:
+        UsageError: The method, a setting of it or a sweep is not there.
+    """
+    _try(SegmentOne(Path(), Path(), method, settings))
+    if not isinstance(schema, Schema):
+        from treadle.lab.schema import load_schema
+
+        schema = load_schema(schema)
+    _of_schema(schema, procedures)
 
 
 class Sweeps:
@@ -160,6 +188,10 @@ def _swept(
             schema = load_schema(own, with_default=False)
         else:
             schema = load_schema(schema)
+    return _of_schema(schema, procedures)
+
+
+def _of_schema(schema: Schema, procedures: Sequence[str]) -> dict[str, str]:
     swept = {name: each.sweep for name, each in schema.procedures.items() if each.sweep}
     for name in procedures:
         if name not in swept:
@@ -181,7 +213,13 @@ class _Session:
     """One segmentation, from the first sweep to the lists."""
 
     def __init__(
-        self, one: SegmentOne, sweeps: Sweeps, listed: pl.DataFrame, *, force: bool
+        self,
+        one: SegmentOne,
+        sweeps: Sweeps,
+        listed: pl.DataFrame,
+        *,
+        force: bool,
+        was_ended: bool,
     ) -> None:
         self._one = one
         self._sweeps = sweeps
@@ -189,7 +227,7 @@ class _Session:
         self._out = one.out
         self._ran = Ran()
         self._earlier = newest(self._out, _NAME)
-        self._was_whole = self._earlier is None or self._earlier.state == "finished"
+        self._was_ended = was_ended
         self._known: set[str] = set()
         self._redo = self._lost(everything=force)
 
@@ -204,7 +242,9 @@ class _Session:
                 redo.add(key)
         for outcome in self._earlier.failures():
             self._known.add(str(outcome.key))
-            if everything or not refusal(outcome).lasts:
+            why = refusal(outcome)
+            # What could not be read may have been staged again since, to the very same bytes.
+            if everything or not why.lasts or why.reason == Unreadable.reason:
                 redo.add(str(outcome.key))
         self._earlier.close()
         return redo
@@ -244,7 +284,7 @@ class _Session:
         self._count(report, settled, failed)
         self._write_lists(settled, report.rejects)
         report.manifest = self._out / places.MANIFEST
-        if self._ran.keys or not self._was_whole or self._known - staged:
+        if self._ran.keys or not self._was_ended or self._known - staged:
             report.removed = places.sweep(self._out, {found["part"] for found in settled})
         return report
 
@@ -272,7 +312,7 @@ class _Session:
             why = refusal(outcome)
             if outcome.kind != "cancelled":
                 report.rejects.append(Reject(str(outcome.key), why.reason, why.message, why.hint))
-        report.rejected = len(report.rejects)
+        report.rejected = sum(each.source in mine for each in report.rejects)
         report.dropped = dict(sorted(dropped.items()))
 
     def _write_lists(self, settled: Sequence[Segmented], rejects: Sequence[Reject]) -> None:

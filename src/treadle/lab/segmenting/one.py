@@ -6,10 +6,13 @@ import json
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple, TypedDict
+from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 
 from treadle.lab.errors import NoSweep, Unreadable
 from treadle.lab.places import PART, put_parquet
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 class Sweep(NamedTuple):
@@ -87,18 +90,23 @@ class SegmentOne:
         from treadle.lab.segmentation import segments, sweep_parameters
 
         table = self._table(sweep)
+        voltages = table.column(sweep.column).to_numpy()
         expected = sweep_parameters(sweep.proc, json.loads(sweep.parameters or "{}"))
         found = segments(
-            table, column=sweep.column, method=self.method, expected=expected, **self.settings
+            {sweep.column: voltages},
+            column=sweep.column,
+            method=self.method,
+            expected=expected,
+            **self.settings,
         )
         part = f"{sweep.part.rpartition('/')[0]}/{PART}"
-        size = put_parquet(found.label(table), self.out / part)
+        size = put_parquet(found.label_arrow(table), self.out / part)
         return Segmented(
             run_id=sweep.run_id,
             proc=sweep.proc,
             part=part,
             size=size,
-            rows=table.height,
+            rows=table.num_rows,
             segments=[
                 (s.id, s.type, s.direction, s.start, s.end, s.v_start, s.v_end, s.points)
                 for s in found
@@ -107,17 +115,21 @@ class SegmentOne:
             flags=list(found.flags),
         )
 
-    def _table(self, sweep: Sweep) -> Any:
-        import polars as pl
+    def _table(self, sweep: Sweep) -> pa.Table:
+        # Arrow's reader, as its writer: a query of Polars costs more than a small file.
+        import pyarrow as pa
+        import pyarrow.parquet as pq
 
         path = self.stage_root / sweep.part
         try:
-            table = pl.read_parquet(path, hive_partitioning=False)
-        except (OSError, pl.exceptions.PolarsError) as error:
+            with pq.ParquetFile(path) as file:
+                table = file.read(use_threads=False)
+        except (OSError, pa.ArrowException) as error:
             raise Unreadable(
                 f"{str(path)!r} cannot be read: {error}", hint="stage it again: treadle lab stage"
             ) from error
-        if sweep.column not in table.columns or not table.schema[sweep.column].is_numeric():
+        names = table.column_names
+        if sweep.column not in names or not pa.types.is_floating(table.field(sweep.column).type):
             raise NoSweep(
                 f"{str(path)!r} has no numbers in a column {sweep.column!r}",
                 hint=f"Config: sweep: of {sweep.proc} in procedures.yml names the swept column",

@@ -7,7 +7,9 @@ whose Parquet file is gone is staged again.
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
+import inspect
 import json
 import os
 import time
@@ -20,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import treadle
 from treadle.lab import manifest_file, places
+from treadle.lab.errors import BreaksSchema
 from treadle.lab.lock import only_one
 from treadle.lab.recorded import Ran, Refusal, newest, newest_of_each, refusal, stored
 from treadle.lab.schema.spec import Schema
@@ -152,23 +155,15 @@ class _Plan:
         found = load_layouts(layouts)
         name = str(local_tz or _decided(root).get("local_tz") or machine_zone())
         zone(name)  # or say that there is no such zone
-        files = RawFiles(raw, layouts=found, exclude=exclude, limit=limit)
-        files.spare(root)
         one = StageOne(root, schema, found, name, strict, only_schema_columns)
+        files = RawFiles(raw, layouts=found, version=_version(one), exclude=exclude, limit=limit)
+        files.spare(root)
         return cls(raw, root, schema, one, files)
 
     @property
     def name(self) -> str:
         """What the run is called in the record."""
         return f"{_NAME}{self.raw}"
-
-    @property
-    def version(self) -> str:
-        """Text that differs when the same file would be staged differently."""
-        one = self.one
-        names = ",".join(f"{type(each).__module__}.{each.name}" for each in one.layouts)
-        switches = f"{'strict' * one.strict} {'only' * one.only_schema_columns}"
-        return f"{FORMAT} {one.schema.digest()} {one.local_tz} {switches} {names}"
 
     def decide(self) -> None:
         """Note what later stagings into the same root shall take over."""
@@ -201,6 +196,25 @@ class _Plan:
             Reject(key, why.reason, why.message, why.hint) for key, why in past.refusals.items()
         ]
         return report
+
+
+def _version(one: StageOne) -> str:
+    """Return text that differs when the same file would be staged differently."""
+    says = [FORMAT, one.schema.digest(), one.local_tz, one.strict, one.only_schema_columns]
+    says += map(_version_of, one.layouts)
+    return hashlib.sha256(repr(says).encode()).hexdigest()[:16]
+
+
+def _version_of(layout: Layout) -> str:
+    """Return text that differs when another layout, or another text of it, reads the files."""
+    kind = type(getattr(layout, "layout", layout))  # one from a file is wrapped
+    if kind is type(layout) and kind.__module__.startswith(f"{treadle.__name__}."):
+        return layout.name  # FORMAT says when ours have changed
+    try:
+        source = inspect.getsource(kind)
+    except (OSError, TypeError):
+        source = ""
+    return f"{layout.name} {hashlib.sha256(source.encode()).hexdigest()[:16]}"
 
 
 def _keep(path: Path, text: str) -> None:
@@ -263,6 +277,7 @@ class _Session:
         self._past = _Past.of(self._earlier, plan.root)
         self._redo = {*self._past.runs, *self._past.refusals} if force else self._past.redo
         self._ran = Ran()
+        self._in_doubt: set[str] = set()  # files that cannot be read, whatever they held
 
     def run(
         self, pool: treadle.Pool, timeout: float | None, progress: str | treadle.Listener | None
@@ -276,7 +291,6 @@ class _Session:
             plan.files,
             name=plan.name,
             runs_dir=plan.root / places.RUNS,
-            version=plan.version,
             timeout=timeout,
             progress=progress,  # type: ignore[arg-type]  # checked there
             listeners=[self._ran],
@@ -295,6 +309,8 @@ class _Session:
             return report
         report.run_id = now.id
         frame = manifest_file.build(self._entries(now, keys, report), plan.schema)
+        if self._in_doubt:
+            frame = manifest_file.with_kept(frame, plan.root, str(plan.raw), self._in_doubt)
         report.rejects.sort(key=lambda reject: reject.source)
         report.rejected = len(report.rejects)
         live = set(frame["path"].drop_nulls())
@@ -322,6 +338,8 @@ class _Session:
                 continue
             if key in keys:
                 report.rejects.append(Reject(key, why.reason, why.message, why.hint))
+            if why.reason != BreaksSchema.reason:
+                self._in_doubt.add(key)
             there = key in keys or (plan.raw / key).exists()
             yield manifest_file.Entry(key, raw, there, None, why.reason, why.message, why.hint)
         now.close()
@@ -330,6 +348,7 @@ class _Session:
     def _count(self, report: StageReport, key: str, run_id: str, known: set[str]) -> None:
         past = self._past
         seen = key in past.runs or key in past.refusals
+        report.again += key in self._ran.keys and run_id in known
         if key not in self._ran.keys or past.runs.get(key) == run_id:
             report.unchanged += 1
         elif seen:

@@ -15,6 +15,7 @@ from treadle.lab.zones import zone
 
 if TYPE_CHECKING:
     import polars as pl
+    import pyarrow as pa
 
     from treadle.lab.layouts import Layout
     from treadle.lab.measurement import Measurement
@@ -118,36 +119,40 @@ class StageOne:
 
     def _mapped(self, found: Measurement) -> dict[str, Any]:
         """Return the manifest's columns that the schema takes from header values."""
+        said = {**found.metadata, **found.parameters}
         values: dict[str, Any] = {}
         for column, names in self.schema.manifest_columns.items():
-            numeric = self._columns[column]
             for name in names:
-                value = found.parameters.get(name, found.metadata.get(name))
-                if value is None or numeric is not _is_number(value):
+                value = said.get(name)
+                if value is None or self._columns[column] is not _is_number(value):
                     continue  # under another name, perhaps; as it is, it stands in `parameters`
                 values[column] = float(value) if isinstance(value, int | float) else as_text(value)
                 break
         return values
 
 
-def table_of_part(found: Measurement) -> pl.DataFrame:
+def table_of_part(found: Measurement) -> pa.Table:
     """Return what the measurement's Parquet file holds: who it is in each row, then its data."""
-    import polars as pl
+    import pyarrow as pa
 
-    return found.table.select(
-        pl.lit(found.run_id).alias("run_id"),
-        pl.lit(found.procedure).alias("proc"),
-        pl.lit(found.start_time.astimezone(UTC)).dt.cast_time_unit("us").alias("start_time"),
-        pl.all(),
-    )
+    # Straight in Arrow: each query of Polars takes a tenth of a millisecond, however small.
+    data = found.table.to_arrow()
+    who = {
+        "run_id": pa.scalar(found.run_id),
+        "proc": pa.scalar(found.procedure),
+        "start_time": pa.scalar(found.start_time, pa.timestamp("us", "UTC")),
+    }
+    same = [pa.repeat(value, data.num_rows) for value in who.values()]
+    return pa.Table.from_arrays([*same, *data.columns], names=[*who, *data.column_names])
 
 
 def duration(table: pl.DataFrame) -> float | None:
     """Return the last time in seconds that a time column of *table* says; None without one."""
     for name in ("t (s)", "Time (s)"):
         if name in table.columns and table.schema[name].is_numeric():
-            last: Any = table[name].fill_nan(None).max()
-            return None if last is None else float(last)
+            times = table[name].drop_nulls().to_numpy()
+            times = times[times == times]  # noqa: PLR0124  NaN is what differs from itself
+            return float(times.max()) if times.size else None
     return None
 
 

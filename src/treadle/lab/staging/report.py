@@ -42,6 +42,7 @@ class StageReport:
         changed: Files that hold something else than before.
         rejected: Files that could not be staged, whether in this session or an earlier one.
         opened: Files that were opened in this session.
+        again: Those of them whose measurement had been staged before, and was staged again.
         runs: Measurements that are staged now, from whatever raw root.
         removed: Measurements that were removed, since their file holds something else now.
         rejects: Those that could not be staged, in order of their paths.
@@ -60,6 +61,7 @@ class StageReport:
     changed: int = 0
     rejected: int = 0
     opened: int = 0
+    again: int = 0
     runs: int = 0
     removed: int = 0
     rejects: list[Reject] = field(default_factory=list)

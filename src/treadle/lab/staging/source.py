@@ -25,6 +25,7 @@ class RawFiles:
     Args:
         root: The folder.
         layouts: Whose suffixes count beside ``.csv``.
+        version: Text that differs when the same file would be staged differently.
         exclude: Patterns (``*_metadata.csv``, ``old/*``) of keys or of names to leave out.
         limit: Only the first so many; None for all.
 
@@ -37,6 +38,7 @@ class RawFiles:
         root: Path,
         *,
         layouts: Sequence[Layout] = (),
+        version: str = "",
         exclude: Sequence[str] = (),
         limit: int | None = None,
     ) -> None:
@@ -44,6 +46,7 @@ class RawFiles:
         self.root = root
         self._files = treadle.files(root, root=root, suffix=sorted(suffixes))
         self._layouts = tuple(layouts)
+        self._version = version
         self._exclude = tuple(exclude)
         self._limit = limit
         self._found: list[Path] | None = None
@@ -77,9 +80,9 @@ class RawFiles:
         return self._files.key(value, index)
 
     def fingerprint(self, value: Path) -> str:
-        """Return size and time of modification, of the file and of what belongs to it."""
+        """Return size and time of the file and of what belongs to it, and how it is staged."""
         beside = [path for layout in self._layouts for path in layout.companions(value)]
-        return " ".join([self._files.fingerprint(value), *map(_stat, beside)])
+        return " ".join([self._files.fingerprint(value), *map(_stat, beside), self._version])
 
 
 def _stat(path: str | os.PathLike[str]) -> str:

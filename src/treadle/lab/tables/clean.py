@@ -1,64 +1,103 @@
-"""A body in which every cell is sound, read by Polars in one go; anything else is not read here.
+"""A body in which every cell is sound, read by Arrow in one go; anything else is not read here.
 
-Polars is told all types beforehand and is strict, so that a cell that does not fit is an error.
-What it would let pass without a word is checked here: a short or an empty line becomes nulls, and
-a line break inside quotes makes fewer rows than lines. Numbers come out as Python reads them, bit
-for bit.
+Arrow is told all types beforehand and is strict: a cell that does not fit, a row that is too short
+or too long, and a blank line are errors. What it would let pass without a word is looked for here:
+a byte order mark, ``nan(1)``, an empty text. Numbers come out as Python reads them, bit for bit.
 
 `inferred` gives the columns as Polars would infer them from the first 10,000 rows, because run ids
-are made of that text. Inference takes three times as long as reading known types, so the frame that
-was already read is used where its text can be shown to be the same.
+are made of that text. Inference takes far longer than reading known types, so the columns that
+were already read are used where their text can be shown to be the same.
+
+On a body of a few hundred rows a single query of Polars costs as much as all the rest, so there is
+none on the usual way: only methods of a Series, and numpy on what it holds.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import polars as pl
+import pyarrow as pa
+from pyarrow import csv
 
 from treadle.lab.tables.columns import DTYPES, Column
 
 _INFERRED_ROWS = 10_000
-_IN_NUMBERS = b"0123456789.,-e\n"
+_BLOCK = 1 << 30  # of bytes: a body is one block
+_BOM = b"\xef\xbb\xbf"
 _NAN = pl.Series(["nan"])
 _EXACT = 2**53
 """The first whole number whose neighbour a float cannot hold."""
+
+# In numbers as Python writes them, and in `nan`, there are none of these.
+_UNUSUAL = (b"+", b" ", b"\t", b"E", b"N", b"A", b"I", b"i")
+
+_ARROW: dict[type[pl.DataType], pa.DataType] = {
+    pl.Float64: pa.float64(),
+    pl.Int64: pa.float64(),  # Arrow does not take "2.0" for an integer, and "0x10" for one
+    pl.Boolean: pa.bool_(),
+    pl.String: pa.string(),
+}
 
 
 def read(body: bytes, columns: Sequence[Column], separator: str) -> pl.DataFrame | None:
     """
     Return the columns of *body*, or None where not every cell is sound.
 
-    Further columns must be numbers here; a column of text makes the answer None.
+    Further columns must be numbers here; a column of text makes the answer None. Columns of
+    integers are floats as yet.
     """
-    types = {column.name: _type_to_read(column) for column in columns}
+    types = [pl.Float64 if each.type is None else DTYPES[each.type] for each in columns]
     # With text alone, a repeated column line would pass for a row.
-    is_told_apart = any(dtype != pl.String for dtype in types.values())
-    if not is_told_apart or not body.endswith(b"\n") or b"#" in body or b'"' in body:
+    if all(each == pl.String for each in types) or not body.endswith(b"\n"):
         return None
+    if body.startswith(_BOM) or b"(" in body:
+        return None
+    has_text = pl.String in types
+    if has_text and (b"#" in body or b'"' in body):
+        return None
+    names = [column.name for column in columns]
     try:
-        frame = pl.read_csv(body, has_header=False, schema=types, separator=separator)
-    except pl.exceptions.PolarsError:
+        table = csv.read_csv(
+            pa.py_buffer(body),
+            read_options=csv.ReadOptions(use_threads=False, block_size=_BLOCK, column_names=names),
+            parse_options=csv.ParseOptions(
+                delimiter=separator, quote_char=False, ignore_empty_lines=False
+            ),
+            convert_options=csv.ConvertOptions(
+                column_types={name: _ARROW[each] for name, each in zip(names, types, strict=True)},
+                null_values=[],
+                true_values=["true", "True"],
+                false_values=["false", "False"],
+            ),
+        )
+    except (pa.ArrowInvalid, pa.ArrowCancelled):  # a signal cancels, even one that asks to go on
         return None
-    if frame.height != body.count(b"\n") or any(each.null_count() for each in frame.get_columns()):
-        return None
-    return frame
+    frame = pl.from_arrow(table)
+    assert isinstance(frame, pl.DataFrame)
+    return None if has_text and _has_empty_text(frame) else frame
 
 
-def _type_to_read(column: Column) -> type[pl.DataType]:
-    """Return the type to ask Polars for; it does not take ``2.0`` for an integer."""
-    dtype = pl.Float64 if column.type is None else DTYPES[column.type]
-    return pl.Float64 if dtype == pl.Int64 else dtype
+def _has_empty_text(frame: pl.DataFrame) -> bool:
+    """Tell whether a text is empty; no other is less."""
+    return any(each.min() == "" for each in frame.get_columns() if each.dtype == pl.String)
 
 
 def with_integers(frame: pl.DataFrame, columns: Sequence[Column]) -> pl.DataFrame | None:
     """Return *frame* with its ``int`` columns as such, or None where a number is not whole."""
-    names = [column.name for column in columns if column.type == "int"]
-    for name in names:
-        numbers = frame.get_column(name)
-        if not ((numbers.abs() < _EXACT) & (numbers.floor() == numbers)).all():
+    if all(column.type != "int" for column in columns):
+        return frame
+    whole: list[pl.Series] = []
+    for column, series in zip(columns, frame.get_columns(), strict=True):
+        if column.type != "int":
+            whole.append(series)
+            continue
+        numbers = series.to_numpy()
+        if not ((np.abs(numbers) < _EXACT) & (np.floor(numbers) == numbers)).all():
             return None
-    return frame.with_columns(pl.col(names).cast(pl.Int64)) if names else frame
+        whole.append(series.cast(pl.Int64))
+    return pl.DataFrame(whole)
 
 
 def inferred(body: bytes, frame: pl.DataFrame, separator: str) -> pl.DataFrame:
@@ -70,10 +109,8 @@ def inferred(body: bytes, frame: pl.DataFrame, separator: str) -> pl.DataFrame:
         frame: The same rows as `read` returned them.
         separator: What stands between two cells.
     """
-    rest = body.translate(None, _IN_NUMBERS + separator.encode())
-    nans = len(rest) // 3
     # What follows holds for cells written as Python writes numbers, and for `nan`.
-    if rest != b"nan" * nans or (nans and b"-n" in body) or b".e" in body:
+    if not _is_usual(body, separator.encode()):
         return infer(body, frame.columns, separator)
     first = body[: body.index(b"\n")].split(separator.encode())
     columns: list[pl.Series] = []
@@ -81,17 +118,26 @@ def inferred(body: bytes, frame: pl.DataFrame, separator: str) -> pl.DataFrame:
     for n, (cell, numbers) in enumerate(zip(first, frame.get_columns(), strict=True)):
         if numbers.dtype != pl.Float64 or cell.removeprefix(b"-").isdigit():
             return infer(body, frame.columns, separator)  # perhaps a column of integers
-        if nans and numbers.max() != numbers.max():  # NaN, so that all of them are
+        if numbers.max() != numbers.max():  # NaN, so that all of them are
             columns.append(_NAN.new_from_index(0, frame.height).alias(numbers.name))
-            nans -= frame.height
-        else:
-            columns.append(numbers)
+            continue
+        columns.append(numbers)
+        if np.isnan(numbers.to_numpy()[:_INFERRED_ROWS]).any():
             mixed.append(n)
-    if nans:
-        mixed = [n for n in mixed if columns[n].head(_INFERRED_ROWS).is_nan().any()]
-        for n, text in zip(mixed, _texts(body, frame.columns, mixed, separator), strict=True):
-            columns[n] = text
+    for n, text in zip(mixed, _texts(body, frame.columns, mixed, separator), strict=True):
+        columns[n] = text
     return pl.DataFrame(columns)
+
+
+def _is_usual(body: bytes, separator: bytes) -> bool:
+    """Tell whether every number in *body* is written as Python does, and NaN as ``nan``."""
+    if any(each in body for each in _UNUSUAL if each != separator):
+        return False
+    # Looking for two bytes in a row, `in` is three times as slow as this.
+    octets = np.frombuffer(body, np.uint8)
+    before, after = octets[:-1], octets[1:]
+    has_bare_point = ((before == ord(".")) & (after == ord("e"))).any()
+    return not has_bare_point and not ((before == ord("-")) & (after == ord("n"))).any()
 
 
 def _texts(
