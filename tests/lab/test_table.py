@@ -5,22 +5,16 @@ from __future__ import annotations
 import math
 
 import polars as pl
-import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
-from pyarrow import csv
 
 from treadle.lab.errors import BreaksSchema, Damaged, NoData, Rejected
 from treadle.lab.layouts import Raw
 from treadle.lab.schema.spec import Field, Procedure
 from treadle.lab.tables import Table, careful, clean, table_of
 from treadle.lab.tables.columns import Column, matched
-
-# Polars and Arrow open the descriptors of their event loops with the first file, once for good.
-pl.read_csv(b"a\n1\n")
-csv.read_csv(pa.py_buffer(b"a\n1\n"))
 
 FLOAT = Field("float")
 IVG = Procedure("IVg", data={"Vg (V)": FLOAT, "I (A)": FLOAT})
@@ -213,6 +207,24 @@ def test_every_row_is_in_the_table_or_in_a_note(first, is_torn):
     table = ivg(body)
     assert table.frame.height == len(first) - is_torn
     assert ("TORN_LINE" in codes(table)) == is_torn
+
+
+@pytest.mark.parametrize("cell", ["nan(1)", "nan()", "0x10", "1_000", "\ufeff1.0", "\x00", "1e"])
+def test_what_only_other_programs_take_for_a_number_is_a_bad_cell(cell):
+    table = ivg(f"{cell},2.0\n3.0,4.0\n")
+    assert table.frame["Vg (V)"].to_list() == [None, 3.0]
+    assert codes(table) == ["BAD_CELLS"]
+
+
+@given(
+    st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=9),
+    st.sampled_from(["{!r}", "{:.17g}", "{:.25e}", "{:+.3E}"]),
+)
+def test_numbers_are_those_of_python_bit_for_bit(numbers, form):
+    written = [form.format(number) for number in numbers]
+    frame = clean.read(("\n".join(written) + "\n").encode(), [Column("x", "x", "float")], ",")
+    assert frame is not None
+    assert [each.hex() for each in frame["x"]] == [float(cell).hex() for cell in written]
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])

@@ -14,6 +14,7 @@ plan       flags resolved into a function, items and arguments
 execute    a plan carried out
 data       what programs read, on stdout
 people     what people read, on stderr
+signals    SIGTERM, as Ctrl-C
 exits      what the command exits with
 
 The names below are for packages that add a command through the entry point ``treadle.commands``:
@@ -28,8 +29,20 @@ from treadle.cli.data import put
 from treadle.cli.exits import Exit
 from treadle.cli.helping import Command
 from treadle.cli.people import hint, problem, say, warn, width
+from treadle.cli.signals import terminate_like_ctrl_c
 
-__all__ = ["Command", "Exit", "hint", "main", "problem", "put", "say", "warn", "width"]
+__all__ = [
+    "Command",
+    "Exit",
+    "hint",
+    "main",
+    "problem",
+    "put",
+    "say",
+    "terminate_like_ctrl_c",
+    "warn",
+    "width",
+]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import shlex
-import signal
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import redirect_stdout
 from dataclasses import dataclass, field
-from types import FrameType
 from typing import Any, TextIO
 
 import treadle
@@ -28,6 +24,7 @@ from treadle.cli.data import Values
 from treadle.cli.exits import Exit
 from treadle.cli.plan import Plan
 from treadle.cli.records import open_run
+from treadle.cli.signals import terminate_like_ctrl_c
 from treadle.engine.interrupt import two_steps
 from treadle.progress import Display, listener_for
 from treadle.progress.failures import Failures
@@ -128,7 +125,7 @@ def execute(plan: Plan) -> Exit:
     failed: TreadleError | None = None
     try:
         # What the function prints in this process is no data; workers' prints are events.
-        with _terminate_like_ctrl_c(), redirect_stdout(sys.stderr):
+        with terminate_like_ctrl_c(), redirect_stdout(sys.stderr):
             _run(plan, ended, display)
     except KeyboardInterrupt:
         ended.interrupted = True
@@ -271,22 +268,3 @@ def _where(plan: Plan, report: Report | None) -> str | None:
     is_folder = plan.into is not None and plan.into.endswith("/")  # its files are whole, each
     untouched = "" if is_folder or kept == plan.into else f"; {plan.into} was not written"
     return f"{kept} (unfinished{untouched})"
-
-
-@contextmanager
-def _terminate_like_ctrl_c() -> Iterator[None]:
-    """Treat SIGTERM as Ctrl-C while the body runs; only the main thread may ask for that."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def interrupt(_number: int, frame: FrameType | None) -> None:
-        # Not raise_signal: a shell starts background commands with SIGINT ignored.
-        handler = signal.getsignal(signal.SIGINT)
-        (handler if callable(handler) else signal.default_int_handler)(signal.SIGINT, frame)
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -212,11 +212,11 @@ def _said(event: treadle.events.Event) -> list[str]:
 
 
 def _printed(key: object, worker: str, said: str) -> list[str]:
-    who = _printable(worker if key is None else str(key))
-    lines = map(_printable, said.splitlines())
+    who = printable(worker if key is None else str(key))
+    lines = map(printable, said.splitlines())
     return [f"[{who}] {line}" for line in lines if line]
 
 
-def _printable(text: str) -> str:
-    """Leave out control characters: none of a worker's, or of a path's, reaches the terminal."""
-    return "".join(c for c in text if c.isprintable() or c == "\t")
+def printable(text: str) -> str:
+    """Put blanks for control characters: none of a worker's, or of a path's, gets to a terminal."""
+    return "".join(c if c.isprintable() else " " for c in text)

@@ -10,6 +10,7 @@ import typer
 
 import treadle
 from treadle.cli import Exit, hint, problem, put, width
+from treadle.lab.display import printable
 from treadle.lab.cli import options
 
 if TYPE_CHECKING:
@@ -244,5 +245,4 @@ def _cell(value: Any) -> str:
         return "yes" if value else "no"
     if hasattr(value, "strftime") and hasattr(value, "hour"):
         return str(value.strftime("%Y-%m-%d %H:%M:%S"))
-    # On one line, and no control character: a path or a header may hold any.
-    return "".join(c if c.isprintable() else " " for c in str(value)).strip()
+    return printable(str(value)).strip()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import treadle
-from treadle.cli import Exit, hint, put, say, width
+from treadle.cli import Exit, hint, put, say, terminate_like_ctrl_c, width
 from treadle.lab.cli import options, words
 from treadle.lab.cli.options import merged, needed
 
@@ -221,7 +221,8 @@ def _shown(values: dict[str, Any], stages: Sequence[str], run: Callable[..., _Re
     display = display_for(choice, stages)
     try:
         # Not the display itself: each run closes its listeners, and other runs are to come.
-        return run(progress=None if display is None else display.__call__, **arguments)
+        with terminate_like_ctrl_c():
+            return run(progress=None if display is None else display.__call__, **arguments)
     except treadle.Interrupted:
         if display is not None:
             display.close()

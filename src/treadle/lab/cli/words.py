@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from treadle.lab.display import printable
 from treadle.lab.pipelining import PipelineReport
 from treadle.lab.segmenting import SegmentReport
 from treadle.lab.staging import Reject, StageReport
@@ -92,14 +93,16 @@ def _rejects(rejects: Iterable[Reject], by_reason: Mapping[str, int]) -> list[st
     for reason, count in by_reason.items():
         lines.append(f"  {count:,} x {reason}")
         same = [reject for reject in listed if reject.reason == reason]
-        lines += [f"      {reject.source}: {reject.message}" for reject in same[:_NAMED]]
+        lines += [
+            f"      {printable(f'{reject.source}: {reject.message}')}" for reject in same[:_NAMED]
+        ]
         if count > _NAMED:
             lines.append(f"      and {count - _NAMED:,} more")
     return lines
 
 
 def _slowest(slowest: list[tuple[str, float]]) -> list[str]:
-    slow = [f"{key} {_seconds(time)}" for key, time in slowest[:_SLOWEST] if time >= _SLOW]
+    slow = [f"{printable(key)} {_seconds(time)}" for key, time in slowest[:_SLOWEST] if time >= _SLOW]
     return [f"  slowest: {', '.join(slow)}"] if slow else []
 
 

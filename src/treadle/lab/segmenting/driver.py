@@ -97,11 +97,11 @@ def segment(
     one = SegmentOne(root, place, method, settings)
     _try(one)
     with ExitStack() as stack:
-        was_ended = stack.enter_context(only_one(place, "segmenting"))
         if pool is None:
             pool = stack.enter_context(
                 treadle.Pool(workers=workers, backend=backend, start_method=start_method)
             )
+        was_ended = stack.enter_context(only_one(place, "segmenting"))
         sweeps = Sweeps(listed, swept, limit)
         session = _Session(one, sweeps, listed, force=force, was_ended=was_ended)
         try:
