@@ -113,7 +113,7 @@ def eventually(seen, patience: float = PATIENCE) -> bool:
     while not seen():
         if time.monotonic() > until:
             return False
-        time.sleep(0.002)
+        time.sleep(0.005)
     return True
 
 

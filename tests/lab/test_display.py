@@ -15,7 +15,7 @@ from treadle.core.outcome import Failure, Raised, Succeeded
 from treadle.lab.display import Live, Plain, display_for
 
 sys.path.insert(0, str(Path(__file__).parent))
-from rawtree import Screen, on_terminal, raw_tree  # noqa: E402
+from rawtree import Screen, on_terminal, raw_tree
 
 STAGES = ("stage", "segment")
 
@@ -201,7 +201,8 @@ def test_after_ctrl_c_it_says_what_is_being_waited_for(script, live, grace):
 def test_there_is_a_row_for_each_stage_from_the_beginning(script, live):
     assert live.feed() == []
     first, second = live.feed(script.started("stage /data/raw", 40))
-    assert first.startswith("stage ") and second.startswith("segment ")
+    assert first.startswith("stage ")
+    assert second.startswith("segment ")
     assert first.endswith("0/40, 0.0 s")
 
 
@@ -237,8 +238,10 @@ def test_the_close_of_one_run_does_not_break_the_rows_of_the_next(tmp_path):
     screen = Screen().feed(text)
     assert code == 1
     assert [line.split()[0] for line in screen.lines[:3]] == ["stage", "segment", "stage:"]
-    assert "11/11" in screen.lines[0] and "6/6" in screen.lines[1]
-    assert text.count("\x1b[?25l") == 1 and screen.is_cursor_shown
+    assert "11/11" in screen.lines[0]
+    assert "6/6" in screen.lines[1]
+    assert text.count("\x1b[?25l") == 1
+    assert screen.is_cursor_shown
 
 
 def test_what_workers_print_goes_above_the_rows(script, live):

@@ -20,7 +20,7 @@ from treadle import lab
 from treadle.lab.places import PART
 
 sys.path.insert(0, str(Path(__file__).parent))
-from rawtree import (  # noqa: E402
+from rawtree import (
     INLINE,
     NEW_YEAR,
     ended,
@@ -71,10 +71,17 @@ def kill_at(raw, out, count: int) -> bool:
     for each in family:  # workers lead sessions of their own
         with suppress(psutil.NoSuchProcess):
             each.kill()
-    psutil.wait_procs(family, timeout=10)
+    assert eventually(lambda: not any(map(lives, family)))
     code, _, err = ended(process)
     assert code in (1, -signal.SIGKILL), err
     return code != 1
+
+
+def lives(process: psutil.Process) -> bool:
+    """Tell whether a process can still do something; one that nobody has reaped yet cannot."""
+    with suppress(psutil.NoSuchProcess):
+        return process.status() != psutil.STATUS_ZOMBIE
+    return False
 
 
 def how_many(out: Path) -> int:

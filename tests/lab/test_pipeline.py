@@ -14,7 +14,7 @@ from treadle.lab.lock import only_one
 from treadle.lab.places import PART
 
 sys.path.insert(0, str(Path(__file__).parent))
-from rawtree import INLINE, NEW_YEAR, SAMPLES, ended, raw_file, raw_tree, start, tree  # noqa: E402
+from rawtree import INLINE, NEW_YEAR, SAMPLES, ended, raw_file, raw_tree, start, tree
 
 UTC = {"stage_options": {"local_tz": "UTC"}}
 
@@ -106,8 +106,10 @@ def test_both_steps_run_on_the_same_warm_workers(raw, tmp_path):
         }
         for events in (heard[:first], heard[first:])
     ]
-    assert ran_on[0] | ran_on[1] <= started and len(started) == 2
-    assert ran_on[0] and ran_on[1]
+    assert ran_on[0] | ran_on[1] <= started
+    assert len(started) == 2
+    assert ran_on[0]
+    assert ran_on[1]
 
 
 def test_a_pool_of_ones_own_is_used_and_left_open(raw, tmp_path):
@@ -145,7 +147,7 @@ def test_what_is_wrong_with_any_step_is_said_before_the_first_begins(raw, tmp_pa
 
 
 def test_a_raw_root_that_is_not_there_is_named(tmp_path):
-    with pytest.raises(treadle.UsageError, match="raw root .* does not exist"):
+    with pytest.raises(treadle.UsageError, match=r"raw root .* does not exist"):
         run(tmp_path / "nowhere", tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
@@ -177,9 +179,9 @@ def test_an_interrupted_pipeline_goes_on_where_it_was(raw, tmp_path):
 
 
 def test_the_second_of_two_is_told_who_is_at_work(raw, tmp_path):
-    with only_one(tmp_path / "out" / "stage", "staging"):
-        with pytest.raises(treadle.UsageError, match="is already staging into") as caught:
-            run(raw, tmp_path / "out")
+    told = pytest.raises(treadle.UsageError, match="is already staging into")
+    with only_one(tmp_path / "out" / "stage", "staging"), told as caught:
+        run(raw, tmp_path / "out")
     assert "not done twice" in caught.value.hint
     assert counts(run(raw, tmp_path / "out").segment) == (9, 0, 0, 0)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import treadle
-from treadle.lab.errors import BreaksSchema, NotAMeasurement, StillGrowing, Unreadable
+from treadle.lab.errors import BreaksSchema, CannotOpen, NotAMeasurement, StillGrowing
 from treadle.lab.layouts import Raw
 from treadle.lab.layouts.pymeasure import PYMEASURE
 from treadle.lab.measurement import read
@@ -122,16 +122,16 @@ def test_a_file_that_is_not_there_is_a_mistake(tmp_path):
         read(tmp_path / "none.csv")
 
 
-def test_a_folder_is_unreadable(tmp_path):
-    with pytest.raises(Unreadable, match="Is a directory"):
+def test_a_folder_cannot_be_opened(tmp_path):
+    with pytest.raises(CannotOpen, match="Is a directory"):
         read(tmp_path)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_file_one_may_not_read_is_unreadable(write):
+def test_a_file_one_may_not_read_cannot_be_opened(write):
     path = write()
     path.chmod(0)
-    with pytest.raises(Unreadable, match="Permission denied"):
+    with pytest.raises(CannotOpen, match="Permission denied"):
         read(path)
 
 

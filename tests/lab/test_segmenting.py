@@ -17,7 +17,7 @@ from treadle.lab.places import PART
 from treadle.lab.segmenting import SegmentReport
 
 sys.path.insert(0, str(Path(__file__).parent))
-from rawtree import INLINE, NEW_YEAR, SAMPLES, raw_file, tree, unfinished  # noqa: E402
+from rawtree import INLINE, NEW_YEAR, SAMPLES, raw_file, tree, unfinished
 
 REFERENCE = json.loads((SAMPLES / "reference_segments.json").read_text("utf-8"))
 LABELS = [
@@ -123,10 +123,7 @@ def test_both_lists_agree_with_the_files(stage, out):
 def test_every_row_is_in_one_segment_or_dropped_with_a_reason(stage, out, method):
     report = segment(stage, out, method=method)
     found = pl.concat(
-        [
-            pl.read_parquet(path, hive_partitioning=False).select(LABELS)
-            for path in out.rglob(PART)
-        ]
+        [pl.read_parquet(path, hive_partitioning=False).select(LABELS) for path in out.rglob(PART)]
     )
     assert found.filter(
         pl.col("segment_id").is_null() == pl.col("dropped_reason").is_null()
@@ -307,10 +304,12 @@ def test_a_sweep_without_its_column_is_rejected_with_the_reason_and_the_rest_goe
     assert counts(report) == (3, 0, 0, 1)
     assert report.by_reason == {"no swept column": 1}
     (reject,) = report.rejects
-    assert "Bias (V)" in reject.message and "procedures.yml" in reject.hint
+    assert "Bias (V)" in reject.message
+    assert "procedures.yml" in reject.hint
     row = sweeps(out).filter(status="rejected").row(0, named=True)
     assert (row["source_file"], row["reason"]) == ("LaserCalibration_1.csv", "no swept column")
-    assert "Bias (V)" in row["message"] and row["path"] is None
+    assert "Bias (V)" in row["message"]
+    assert row["path"] is None
     again = segment(stage, out, schema=own)
     assert (counts(again), again.slowest) == ((0, 0, 3, 1), [])
 
@@ -397,9 +396,9 @@ def test_what_a_crash_at_the_very_end_has_left_is_cleared_away(raw, stage, out, 
 
 
 def test_two_at_once_are_one_after_the_other(stage, out):
-    with only_one(out, "segmenting"):
-        with pytest.raises(treadle.UsageError, match="is already segmenting"):
-            segment(stage, out)
+    told = pytest.raises(treadle.UsageError, match="is already segmenting")
+    with only_one(out, "segmenting"), told:
+        segment(stage, out)
     assert counts(segment(stage, out)) == (3, 0, 0, 0)
 
 

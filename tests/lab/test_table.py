@@ -528,3 +528,12 @@ def test_nothing_of_the_schema_in_the_file():
     assert ivg("1.0\n", ("other",)).frame.columns == ["Vg (V)", "I (A)", "other"]
     with pytest.raises(BreaksSchema):
         ivg("1.0\n", ("other",), only_schema_columns=True)
+
+
+def test_decimal_commas_do_not_become_a_table_of_nothing():
+    procedure = Procedure("Own", data={"V (V)": Field("float", required=True), "T (C)": FLOAT})
+    with pytest.raises(Damaged, match="line 1 '0,5'") as told:
+        table_of(Raw("Own", {}, {}, ["V (V)", "T (C)"], b"0,5;n/a\n0,6;n/a\n", ";"), procedure)
+    assert "decimal" in told.value.hint
+    table = table_of(Raw("Own", {}, {}, ["V (V)", "T (C)"], b"0.5;n/a\n0.6;n/a\n", ";"), procedure)
+    assert table.frame["V (V)"].to_list() == [0.5, 0.6]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-
+import numpy as np
 import polars as pl
 
 _PROCEDURE = "IVg"
@@ -27,17 +26,16 @@ def dead_flags(procedure: str, table: pl.DataFrame) -> tuple[str, ...]:
     if column.dtype != pl.Float64:
         return ()
     # On the few hundred points of a sweep, Polars' own calls cost more than this.
-    values = [each for each in column.to_list() if each is not None]
-    current = [abs(each) for each in values if not math.isnan(each)]
-    if not current:
+    current = np.abs(column.drop_nulls().to_numpy())
+    current = current[~np.isnan(current)]
+    if not current.size:
         return ()
-    low, high = min(current), max(current)
+    low, high = float(current.min()), float(current.max())
     if high < 1e-12:
         return ("DEAD_OPEN_CIRCUIT",)
     flags = []
     if (high - low) / high < 0.15:
         flags.append("DEAD_FLAT_IVG")
-    limit = 0.99 * high
-    if len([each for each in current if each >= limit]) / len(current) > 0.95:
+    if np.count_nonzero(current >= 0.99 * high) / current.size > 0.95:
         flags.append("DEAD_STUCK_SATURATED")
     return tuple(flags)

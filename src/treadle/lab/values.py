@@ -20,8 +20,8 @@ from treadle.lab.notes import Note
 from treadle.lab.quantities import Quantity, exponent_between, is_unit, quantity, times_ten_to
 from treadle.lab.schema.spec import Field
 
-_TRUE = frozenset({"true", "1", "yes", "on", "y"})
-_FALSE = frozenset({"false", "0", "no", "off", "n"})
+TRUE = frozenset({"true", "1", "yes", "on", "y"})
+FALSE = frozenset({"false", "0", "no", "off", "n"})
 _INT64 = range(-(2**63), 2**63)
 
 
@@ -83,7 +83,7 @@ def typed_value(name: str, text: str, field: Field | None) -> Typed:
     match field.type:
         case "bool":
             word = text.lower()
-            return Typed(word in _TRUE) if word in _TRUE | _FALSE else _unfit(name, text, "boolean")
+            return Typed(word in TRUE) if word in TRUE | FALSE else _unfit(name, text, "boolean")
         case "datetime":
             time = moment(text)
             return _unfit(name, text, "time") if time is None else Typed(time)

@@ -10,8 +10,8 @@ import typer
 
 import treadle
 from treadle.cli import Exit, hint, problem, put, width
-from treadle.lab.display import printable
 from treadle.lab.cli import options
+from treadle.lab.display import printable
 
 if TYPE_CHECKING:
     import polars as pl

@@ -102,7 +102,9 @@ def _rejects(rejects: Iterable[Reject], by_reason: Mapping[str, int]) -> list[st
 
 
 def _slowest(slowest: list[tuple[str, float]]) -> list[str]:
-    slow = [f"{printable(key)} {_seconds(time)}" for key, time in slowest[:_SLOWEST] if time >= _SLOW]
+    slow = [
+        f"{printable(key)} {_seconds(time)}" for key, time in slowest[:_SLOWEST] if time >= _SLOW
+    ]
     return [f"  slowest: {', '.join(slow)}"] if slow else []
 
 

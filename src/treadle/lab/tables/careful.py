@@ -25,6 +25,7 @@ from treadle.lab.layouts import Raw
 from treadle.lab.notes import Code, Note
 from treadle.lab.tables import clean
 from treadle.lab.tables.columns import DTYPES, Column
+from treadle.lab.values import FALSE, TRUE
 
 OVERFLOW = 9.9e37
 """What a Keithley source-meter gives for a value beyond its range."""
@@ -33,8 +34,6 @@ _SHOWN = 5
 _INT64 = range(-(2**63), 2**63)
 _SECOND_HEADER = re.compile(r"#\s*procedure\s*:", re.IGNORECASE)
 _WHOLE = re.compile(r"[+-]?[0-9]{1,19}")
-_TRUE = frozenset({"true", "1", "yes", "on", "y"})
-_FALSE = frozenset({"false", "0", "no", "off", "n"})
 
 
 class _Unfit(ValueError):
@@ -208,6 +207,12 @@ def _column(
         notes.append(about_overflow(column.name, overflow))
     if empty:
         notes.append(_about_empty(column, empty))
+    if column.required and len(unfit) > len(cells) - len(empty) - len(unfit):
+        raise Damaged(
+            f"column {column.name!r} holds more cells that are no {_KINDS[dtype]} than others: "
+            f"line {unfit[0][0]} {unfit[0][1][:40]!r}",
+            hint="are these decimal commas? write the file with decimal points",
+        )
     if unfit:
         shown = ", ".join(f"line {line} {cell[:40]!r}" for line, cell in unfit[:_SHOWN])
         text = (
@@ -291,9 +296,9 @@ def _truth_of(cell: str) -> bool | None:
     word = cell.strip(" \t").lower()
     if word == "nan":
         return None
-    if word not in _TRUE | _FALSE:
+    if word not in TRUE | FALSE:
         raise _Unfit
-    return word in _TRUE
+    return word in TRUE
 
 
 def _text_of(cell: str) -> str:

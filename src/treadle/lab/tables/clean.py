@@ -35,7 +35,7 @@ _UNUSUAL = (b"+", b" ", b"\t", b"E", b"N", b"A", b"I", b"i")
 
 _ARROW: dict[type[pl.DataType], pa.DataType] = {
     pl.Float64: pa.float64(),
-    pl.Int64: pa.float64(),  # Arrow does not take "2.0" for an integer, and "0x10" for one
+    pl.Int64: pa.float64(),  # as integers Arrow takes "0x10", but not "2.0"
     pl.Boolean: pa.bool_(),
     pl.String: pa.string(),
 }

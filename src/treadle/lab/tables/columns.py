@@ -65,12 +65,14 @@ class Column:
         target: Its name in the table.
         type: What its cells are; None where the schema does not know the column.
         exponent: Its numbers times ten to this power are in the unit of the schema.
+        required: A measurement without it is none.
     """
 
     name: str
     target: str
     type: FieldType | None = None
     exponent: int = 0
+    required: bool = False
 
 
 def matched(names: Sequence[str], procedure: Procedure | None) -> tuple[list[Column], list[Note]]:
@@ -94,7 +96,11 @@ def matched(names: Sequence[str], procedure: Procedure | None) -> tuple[list[Col
 def _found(names: Sequence[str], procedure: Procedure) -> tuple[dict[str, Column], list[Note]]:
     """Return the columns that the schema knows, by their names in the file."""
     wanted = procedure.data
-    found = {name: Column(name, name, wanted[name].type) for name in names if name in wanted}
+    found = {
+        name: Column(name, name, wanted[name].type, required=wanted[name].required)
+        for name in names
+        if name in wanted
+    }
     sought = [name for name in wanted if name not in found]
     notes: list[Note] = []
     # Every spelling is looked for before any synonym, lest a synonym take another's column.
@@ -125,7 +131,7 @@ def _claims(
         exponent = _exponent(_parts(name)[1], unit)
         if exponent is None or (exponent and DTYPES[field.type] != pl.Float64):
             continue
-        yield Column(name, want, field.type, exponent)
+        yield Column(name, want, field.type, exponent, field.required)
 
 
 def _is_spelled(name: str, want: str) -> bool:
