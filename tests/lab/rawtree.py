@@ -103,8 +103,8 @@ def tree(root: Path) -> dict[str, str]:
 
 
 def unfinished(root: Path) -> list[str]:
-    """Return the files that somebody has begun and nobody has ended, in the record as well."""
-    return [str(path) for path in root.rglob("*.part")]
+    """Return the files that somebody has begun and nobody has ended; runs have rules of theirs."""
+    return [str(path) for path in root.rglob("*.part") if "runs" not in path.parts]
 
 
 def eventually(seen, patience: float = PATIENCE) -> bool:

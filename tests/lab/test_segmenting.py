@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -344,15 +345,15 @@ def test_what_could_not_be_read_is_tried_again_once_it_is_staged_again(raw, stag
 def test_nothing_of_a_run_is_seen_before_all_of_it(stage, out, monkeypatch):
     """All segments of a run are one file, which gets its name when it is whole."""
     seen = []
-    replace = Path.replace
+    replace = os.replace
 
     def spy(part, target):
-        if target.name == PART:
+        if Path(target).name == PART:
             height = pl.read_parquet(part, hive_partitioning=False).height
-            seen.append((target.exists(), height))
+            seen.append((Path(target).exists(), height))
         return replace(part, target)
 
-    monkeypatch.setattr(Path, "replace", spy)
+    monkeypatch.setattr(os, "replace", spy)
     segment(stage, out, procedures=["IVg"])
     assert seen == [(False, 13)]
     assert not unfinished(out)

@@ -141,6 +141,17 @@ def build(entries: Iterable[Entry], schema: Schema) -> pl.DataFrame:
     return _sorted(frame)
 
 
+def parts(root: Path) -> set[str]:
+    """Return the paths that the manifest of a stage root names; none if there is no manifest."""
+    import polars as pl
+
+    try:
+        before = pl.read_parquet(root / MANIFEST, columns=["path"], hive_partitioning=False)
+    except (OSError, pl.exceptions.PolarsError):
+        return set()
+    return set(before["path"].drop_nulls())
+
+
 def with_kept(frame: pl.DataFrame, root: Path, raw_root: str, sources: set[str]) -> pl.DataFrame:
     """
     Add what the manifest said before of files that cannot be read now.

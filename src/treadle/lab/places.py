@@ -79,23 +79,45 @@ def put_parquet(
     table = frame if isinstance(frame, pa.Table) else frame.to_arrow()
     whole = pa.BufferOutputStream()
     # Arrow's writer and not Polars', which takes twice as long for a small file (600 rows: 0.2
-    # against 0.4 ms). Measured values hardly ever repeat: a dictionary of them is larger than they.
+    # against 0.4 ms). Snappy takes half the time of zstd for 30 % more bytes, and every reader
+    # knows it. Measured values hardly ever repeat: a dictionary of them is larger than they.
     names = [each.name for each in table.schema if not pa.types.is_floating(each.type)]
     with pq.ParquetWriter(
-        whole, table.schema, compression="zstd", use_dictionary=names, store_schema=False
+        whole, table.schema, compression="snappy", use_dictionary=names, store_schema=False
     ) as writer:
         writer.write_table(table, row_group_size=row_group_size)
         if metadata:
             writer.add_key_value_metadata(metadata)
     content = whole.getvalue()
-    put_whole(path, lambda part: part.write_bytes(content))
+    _put_bytes(os.fspath(path), content)
     return int(content.size)
+
+
+def _put_bytes(path: str, content: pa.Buffer) -> None:
+    """Do as `put_whole` with what is there already; thirty thousand times, so without pathlib."""
+    folder, name = os.path.split(path)
+    part = f"{folder}/.{name}.{os.getpid()}-{threading.get_ident():x}.part"
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+    try:
+        descriptor = os.open(part, flags, 0o666)
+    except FileNotFoundError:
+        os.makedirs(folder, exist_ok=True)
+        descriptor = os.open(part, flags, 0o666)
+    try:
+        with open(descriptor, "wb", buffering=0) as file:
+            left = memoryview(content)
+            while left:
+                left = left[file.write(left) :]
+        os.replace(part, path)
+    except BaseException:
+        os.unlink(part)
+        raise
 
 
 def has(root: Path, part: str, size: int) -> bool:
     """Tell whether the file *part* below *root* is there with *size* bytes."""
     try:
-        return os.stat(f"{root}/{part}").st_size == size  # noqa: PTH116  thirty thousand times
+        return os.stat(f"{root}/{part}").st_size == size
     except OSError:
         return False
 

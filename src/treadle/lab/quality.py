@@ -26,7 +26,7 @@ def dead_flags(procedure: str, table: pl.DataFrame) -> tuple[str, ...]:
     if column.dtype != pl.Float64:
         return ()
     # On the few hundred points of a sweep, Polars' own calls cost more than this.
-    current = np.abs(column.drop_nulls().to_numpy())
+    current = np.abs(column.to_numpy())  # null becomes NaN
     current = current[~np.isnan(current)]
     if not current.size:
         return ()

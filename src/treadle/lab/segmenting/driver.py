@@ -6,6 +6,7 @@ Two lists stand at the root of all segments, made anew from the record each time
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import time
@@ -27,9 +28,6 @@ from treadle.lab.staging.report import Reject
 
 if TYPE_CHECKING:
     import polars as pl
-
-FORMAT = 1
-"""Version of what a file of segments holds; when it grows, all sweeps are segmented again."""
 
 SEGMENTS = "segments.parquet"
 _NAME = "segment"
@@ -102,7 +100,7 @@ def segment(
                 treadle.Pool(workers=workers, backend=backend, start_method=start_method)
             )
         was_ended = stack.enter_context(only_one(place, "segmenting"))
-        sweeps = Sweeps(listed, swept, limit)
+        sweeps = Sweeps(listed, swept, limit, one.version)
         session = _Session(one, sweeps, listed, force=force, was_ended=was_ended)
         try:
             session.run(pool, timeout, progress)
@@ -146,14 +144,18 @@ class Sweeps:
         listed: The manifest of the stage root, without its rejects.
         swept: By procedure, the column that is swept.
         limit: Only the first so many; None for all.
+        version: Text that differs when the same sweep would be segmented differently.
     """
 
-    def __init__(self, listed: pl.DataFrame, swept: dict[str, str], limit: int | None) -> None:
+    def __init__(
+        self, listed: pl.DataFrame, swept: dict[str, str], limit: int | None, version: str
+    ) -> None:
         import polars as pl
 
         names = ["run_id", "proc", "path", "size", "parameters"]
         rows = listed.filter(pl.col("proc").is_in(list(swept))).select(names)
         rows = rows if limit is None else rows.head(limit)
+        self._version = version
         self._sweeps = [
             Sweep(run_id, proc, path, size, swept[proc], parameters)
             for run_id, proc, path, size, parameters in rows.iter_rows()
@@ -172,8 +174,13 @@ class Sweeps:
         return value.run_id
 
     def fingerprint(self, value: Sweep) -> str:
-        """Return what differs when the measurement, or what its schema says of it, has changed."""
-        return f"{value.part} {value.size} {value.column} {value.parameters}"
+        """
+        Return what differs when the measurement, its schema, or the method has changed.
+
+        The method is not the run's version: a change would redo what is not in this source, too.
+        """
+        text = f"{value.part} {value.size} {value.column} {value.parameters} {self._version}"
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _swept(
@@ -256,13 +263,11 @@ class _Session:
         again: dict[str, Any] = {}
         if self._earlier is not None:
             again = {"resume": self._earlier.id, "redo": self._redo}
-        settings = json.dumps(one.settings, sort_keys=True)
         pool.run(
             one,
             self._sweeps,
             name=_NAME,
             runs_dir=self._out / places.RUNS,
-            version=f"{FORMAT} {one.method} {settings}",
             timeout=timeout,
             progress=progress,  # type: ignore[arg-type]  # checked there
             listeners=[self._ran],

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
+FORMAT = 1
+"""Version of what a file of segments holds; when it grows, all sweeps are segmented again."""
+
+
 class Sweep(NamedTuple):
     """
     A staged measurement to be segmented.
@@ -78,6 +82,11 @@ class SegmentOne:
     out: Path
     method: str
     settings: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def version(self) -> str:
+        """Text that differs when the same sweep would be segmented differently."""
+        return f"{FORMAT} {self.method} {json.dumps(self.settings, sort_keys=True)}"
 
     def __call__(self, sweep: Sweep) -> Segmented:
         """

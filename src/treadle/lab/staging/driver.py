@@ -108,13 +108,13 @@ def stage(
         report.elapsed = time.monotonic() - began
         return report
     with ExitStack() as stack:
-        stack.enter_context(only_one(root, "staging"))
-        if pool is None:
+        if pool is None:  # first, for it knows whether there are such workers
             pool = stack.enter_context(
                 treadle.Pool(workers=workers, backend=backend, start_method=start_method)
             )
+        was_ended = stack.enter_context(only_one(root, "staging"))
         plan.decide()
-        session = _Session(plan, force=force)
+        session = _Session(plan, force=force, was_ended=was_ended)
         try:
             session.run(pool, timeout, progress)
         finally:  # whatever ended it: what has settled is in the manifest
@@ -242,21 +242,24 @@ class _Past:
 
     Attributes:
         runs: By key, the measurement that a file held.
+        parts: The Parquet files of all of them.
         refusals: By key, why a file was rejected.
         redo: Keys of files to do again: what they gave is lost, or they did not fail for good.
     """
 
     runs: dict[str, str]
+    parts: set[str]
     refusals: dict[str, Refusal]
     redo: set[str]
 
     @classmethod
     def of(cls, run: treadle.Run | None, root: Path) -> _Past:
-        past = cls({}, {}, set())
+        past = cls({}, set(), {}, set())
         if run is None:
             return past
         for key, staged in stored(run):
             past.runs[key] = staged["run_id"]
+            past.parts.add(staged["part"])
             if not places.has(root, staged["part"], staged["size"]):
                 past.redo.add(key)
         for outcome in run.failures():
@@ -270,13 +273,14 @@ class _Past:
 class _Session:
     """One staging, from the first file to the manifest."""
 
-    def __init__(self, plan: _Plan, *, force: bool) -> None:
+    def __init__(self, plan: _Plan, *, force: bool, was_ended: bool) -> None:
         self._plan = plan
         self._earlier = newest(plan.root, plan.name)
-        self._was_whole = self._earlier is None or self._earlier.state == "finished"
+        self._was_ended = was_ended
         self._past = _Past.of(self._earlier, plan.root)
         self._redo = {*self._past.runs, *self._past.refusals} if force else self._past.redo
         self._ran = Ran()
+        self._torn = False
         self._in_doubt: set[str] = set()  # files that cannot be read, whatever they held
 
     def run(
@@ -314,10 +318,12 @@ class _Session:
         report.rejects.sort(key=lambda reject: reject.source)
         report.rejected = len(report.rejects)
         live = set(frame["path"].drop_nulls())
+        gone = (self._past.parts | manifest_file.parts(plan.root)) - live
         report.runs = len(live)
         manifest_file.write(frame, plan.root)
         report.manifest = plan.root / places.MANIFEST
-        if (ran.keys or not self._was_whole) and _all_readable(plan.root):
+        # What a killed process or worker has begun is in no list: all folders are looked at then.
+        if (gone or self._torn or not self._was_ended) and _all_readable(plan.root):
             report.removed = places.sweep(plan.root, live)
         return report
 
@@ -340,6 +346,8 @@ class _Session:
                 report.rejects.append(Reject(key, why.reason, why.message, why.hint))
             if why.reason != BreaksSchema.reason:
                 self._in_doubt.add(key)
+            # A worker that was killed may have been writing.
+            self._torn |= key in self._ran.keys and not why.lasts
             there = key in keys or (plan.raw / key).exists()
             yield manifest_file.Entry(key, raw, there, None, why.reason, why.message, why.hint)
         now.close()

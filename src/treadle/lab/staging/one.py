@@ -150,7 +150,7 @@ def duration(table: pl.DataFrame) -> float | None:
     """Return the last time in seconds that a time column of *table* says; None without one."""
     for name in ("t (s)", "Time (s)"):
         if name in table.columns and table.schema[name].is_numeric():
-            times = table[name].drop_nulls().to_numpy()
+            times = table[name].to_numpy()  # null becomes NaN
             times = times[times == times]  # noqa: PLR0124  NaN is what differs from itself
             return float(times.max()) if times.size else None
     return None
