@@ -11,7 +11,10 @@
     interrupt    Ctrl-C, once and twice
     coroutines   many short waits on one event loop
     durability   what a record costs, and how fast a run is resumed
+    lab          `treadle lab` beside two plain processes that only read and write the files
 
+    lab_tree     the files of a laboratory: a generator
+    lab_floor    those two processes, and what each part of theirs costs
     peers        one small class per engine
     functions    what the workers run
     harness      fresh process per measurement, interleaving, medians, tables, result files

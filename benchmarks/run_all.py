@@ -20,6 +20,7 @@ CASES = (
     "interrupt",
     "coroutines",
     "durability",
+    "lab",
 )
 
 

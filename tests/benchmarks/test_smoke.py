@@ -24,12 +24,23 @@ CASES = (
 
 @pytest.mark.slow
 def test_every_case_measures_treadle_and_prints_its_lines_of_the_table():
+    only = ",".join(CASES)
     command = [sys.executable, "-m", "benchmarks.run_all", "--quick", "--peers", "none"]
+    command += ["--only", only]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     for case in CASES:
         assert f"## {case}\n" in done.stdout
     assert "| case | unit | treadle | best peer | ratio | target | reached |" in done.stdout
+
+
+@pytest.mark.slow
+def test_the_laboratory_is_measured_beside_its_floor():
+    """It also compares what is staged with what its tree holds."""
+    command = [sys.executable, "-m", "benchmarks.lab", "--quick", "--rounds", "1"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "stage 150 files" in done.stdout
 
 
 def test_a_peer_nobody_knows_is_refused_with_the_names_of_those_that_are_known():
