@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import treadle
-from treadle.lab.places import MANIFEST, check_root, has, put_parquet
+from treadle.lab.places import MANIFEST, check_root, has
 
 if TYPE_CHECKING:
     import polars as pl
@@ -98,19 +98,75 @@ def columns(schema: Schema) -> dict[str, pl.DataType | type[pl.DataType]]:
     return {**own, **{n: t for n, t in from_header.items() if n not in own | rest}, **rest}
 
 
+class _Rows:
+    """Rows that become columns by the thousand: as Python's objects they take ten times as much."""
+
+    AT_ONCE = 2048
+
+    def __init__(self, types: dict[str, Any]) -> None:
+        self._types = types
+        self._rows: list[dict[str, Any]] = []
+        self._made: list[pl.DataFrame] = []
+        self._changes: dict[int, dict[str, Any]] = {}
+        self.count = 0
+
+    def add(self, row: dict[str, Any]) -> int:
+        """Add a row; return its number."""
+        self._rows.append(row)
+        if len(self._rows) == self.AT_ONCE:
+            self._made.append(self._taken())
+        self.count += 1
+        return self.count - 1
+
+    def change(self, number: int, row: dict[str, Any]) -> None:
+        """Put *row* in the place of another; what it does not name stays."""
+        self._changes.setdefault(number, {}).update(row)
+
+    def frame(self) -> pl.DataFrame:
+        """Return all rows, changed as they are, in the order in which they were added."""
+        import polars as pl
+
+        frame = pl.concat([*self._made, self._taken()])
+        self._made.clear()
+        if not self._changes:
+            return frame
+        numbers = sorted(self._changes)
+        for number in numbers:
+            self._rows.append({**frame.row(number, named=True), **self._changes[number]})
+        changed = self._taken()
+        others = frame.with_row_index("row").filter(~pl.col("row").is_in(numbers)).drop("row")
+        return pl.concat([others, changed])
+
+    def _taken(self) -> pl.DataFrame:
+        import polars as pl
+
+        rows, self._rows = self._rows, []
+        return pl.DataFrame(
+            [
+                _series(name, [row.get(name) for row in rows], kind)
+                for name, kind in self._types.items()
+            ]
+        )
+
+
 @dataclass(slots=True)
-class _Columns:
-    """Rows taken apart at once: a thousand dicts are a hundred times larger than their columns."""
+class _Copies:
+    """
+    The files that hold one measurement.
 
-    types: dict[str, Any]
-    values: dict[str, list[Any]] = field(default_factory=dict)
+    Attributes:
+        row: The number of its row.
+        files: Of each whether it is gone, its raw root and its path: the least gives the row.
+    """
 
-    def __post_init__(self) -> None:
-        self.values = {name: [] for name in self.types}
+    row: int
+    files: list[tuple[bool, str, str]]
 
-    def add(self, row: Mapping[str, Any]) -> None:
-        for name, column in self.values.items():
-            column.append(row.get(name))
+    @property
+    def sources(self) -> list[str]:
+        """The paths of those that are there; of all when none is."""
+        there = [file for file in self.files if not file[0]] or self.files
+        return [source for _, _, source in sorted(there)]
 
 
 def build(entries: Iterable[Entry], schema: Schema) -> pl.DataFrame:
@@ -121,24 +177,25 @@ def build(entries: Iterable[Entry], schema: Schema) -> pl.DataFrame:
     ``sources`` names all that are still there. A measurement stays when all are gone; a reject goes
     with its file.
     """
-    import polars as pl
-
-    by_run: dict[str, list[Entry]] = {}
-    rows = _Columns(columns(schema))
-    rejects = []
+    rows = _Rows(columns(schema))
+    nothing: dict[str, Any] = dict.fromkeys(columns(schema))
+    by_run: dict[str, _Copies] = {}
     for entry in entries:
-        if entry.staged is not None:
-            by_run.setdefault(entry.staged["run_id"], []).append(entry)
-        elif entry.found:
-            rejects.append(entry)
-    for same in by_run.values():
-        rows.add(_measurement(same))
-    for entry in rejects:
-        rows.add(_reject(entry))
-    frame = pl.DataFrame(
-        {name: _series(name, rows.values[name], kind) for name, kind in rows.types.items()}
-    )
-    return _sorted(frame)
+        file = (not entry.found, entry.raw_root, entry.source)
+        if entry.staged is None:
+            if entry.found:
+                rows.add(_reject(entry))
+        elif (copies := by_run.get(entry.staged["run_id"])) is None:
+            number = rows.add(_measurement(entry, entry.staged))
+            by_run[entry.staged["run_id"]] = _Copies(number, [file])
+        else:
+            if file < min(copies.files):
+                rows.change(copies.row, {**nothing, **_measurement(entry, entry.staged)})
+            copies.files.append(file)
+    for copies in by_run.values():
+        if len(copies.files) > 1:
+            rows.change(copies.row, {"sources": copies.sources})
+    return _sorted(rows.frame())
 
 
 def parts(root: Path) -> set[str]:
@@ -168,15 +225,17 @@ def with_kept(frame: pl.DataFrame, root: Path, raw_root: str, sources: set[str])
     import polars as pl
 
     try:
-        before = pl.read_parquet(root / MANIFEST, hive_partitioning=False)
+        before = pl.scan_parquet(root / MANIFEST, hive_partitioning=False)
+        kept = before.filter(
+            pl.col("status") == "staged",
+            pl.col("raw_root") == raw_root,
+            pl.col("sources").list.eval(pl.element().is_in(list(sources))).list.any(),
+            ~pl.col("run_id").is_in(frame["run_id"].drop_nulls().to_list()),
+        ).collect()
     except (OSError, pl.exceptions.PolarsError):
         return frame  # there is none, or it is damaged: nothing is known of before
-    kept = before.filter(
-        pl.col("status") == "staged",
-        pl.col("raw_root") == raw_root,
-        pl.col("sources").list.eval(pl.element().is_in(list(sources))).list.any(),
-        ~pl.col("run_id").is_in(frame["run_id"].drop_nulls().to_list()),
-    )
+    if not kept.height:
+        return frame
     there = [has(root, *row) for row in kept.select("path", "size").iter_rows()]
     both = [frame, kept.filter(pl.Series(there, dtype=pl.Boolean)).select(_as(frame, kept))]
     return _sorted(pl.concat(both))
@@ -199,20 +258,25 @@ def _sorted(frame: pl.DataFrame) -> pl.DataFrame:
 
 def _series(name: str, values: list[Any], kind: Any) -> pl.Series:
     import polars as pl
+    import pyarrow as pa
 
     if kind == pl.Datetime("us", "UTC"):
-        return pl.Series(name, values, dtype=pl.Datetime("us")).dt.replace_time_zone("UTC")
+        plain = [value if value is None else value.replace(tzinfo=None) for value in values]
+        return pl.Series(name, plain, dtype=pl.Datetime("us")).dt.replace_time_zone("UTC")
     if kind == pl.Date:
-        return pl.Series(name, values, dtype=pl.String).str.to_date("%Y-%m-%d")
+        return pl.Series(name, list(map(_date, values)), dtype=pl.Date)
+    if kind == pl.List(pl.String):  # Polars makes a series of each list
+        made = pl.from_arrow(pa.array(values, pa.large_list(pa.large_string())))
+        assert isinstance(made, pl.Series)
+        return made.alias(name)
     return pl.Series(name, values, dtype=kind)
 
 
-def _measurement(same: Sequence[Entry]) -> dict[str, Any]:
-    there = [entry for entry in same if entry.found] or list(same)
-    there.sort(key=lambda entry: (entry.raw_root, entry.source))
-    first = there[0]
-    staged = first.staged
-    assert staged is not None
+def _date(value: str | date | None) -> date | None:
+    return date.fromisoformat(value) if isinstance(value, str) else value
+
+
+def _measurement(entry: Entry, staged: Mapping[str, Any]) -> dict[str, Any]:
     return {
         **staged["facts"],
         "run_id": staged["run_id"],
@@ -221,9 +285,9 @@ def _measurement(same: Sequence[Entry]) -> dict[str, Any]:
         "path": staged["part"],
         "size": staged["size"],
         "status": "staged",
-        "sources": [entry.source for entry in there],
+        "sources": [entry.source],
         **{f"{level}s": _noted(staged, level) for level in ("error", "warning")},
-        **_of_file(first),
+        **_of_file(entry),
     }
 
 
@@ -253,22 +317,9 @@ def _of_file(entry: Entry) -> dict[str, Any]:
 
 def file_idx(source: str) -> int | None:
     """Return the number that ends a file's name after its last underscore; None without one."""
-    number = Path(source).stem.rpartition("_")[2]
+    stem = source.rpartition("/")[2].rpartition(".")[0]  # not pathlib: thirty thousand times
+    number = stem.rpartition("_")[2]
     return int(number) if number.isascii() and number.isdecimal() and len(number) < 10 else None
-
-
-def write(frame: pl.DataFrame, root: Path, name: str = MANIFEST) -> bool:
-    """Write a list below *root* unless it is there as it should be; tell whether it was written."""
-    path = root / name
-    if path.is_file():
-        import polars as pl
-
-        # One that is damaged, or of an older kind, is made anew, whatever is wrong with it.
-        with suppress(OSError, pl.exceptions.PolarsError):
-            if pl.read_parquet(path, hive_partitioning=False).equals(frame):
-                return False
-    put_parquet(frame, path)
-    return True
 
 
 def manifest(
@@ -278,6 +329,7 @@ def manifest(
     procedure: str | None = None,
     chip: str | None = None,
     date: str | None = None,
+    columns: Sequence[str] | None = None,
 ) -> pl.DataFrame:
     """
     Return the manifest of a stage root, or some of its rows.
@@ -288,6 +340,7 @@ def manifest(
         procedure: Only that procedure's, such as ``"IVg"``.
         chip: Only that chip's, by its name (``"Alisson67"``) or its number (``"67"``).
         date: Only that local date's (``"2025-09-04"``), or month's (``"2025-09"``), or year's.
+        columns: Only these columns; default: all.
 
     Returns:
         A Polars data frame in order of the start time, rejects last; :func:`columns` lists what
@@ -304,20 +357,21 @@ def manifest(
         raise treadle.UsageError(
             f"{str(root)!r} has no manifest", hint="treadle lab stage RAW STAGE makes it"
         )
-    try:
-        frame = pl.read_parquet(path)
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise treadle.UsageError(
-            f"the manifest {str(path)!r} cannot be read: {error}",
-            hint="remove it: treadle lab stage makes it anew from the record",
-        ) from error
     wanted = [
         pl.col("status") == status if status else None,
         pl.col("proc") == procedure if procedure else None,
         pl.col("date_local").cast(pl.String).str.starts_with(date) if date else None,
         _of_chip(chip) if chip else None,
     ]
-    return frame.filter(*[each for each in wanted if each is not None])
+    try:
+        found = pl.scan_parquet(path, hive_partitioning=False, glob=False)
+        found = found.filter(*[each for each in wanted if each is not None])
+        return (found if columns is None else found.select(columns)).collect()
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise treadle.UsageError(
+            f"the manifest {str(path)!r} cannot be read: {error}",
+            hint="remove it: treadle lab stage makes it anew from the record",
+        ) from error
 
 
 def _of_chip(chip: str) -> pl.Expr:

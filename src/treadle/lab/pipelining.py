@@ -131,7 +131,7 @@ def _check(of_stage: Mapping[str, Any], of_segment: Mapping[str, Any]) -> None:
 def _kinds(out: Path) -> list[Kind]:
     import polars as pl
 
-    staged = manifest(out / "stage", status="staged")
+    staged = manifest(out / "stage", status="staged", columns=["proc", "rows"])
     per = staged.group_by("proc").agg(pl.len().alias("measurements"), pl.col("rows").sum())
     cut = pl.read_parquet(out / "segment" / MANIFEST, hive_partitioning=False)
     segments = cut.group_by("proc").agg(pl.col("segments").sum())

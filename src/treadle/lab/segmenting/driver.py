@@ -32,6 +32,10 @@ if TYPE_CHECKING:
 SEGMENTS = "segments.parquet"
 _NAME = "segment"
 _PATIENCE = 300.0  # seconds for one sweep
+_NEEDED = (
+    "run_id", "proc", "path", "size", "parameters", "date_local", "start_time_utc", "chip_name",
+    "source_file",
+)  # fmt: skip
 _SEGMENT = ("segment_id", "type", "direction", "start", "end", "v_start", "v_end", "points")
 
 
@@ -90,7 +94,7 @@ def segment(
             f"segments would be written over what they are made from: {str(place)!r}",
             hint="name another folder",
         )
-    listed = manifest_file.manifest(root, status="staged")
+    listed = manifest_file.manifest(root, status="staged", columns=_NEEDED)
     swept = _swept(root, schema, procedures)
     one = SegmentOne(root, place, method, settings)
     _try(one)
@@ -337,12 +341,12 @@ class _Session:
             schema=_sweep_types(),
         )  # fmt: skip
         frame = about.join(sweeps, on="run_id", how="inner").sort(order)
-        manifest_file.write(frame, self._out)
-        rows = [(found["run_id"], *each) for found in settled for each in found["segments"]]
-        each = pl.DataFrame(rows, schema=_segment_types(), orient="row")
+        places.put_list(frame, self._out / places.MANIFEST)
+        each = _segment_table(settled)
         flags = frame.select("run_id", "path", "flags")
         segments = about.join(each, on="run_id", how="inner").join(flags, on="run_id", how="left")
-        manifest_file.write(segments.sort([*order, "segment_id"]), self._out, SEGMENTS)
+        segments = segments.sort([*order, "segment_id"])
+        places.put_list(segments, self._out / SEGMENTS)
 
 
 def _sweep_row(found: Segmented) -> dict[str, Any]:
@@ -356,6 +360,25 @@ def _sweep_row(found: Segmented) -> dict[str, Any]:
         "flags": found["flags"],
         "path": found["part"],
     }
+
+
+def _segment_table(settled: Sequence[Segmented]) -> pl.DataFrame:
+    """Return a row for each segment; column by column, as there are a hundred thousand."""
+    import polars as pl
+
+    kinds = (pl.Int32, pl.String, pl.String, pl.Int64, pl.Int64, pl.Float64, pl.Float64, pl.Int64)
+    ids = [found["run_id"] for found in settled for _ in found["segments"]]
+    values = zip(*(each for found in settled for each in found["segments"]), strict=True)
+    columns = list(values) or [()] * len(_SEGMENT)
+    return pl.DataFrame(
+        [
+            pl.Series("run_id", ids, dtype=pl.String),
+            *(
+                pl.Series(name, column, dtype=kind)
+                for name, column, kind in zip(_SEGMENT, columns, kinds, strict=True)
+            ),
+        ]
+    )
 
 
 def _sweep_types() -> dict[str, Any]:
@@ -373,10 +396,3 @@ def _sweep_types() -> dict[str, Any]:
         "reason": pl.String,
         "message": pl.String,
     }
-
-
-def _segment_types() -> dict[str, Any]:
-    import polars as pl
-
-    kinds = (pl.Int32, pl.String, pl.String, pl.Int64, pl.Int64, pl.Float64, pl.Float64, pl.Int64)
-    return {"run_id": pl.String, **dict(zip(_SEGMENT, kinds, strict=True))}
