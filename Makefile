@@ -78,8 +78,8 @@ demo: $(LAB)  ## map a parser over real instrument files and four bad ones; kill
 	  '$(DEMO)/measurements.csv' 'the results: one row for each good file' \
 	  'examples/parse_measurements.py' 'the function: plain Python that returns or raises' \
 	  '$(BIN)/treadle show killed' 'the record of a run: what failed, how, and how long it took' \
-	  '$(DEMO)/lab/stage' 'a Parquet file for each measurement; manifest.parquet lists them' \
-	  '$(DEMO)/lab/segment' 'the branches of each sweep; segments.parquet lists them' \
+	  '$(DEMO)/lab/stage' 'a Parquet file for each measurement; _manifest lists them' \
+	  '$(DEMO)/lab/segment' 'the branches of each sweep; _manifest lists them' \
 	  '$(BIN)/treadle map --help' 'the same for a function and files of yours' \
 	  'README.md' 'the same from Python, in ten lines'
 

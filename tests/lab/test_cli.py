@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,7 +16,8 @@ import pytest
 
 from treadle import lab
 from treadle.cli import main
-from treadle.lab.places import PART
+from treadle.lab.places import MANIFEST, PART
+from treadle.lab.segmenting.driver import SEGMENTS
 
 sys.path.insert(0, str(Path(__file__).parent))
 from rawtree import (
@@ -89,7 +91,7 @@ def test_rejects_are_named_with_their_reasons_and_give_exit_code_1(folder, type_
     assert "  2 x not a measurement" in err
     assert "  1 x no data" in err
     assert "day1/index.csv: there is no '#Procedure' line" in err
-    assert err.splitlines()[-1] == "hint: all of them: treadle lab rejects stage"
+    assert err.splitlines()[-1] == "hint: all that are rejected: treadle lab rejects stage"
     assert type_in("stage", "raw", "stage", *QUICK)[0] == 1, "they still are"
 
 
@@ -106,6 +108,65 @@ def test_the_second_time_says_that_nothing_has_changed(good, type_in):
     code, _, err = type_in("pipeline", "raw", "out", *QUICK)
     assert code == 0
     assert err.count("0 new, 0 changed, 1 unchanged, 0 rejected") == 2
+
+
+def test_what_was_rejected_before_is_counted_and_not_named_again(folder, type_in):
+    type_in("pipeline", "raw", "out", *QUICK)
+    code, _, err = type_in("pipeline", "raw", "out", *QUICK)
+    assert code == 1
+    assert "  rejected before: 2 x not a measurement, 1 x no data\n" in err
+    assert "index.csv" not in err
+    assert f"treadle lab rejects {Path('out', 'stage')}" in err
+
+
+def test_the_files_that_took_longest_are_named_when_some_were_opened(folder, type_in):
+    _, _, err = type_in("stage", "raw", "stage", *QUICK)
+    (line,) = (line for line in err.splitlines() if line.startswith("  slowest: "))
+    assert len(re.findall(r"\.csv \d+\.\d\d\d? s", line)) == 3
+    assert "slowest" not in type_in("stage", "raw", "stage", *QUICK)[2]
+
+
+def test_one_worker_is_one_worker(good, type_in):
+    _, _, err = type_in("stage", "raw", "stage", "--progress", "plain", *QUICK)
+    assert err.startswith("stage: 1 item, 1 worker (inline)\n")
+
+
+@pytest.fixture
+def odd(good):
+    """Among the raw files are a copy, one with a lost row, one with a bad cell and a stranger."""
+    raw = good / "raw"
+    whole = (raw / "IV_1.csv").read_bytes()
+    (raw / "copy.csv").write_bytes(whole)
+    raw_file(raw / "ragged.csv", start=NEW_YEAR + 1)
+    with (raw / "ragged.csv").open("ab") as file:
+        file.write(b"0.1\r\n")
+    raw_file(raw / "cell.csv", start=NEW_YEAR + 2)
+    with (raw / "cell.csv").open("ab") as file:
+        file.write(b"0.1,lots\r\n")
+    strange = whole.replace(b"procedures.IV.IV>", b"procedures.IVsaw.IVsaw>")
+    (raw / "strange.csv").write_bytes(strange)
+    return good
+
+
+def test_what_was_lost_from_files_is_said_each_time(odd, type_in):
+    for _ in range(2):
+        code, _, err = type_in("stage", "raw", "stage", *QUICK)
+        assert code == 0
+        assert "  noted: BAD_CELLS in 1 file, RAGGED_ROWS in 1, UNKNOWN_PROCEDURE in 1\n" in err
+        assert "hint: what is noted: treadle lab manifest stage --noted\n" in err
+        assert "hint: treadle lab schema infer FILES drafts an entry" in err
+        assert "  1 file is a copy of another\n" in err
+
+
+def test_measurements_without_a_raw_file_are_counted_until_they_are_pruned(odd, type_in):
+    type_in("pipeline", "raw", "out", *QUICK)
+    (odd / "raw" / "cell.csv").unlink()
+    _, _, err = type_in("pipeline", "raw", "out", *QUICK)
+    assert "  1 measurement without a raw file stays (--prune removes what has none)\n" in err
+    code, out, _ = type_in("pipeline", "raw", "out", "--prune", "--json", *QUICK)
+    found = json.loads(out)
+    assert (code, found["stage"]["removed"], found["segment"]["removed"]) == (0, 1, 1)
+    assert "without a raw file" not in type_in("pipeline", "raw", "out", *QUICK)[2]
 
 
 def test_quiet_says_nothing_at_all(folder, type_in):
@@ -138,7 +199,7 @@ def test_json_is_one_object_on_stdout_with_all_counts(staged, type_in, step):
 
 
 def sum_of_segments(out):
-    return pl.read_parquet(out / "segments.parquet").height
+    return pl.read_parquet(out / SEGMENTS).height
 
 
 def test_a_dry_run_says_what_would_be_done_and_does_nothing(folder, type_in):
@@ -148,6 +209,16 @@ def test_a_dry_run_says_what_would_be_done_and_does_nothing(folder, type_in):
     assert not (folder / "stage").exists()
     code, out, _ = type_in("stage", "raw", "stage", "--dry-run", "--json", *QUICK)
     assert (code, json.loads(out)["dry"]) == (0, True)
+
+
+def test_a_dry_run_of_a_pipeline_is_that_of_its_first_step(folder, type_in):
+    code, out, err = type_in("pipeline", "raw", "out", "--dry-run", *QUICK)
+    assert (code, out) == (0, "")
+    assert "11 would be new" in err
+    assert "segment" not in err
+    assert not (folder / "out").exists()
+    code, out, _ = type_in("pipeline", "raw", "out", "--dry-run", "--json", *QUICK)
+    assert (code, json.loads(out)["segment"]) == (0, None)
 
 
 @pytest.mark.parametrize(
@@ -161,6 +232,8 @@ def test_an_empty_folder_is_exit_code_3(tmp_path, monkeypatch, type_in, argument
     code, out, err = type_in(*arguments, *QUICK)
     assert (code, out) == (3, "")
     assert "stage: 0 files" in err
+    assert f"  no .csv file below {tmp_path / 'void'}" in err
+    assert "procedure" not in err, "no table without rows"
     assert "error" not in err
 
 
@@ -194,7 +267,12 @@ def test_no_sweeps_is_exit_code_3(tmp_path, monkeypatch, type_in):
         (("stage", "raw", "s", "--limit", "0"), "--limit", "--help"),
         (("stage", "raw", "s", "--wrokers", "2"), "wrokers", ""),
         (("pipeline", "raw", "s", "--method", "clasic"), "clasic", "turns"),
-        (("pipeline", "raw", "s", "--min-points", "3"), "min_points", ""),
+        (("pipeline", "raw", "s", "--min-points", "3"), "--min-points belongs to", "classic"),
+        (("stage", "raw", "s", "--backend", "coroutines"), "coroutines", "--backend processes"),
+        (("stage", "raw", "s", "--start-method", "fork"), "fork", "--start-method forkserver"),
+        (("manifest", "raw", "--note", "RAGGED_ROW"), "RAGGED_ROW", "RAGGED_ROWS"),
+        (("compact", "raw"), "nothing was staged in", "treadle lab stage"),
+        (("expand", "raw"), "nothing was staged in", "treadle lab stage"),
         (("pipeline", "raw", "s", "-p", "It"), "'It' is no sweep", "procedures.yml"),
         (("schema", "show", "IVx"), "IVx", ""),
         (("schema", "check", "no.yml"), "no.yml", ""),
@@ -208,6 +286,7 @@ def test_what_was_typed_wrong_is_exit_code_2_with_a_hint(good, type_in, argument
     assert hints in err
     assert err.splitlines()[-1].startswith(("error: ", "hint: "))
     assert not (good / "s").exists()
+    assert [path.name for path in (good / "raw").iterdir()] == ["IV_1.csv"]
 
 
 # --- settings in a file --------------------------------------------------------------------------
@@ -226,7 +305,7 @@ def test_a_file_sets_what_was_not_typed(folder, type_in, monkeypatch):
     assert "(inline)" in err
     assert set(lab.manifest(folder / "stage")["local_tz"]) == {"America/Santiago"}
     assert type_in("segment")[0] == 0
-    assert (folder / "cut" / "segments.parquet").is_file()
+    assert (folder / "cut" / SEGMENTS).is_file()
 
 
 def test_what_is_typed_wins(folder, type_in):
@@ -243,13 +322,40 @@ def test_paths_in_the_file_are_taken_from_its_folder(folder, type_in, monkeypatc
     (folder / "elsewhere").mkdir()
     monkeypatch.chdir(folder / "elsewhere")
     assert type_in("pipeline", "--config", "../lab.toml", *QUICK)[0] == 1
-    assert (folder / "out" / "stage" / "manifest.parquet").is_file()
+    assert (folder / "out" / "stage" / MANIFEST).is_file()
     assert not list((folder / "elsewhere").iterdir())
 
 
 def test_options_of_another_command_may_stand_for_all(good, type_in):
     (good / "treadle.toml").write_text("[lab]\nmethod = 'classic'\nbackend = 'inline'\n")
     assert type_in("stage", "raw", "stage")[0] == 0
+
+
+def test_what_a_file_sets_for_classic_is_for_classic_alone(good, type_in):
+    (good / "treadle.toml").write_text(
+        "[lab]\ndv-threshold = 0.002\nmin-points = 1\nbackend = 'inline'\nlocal-tz = 'UTC'\n"
+    )
+    assert type_in("pipeline", "raw", "out")[0] == 0
+    assert type_in("segment", "out/stage", "cut")[0] == 0
+    assert type_in("segment", "out/stage", "cut", "--method", "classic")[0] == 0
+    assert set(pl.read_parquet(good / "cut" / MANIFEST)["method"]) == {"classic"}
+    code, _, err = type_in("segment", "out/stage", "cut", "--dv-threshold", "0.1")
+    assert code == 2
+    assert "--dv-threshold belongs to --method classic" in err
+
+
+@pytest.mark.parametrize("named", [True, False], ids=["--config", "current folder"])
+def test_a_layout_is_taken_from_the_folder_of_the_file(good, type_in, monkeypatch, named):
+    (good / "mine.py").write_text(WAITING)
+    (good / "treadle.toml").write_text("[lab]\nlayout = 'mine.py:Layout'\n")
+    where = ()
+    if named:
+        (good / "elsewhere").mkdir()
+        monkeypatch.chdir(good / "elsewhere")
+        where = ("--config", "../treadle.toml")
+    code, _, err = type_in("stage", good / "raw", good / "stage", *where, *QUICK)
+    assert code == 0, err
+    assert "1 new" in err
 
 
 @pytest.mark.parametrize(
@@ -375,6 +481,73 @@ def test_nothing_that_fits_is_exit_code_3(staged, type_in):
     assert type_in("rejects", "stage", "--reason", "damaged")[0] == 3
 
 
+def test_what_is_noted_can_be_chosen(odd, type_in):
+    type_in("stage", "raw", "stage", *QUICK)
+
+    def sources(*arguments):
+        code, out, err = type_in("manifest", "stage", "--format", "json", *arguments)
+        assert code in (0, 3), err
+        return [json.loads(line)["source_file"] for line in out.splitlines()]
+
+    assert sources("--noted") == ["strange.csv", "ragged.csv", "cell.csv"]
+    assert sources("--note", "RAGGED_ROWS") == ["ragged.csv"]
+    assert sources("--note", "OVERFLOW") == []
+    _, out, _ = type_in("manifest", "stage", "--noted")
+    head, *rows = out.splitlines()
+    assert head.split() == ["source_file", "proc", "flags", "notes"]
+    assert "error: RAGGED_ROWS: " in rows[1]
+    assert "UNKNOWN_COLUMN" not in out, "what is there for information is not shown"
+
+
+def test_flags_can_be_chosen(good, type_in):
+    raw_file(good / "raw" / "high.csv", start=NEW_YEAR + 1, sweep=(0.0, 0.1, 9.9e37))
+    type_in("pipeline", "raw", "out", *QUICK)
+    _, out, _ = type_in("manifest", "out", "--flag", "OVERFLOW", "--columns", "source_file")
+    assert out.split() == ["source_file", "high.csv"]
+    assert type_in("manifest", "out", "--flag", "START_IN_FUTURE")[0] == 3
+
+
+def test_the_folder_of_a_pipeline_stands_for_the_stage_root_in_it(folder, type_in):
+    type_in("pipeline", "raw", "out", *QUICK)
+    assert type_in("manifest", "out") == type_in("manifest", "out/stage")
+    assert type_in("rejects", "out") == type_in("rejects", "out/stage")
+    assert type_in("compact", "out")[0] == 0
+    assert (folder / "out" / "stage" / "_compact").is_dir()
+    assert sorted(path.name for path in (folder / "out").iterdir()) == ["segment", "stage"]
+
+
+def test_a_folder_of_segments_lists_its_sweeps_and_those_that_were_rejected(good, type_in):
+    raw_file(good / "raw" / "LaserCalibration_2.csv", "LaserCalibration", start=NEW_YEAR + 1)
+    (good / "p.yml").write_text(
+        "procedures:\n  LaserCalibration:\n    Data: {Bias (V): str, VL (V): float}\n"
+        "    Config: {requires_chip: false, sweep: Bias (V)}\n"
+    )
+    type_in("pipeline", "raw", "out", *QUICK)
+    assert type_in("segment", "out/stage", "out/segment", "--schema", "p.yml", *QUICK[:2])[0] == 1
+    _, out, _ = type_in("manifest", "out/segment", "--columns", "source_file")
+    sound = out.split()[1:]
+    code, out, _ = type_in("rejects", "out/segment", "--format", "csv")
+    rows = list(pl.read_csv(io.StringIO(out)).iter_rows(named=True)) if out else []
+    assert sound == ["IV_1.csv"]
+    assert (code, [row["source_file"] for row in rows]) == (0, ["LaserCalibration_2.csv"])
+    assert rows[0]["reason"] == "no swept column"
+
+
+def test_no_reject_at_all_is_said_plainly(good, type_in):
+    type_in("pipeline", "raw", "out", *QUICK)
+    assert type_in("rejects", "out") == (3, "", "no file was rejected\n")
+    assert type_in("rejects", "out/segment") == (3, "", "no sweep was rejected\n")
+
+
+def test_a_reason_that_no_reject_has_is_answered_with_those_there_are(staged, type_in):
+    code, _, err = type_in("rejects", "stage", "--reason", "nodata")
+    assert code == 3
+    assert err == (
+        "no file was rejected with the reason 'nodata'\n"
+        "hint: there are: no data, not a measurement\n"
+    )
+
+
 def test_rejects_say_what_why_and_what_to_do(staged, type_in):
     code, out, _ = type_in("rejects", "stage")
     assert code == 0
@@ -484,6 +657,47 @@ def test_help_fits_80_columns_and_is_on_stdout(type_in, name, monkeypatch):
     assert max(map(len, out.splitlines())) <= 80
 
 
+# --- without the libraries -----------------------------------------------------------------------
+
+HIDDEN = """
+import sys
+sys.modules[sys.argv[1]] = None
+from treadle.cli import main
+sys.exit(main(sys.argv[2:]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("module", "library"),
+    [("polars", "polars"), ("pyarrow", "pyarrow"), ("numpy", "numpy"), ("yaml", "PyYAML")],
+)
+def test_a_missing_library_is_named_with_what_to_install(good, module, library):
+    for arguments in (("pipeline", "raw", "out"), ("schema", "show")):
+        done = subprocess.run(
+            [sys.executable, "-c", HIDDEN, module, "lab", *arguments],
+            capture_output=True, text=True, env=environment(), timeout=40, check=False,
+        )  # fmt: skip
+        assert done.returncode == 2
+        assert done.stderr == (
+            f"error: treadle.lab needs the library {library!r}, which is not installed\n"
+            "hint: pip install 'treadle[lab]'\n"
+        )
+    assert not (good / "out").exists()
+
+
+@pytest.mark.parametrize("name", ["manifest", "rejects", "stage", "segment", "compact"])
+def test_help_needs_no_library_and_the_command_does(good, name):
+    def typed(*arguments):
+        return subprocess.run(
+            [sys.executable, "-c", HIDDEN, "polars", "lab", name, *arguments],
+            capture_output=True, text=True, env=environment(), timeout=40, check=False,
+        )  # fmt: skip
+
+    assert typed("--help").returncode == 0
+    done = typed("raw", *(["out"] if name in {"stage", "segment"} else []))
+    assert (done.returncode, "pip install" in done.stderr) == (2, True)
+
+
 # --- a process of its own ------------------------------------------------------------------------
 
 
@@ -578,7 +792,7 @@ def test_ctrl_c_ends_with_130_and_the_next_run_does_the_rest(folder):
     code, out, err = ended(start(*arguments, "--json", cwd=folder))
     found = json.loads(out)["stage"]
     assert (code, found["opened"], found["runs"]) == (1, 11 - done, 8)
-    lab.pipeline(folder / "raw", folder / "alone", **INLINE, stage_options={"local_tz": "UTC"})
+    lab.pipeline(folder / "raw", folder / "alone", **INLINE, local_tz="UTC")
     assert tree(folder / "out") == tree(folder / "alone")
 
 

@@ -11,14 +11,20 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 import treadle
+from treadle import lab
 from treadle.lab.compacting import COMPACT, compact, expand
 from treadle.lab.places import put_parquet
+
+sys.path.insert(0, str(Path(__file__).parent))
+from rawtree import raw_tree
 
 NOON = datetime(2025, 9, 4, 12, tzinfo=UTC)
 FLOATS = st.floats(allow_nan=True) | st.none()
@@ -100,6 +106,24 @@ def test_every_run_comes_back_with_its_own_columns_types_and_rows(tmp_path_facto
     assert expand(root, into=back).written == len(found)
     for path in paths:
         assert_frame_equal(read(back / path.relative_to(root)), read(path))
+
+
+def test_types_that_parquet_does_not_know_come_back(tmp_path):
+    data = {
+        "took": pl.Series([timedelta(seconds=1.5), None]),
+        "places": pl.Series([["a", "b"], []], dtype=pl.List(pl.String)),
+        "raw": pl.Series([b"x", b""]),
+        "small": pl.Series([1, -1], dtype=pl.Int8),
+        "day": pl.Series([NOON.date(), None]),
+        "local": pl.Series([NOON, None]).dt.convert_time_zone("America/Santiago"),
+        "kind": pl.Series(["a", "b"], dtype=pl.Enum(["b", "a"])),
+    }
+    path = put(tmp_path, "aa", data)
+    before = read(path)
+    compact(tmp_path)
+    path.unlink()
+    expand(tmp_path)
+    assert_frame_equal(read(path), before)
 
 
 def test_rows_stand_in_the_order_of_the_starts_and_of_the_run(stage):
@@ -239,6 +263,47 @@ def test_more_rows_than_a_group_has_keep_their_order(tmp_path):
     assert frame["t (s)"].to_list() == [float(row) for row in range(50_000)] * 3
 
 
+def test_row_groups_are_large_whatever_the_size_of_the_runs(tmp_path):
+    for number in range(4):
+        data = {"t (s)": [float(row) for row in range(40_000 if number else 150_000)]}
+        put(tmp_path, f"{number}", data, start=NOON + timedelta(hours=number))
+    compact(tmp_path)
+    groups = pq.ParquetFile(merged(tmp_path))
+    rows = [groups.metadata.row_group(each).num_rows for each in range(groups.num_row_groups)]
+    assert rows == [75_000, 75_000, 80_000, 40_000]
+
+
+@pytest.mark.parametrize("tree", [".", COMPACT])
+def test_arrow_reads_both_trees_with_the_columns_that_the_folders_name(tmp_path, tree):
+    raw_tree(tmp_path / "raw", 8)
+    staged = tmp_path / "stage"
+    lab.stage(tmp_path / "raw", staged, local_tz="UTC", backend="inline")
+    compact(staged)
+    listed = lab.manifest(staged, status="staged")
+    found = ds.dataset(staged / tree, partitioning="hive").to_table(
+        columns=["proc", "date", "run_id", "start_time"]
+    )
+    assert found.num_rows == listed["rows"].sum()
+    assert set(found["run_id"].to_pylist()) == set(listed["run_id"])
+    assert set(found["proc"].to_pylist()) == set(listed["proc"])
+    assert found.schema.field("proc").type == "string"
+    sweeps = ds.dataset(staged / tree, partitioning="hive").filter(ds.field("proc") == "IVg")
+    assert sweeps.count_rows() == listed.filter(proc="IVg")["rows"].sum()
+
+
+@pytest.mark.parametrize("tree", [".", COMPACT])
+def test_pandas_reads_both_trees_when_it_passes_over_the_folders_names(tmp_path, tree):
+    """Pandas calls this function; the folders' names come as dictionaries, the file's as text."""
+    raw_tree(tmp_path / "raw", 8)
+    staged = tmp_path / "stage"
+    lab.stage(tmp_path / "raw", staged, local_tz="UTC", backend="inline")
+    compact(staged)
+    found = pq.read_table(staged / tree / "proc=IVg", partitioning=None)
+    listed = lab.manifest(staged, procedure="IVg")
+    assert set(found["run_id"].to_pylist()) == set(listed["run_id"])
+    assert found.num_rows == listed["rows"].sum()
+
+
 def test_only_the_procedures_asked_for(stage):
     assert compact(stage, procedures=["It"]).written == 1
     assert not merged(stage).exists()
@@ -247,6 +312,12 @@ def test_only_the_procedures_asked_for(stage):
     shutil.rmtree(stage / "proc=It/date=2025-09-05/run_id=cc")
     assert expand(stage, procedures=["It"]).written == 1
     assert not (stage / "proc=IVg/date=2025-09-04/run_id=aa").exists()
+
+
+def test_one_procedure_may_be_given_as_text(stage):
+    assert compact(stage, procedures="It").written == 1
+    shutil.rmtree(stage / "proc=It/date=2025-09-05/run_id=cc")
+    assert expand(stage, procedures="It").written == 1
 
 
 @pytest.mark.parametrize("action", [compact, expand])
@@ -263,9 +334,26 @@ def test_a_stage_root_that_is_not_there(tmp_path, action):
         action(tmp_path / "nowhere")
 
 
-def test_an_empty_stage_root_has_nothing_to_merge(tmp_path):
-    assert compact(tmp_path).runs == 0
-    assert expand(tmp_path).written == 0
+def test_a_stage_root_without_runs_has_nothing_to_merge(tmp_path):
+    (tmp_path / "raw").mkdir()
+    lab.stage(tmp_path / "raw", tmp_path / "stage", backend="inline")
+    assert compact(tmp_path / "stage").runs == 0
+    assert expand(tmp_path / "stage").written == 0
+
+
+@pytest.mark.parametrize("action", [compact, expand])
+def test_a_folder_that_was_not_staged_into_is_refused_and_stays_as_it_is(tmp_path, action):
+    (tmp_path / "IV_1.csv").write_text("raw")
+    with pytest.raises(treadle.UsageError, match="nothing was staged in"):
+        action(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["IV_1.csv"]
+
+
+def test_a_tree_of_merged_files_alone_can_be_taken_apart(stage, tmp_path_factory):
+    compact(stage)
+    other = tmp_path_factory.mktemp("other")
+    shutil.copytree(stage / COMPACT, other / COMPACT)
+    assert expand(other).written == 3
 
 
 def test_a_folder_without_its_file_is_no_run(stage):

@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 import treadle
+from treadle.cli import main
 from treadle.lab.measurement import read
 from treadle.lab.schema import Field, Schema, default_schema
 from treadle.lab.schema.infer import infer
@@ -225,3 +226,48 @@ def test_missing_polars_is_named_with_what_to_type(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "polars", None)
     with pytest.raises(treadle.MissingExtra, match=r"treadle\[lab\]"):
         infer([write(tmp_path / "1.csv")], NOTHING)
+
+
+# --- treadle lab schema infer --------------------------------------------------------------------
+
+
+@pytest.fixture
+def typed(capfd):
+    """Run ``treadle lab schema infer``; return exit code, stdout and stderr."""
+
+    def typed(*arguments):
+        code = main(["lab", "schema", "infer", *map(str, arguments)])
+        return code, *capfd.readouterr()
+
+    return typed
+
+
+def test_a_file_that_is_not_there_is_a_mistake_and_nothing_is_drafted(typed, tmp_path):
+    code, out, err = typed(write(tmp_path / "1.csv"), tmp_path / "nofile.csv")
+    assert (code, out) == (2, "")
+    assert re.search(r"^error: .*nofile\.csv.* does not exist", err)
+
+
+def test_where_nothing_is_drafted_people_are_told_why(typed, tmp_path):
+    known = samples("IV2025-09-04_1")[0]
+    other = tmp_path / "index.csv"
+    other.write_text("file,comment\n")
+    code, out, err = typed(known, other)
+    assert (code, out) == (3, "")
+    assert "nothing was drafted" in err
+    assert "IV (1 file) is known already." in err
+    assert "index.csv: no layout knows it" in err
+
+
+def test_all_files_below_a_folder_are_learned_from(typed, tmp_path):
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    write(tmp_path / "a" / "1.csv", "Own: 1")
+    write(tmp_path / "a" / "b" / "2.CSV", "Own: 0.5")
+    (tmp_path / "a" / "notes.txt").write_text("none")
+    code, out, _ = typed(tmp_path)
+    assert code == 0
+    assert "# Seen in 2 files." in out
+    assert "Left out" not in out
+    procedure = parse_schema(out, "draft").get("New")
+    assert procedure is not None
+    assert procedure.parameters == {"Own": Field("float")}

@@ -11,12 +11,13 @@ import pytest
 import treadle
 from treadle import lab
 from treadle.lab.lock import only_one
-from treadle.lab.places import PART
+from treadle.lab.places import MANIFEST, PART
+from treadle.lab.segmenting.driver import SEGMENTS
 
 sys.path.insert(0, str(Path(__file__).parent))
 from rawtree import INLINE, NEW_YEAR, SAMPLES, ended, raw_file, raw_tree, start, tree
 
-UTC = {"stage_options": {"local_tz": "UTC"}}
+UTC = {"local_tz": "UTC"}
 
 
 @pytest.fixture
@@ -39,14 +40,14 @@ def test_each_step_has_its_folder_and_its_report(raw, tmp_path):
     assert counts(report.segment) == (9, 0, 0, 0)
     assert report.rejected == 3
     assert [folder.name for folder in sorted(report.out.iterdir())] == ["segment", "stage"]
-    assert report.stage.manifest == tmp_path / "out" / "stage" / "manifest.parquet"
-    assert report.segment.manifest == tmp_path / "out" / "segment" / "manifest.parquet"
+    assert report.stage.manifest == tmp_path / "out" / "stage" / MANIFEST
+    assert report.segment.manifest == tmp_path / "out" / "segment" / MANIFEST
     assert report.elapsed >= report.stage.elapsed + report.segment.elapsed
     assert str(report).count("\n") == 1
 
 
 def test_it_leaves_what_the_steps_leave_one_by_one(raw, tmp_path):
-    run(raw, tmp_path / "out", segment_options={"method": "classic"})
+    run(raw, tmp_path / "out", method="classic")
     lab.stage(raw, tmp_path / "alone" / "stage", local_tz="UTC", **INLINE)
     lab.segment(
         tmp_path / "alone" / "stage", tmp_path / "alone" / "segment", method="classic", **INLINE
@@ -59,7 +60,7 @@ def test_the_counts_by_procedure_are_those_of_all_sessions(raw, tmp_path):
     again = run(raw, tmp_path / "out")
     assert again.kinds == first.kinds
     found = {kind.procedure: (kind.measurements, kind.rows, kind.segments) for kind in again.kinds}
-    listed = pl.read_parquet(tmp_path / "out" / "segment" / "segments.parquet")
+    listed = pl.read_parquet(tmp_path / "out" / "segment" / SEGMENTS)
     segments = dict(listed.group_by("proc").len().iter_rows())
     assert found == {
         "IV": (6, 60, segments["IV"]),
@@ -125,7 +126,7 @@ def test_the_schema_of_the_staging_is_that_of_the_segmentation(raw, tmp_path):
         "procedures:\n  IV:\n    Parameters: {Chip group name: str, Chip number: int}\n"
         "    Metadata: {Start time: datetime}\n    Data: {Vsd (V): float, I (A): float}\n"
     )
-    report = run(raw, tmp_path / "out", stage_options={"local_tz": "UTC", "schema": own})
+    report = run(raw, tmp_path / "out", local_tz="UTC", schema=own)
     assert report.segment.runs == 3, "IV is no sweep by this schema"
     assert {kind.procedure: kind.segments for kind in report.kinds}["IV"] is None
 
@@ -133,11 +134,11 @@ def test_the_schema_of_the_staging_is_that_of_the_segmentation(raw, tmp_path):
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"segment_options": {"method": "clasic"}}, "no method 'clasic'"),
-        ({"segment_options": {"min_points": 3}}, "no setting 'min_points'"),
-        ({"segment_options": {"procedures": ["It"]}}, "'It' is no sweep"),
-        ({"stage_options": {"local_tz": "Europe/Nowhere"}}, "no time zone"),
-        ({"stage_options": {"schema": "nowhere.yml"}}, "nowhere.yml"),
+        ({"method": "clasic"}, "no method 'clasic'"),
+        ({"min_points": 3}, "no setting 'min_points'"),
+        ({"procedures": ["It"]}, "'It' is no sweep"),
+        ({"local_tz": "Europe/Nowhere"}, "no time zone"),
+        ({"schema": "nowhere.yml"}, "nowhere.yml"),
     ],
 )
 def test_what_is_wrong_with_any_step_is_said_before_the_first_begins(raw, tmp_path, options, says):

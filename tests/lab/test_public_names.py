@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import get_args
 
@@ -40,6 +42,28 @@ def test_the_docs_list_exactly_what_is_public():
 @pytest.mark.parametrize("name", lab.__all__)
 def test_every_public_name_is_there_and_says_what_it_is(name):
     assert (getattr(lab, name).__doc__ or "").strip()
+
+
+HIDDEN = """
+import sys
+sys.modules[sys.argv[1]] = None
+import treadle
+from treadle import lab
+try:
+    getattr(lab, sys.argv[2])
+except treadle.MissingExtra as error:
+    print(error.hint)
+"""
+
+
+@pytest.mark.parametrize("module", ["polars", "pyarrow", "numpy", "pydantic", "yaml"])
+@pytest.mark.parametrize("name", ["read", "stage", "load_schema"])
+def test_without_its_libraries_each_name_says_what_to_install(module, name):
+    done = subprocess.run(
+        [sys.executable, "-c", HIDDEN, module, name],
+        capture_output=True, text=True, timeout=40, check=True,
+    )  # fmt: skip
+    assert done.stdout == "pip install 'treadle[lab]'\n"
 
 
 def test_the_docs_list_every_column_of_the_manifest_with_its_type():

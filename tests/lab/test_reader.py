@@ -15,6 +15,7 @@ from treadle.lab.layouts import Raw
 from treadle.lab.layouts.pymeasure import PYMEASURE
 from treadle.lab.measurement import read
 from treadle.lab.schema import Field, Procedure, Schema
+from treadle.lab.starts import start_of
 
 FILE = """#Procedure: <laser_setup.procedures.IVg.IVg>
 #Parameters:
@@ -140,6 +141,13 @@ def test_the_message_of_a_file_that_is_no_measurement_shows_how_it_begins(tmp_pa
     path.write_text("file,comment\na,b\n")
     with pytest.raises(NotAMeasurement, match="begins with 'file,comment'"):
         read(path)
+
+
+@pytest.mark.parametrize("name", ["I" * 65, "\N{GREEK SMALL LETTER PSI}" * 33])
+def test_a_name_after_which_no_folder_can_be_called_is_no_measurement(name, write):
+    assert read(write(("IVg>", name[:32] + ">")), schema=SCHEMA).procedure == name[:32]
+    with pytest.raises(NotAMeasurement, match="no procedure name that can be used"):
+        read(write(("IVg>", name + ">")), schema=SCHEMA)
 
 
 class Meddling:
@@ -276,6 +284,33 @@ def test_then_the_time_of_the_file(write):
     assert "has no 'Start time'; took the file's modification time" in note.text
 
 
+@pytest.mark.parametrize(
+    "text", ["9999-12-31T23:59:59", "253402300799", "2201-01-01T00:00:00", "0001-01-01T00:00:00"]
+)
+def test_a_start_that_no_clock_can_have_shown_is_not_believed(text, write):
+    path = write(("1767225600.1234567", text), name="99991231/2025-09-04/a.csv")
+    found = read(path, schema=SCHEMA, local_tz="Asia/Tokyo")
+    assert (found.start_time, found.start_origin) == (
+        datetime(2025, 9, 3, 15, tzinfo=UTC),
+        "path",
+    )
+    [note] = [note for note in found.notes if note.code == "NO_START_TIME"]
+    assert text in note.text
+
+
+def test_the_last_start_that_is_believed(write):
+    path = write(("1767225600.1234567", "2200-12-31T23:59:59"))
+    found = read(path, schema=SCHEMA)
+    assert found.start_time.year == 2200
+    assert "START_IN_FUTURE" in found.flags
+
+
+@pytest.mark.parametrize("mtime", [-1e15, 1e15])
+def test_a_disk_may_say_any_time(mtime):
+    start = start_of({}, {}, Path("a.csv"), mtime, "UTC", [])
+    assert start.time.year in {1970, 2201}
+
+
 def test_an_id_does_not_take_a_time_from_the_path(write):
     gone = (IN_METADATA, "#Metadata:")
     ids = {
@@ -322,6 +357,17 @@ def test_strict_lists_all_errors_and_lets_warnings_pass(write):
     assert (
         read(write(("NPLC: 1", "NPLC: 0.5")), schema=SCHEMA, strict=True).parameters["NPLC"] == 0.5
     )
+
+
+@pytest.mark.parametrize("kind", [str, Path])
+def test_a_schema_may_be_the_path_of_its_file(kind, write, tmp_path):
+    own = tmp_path / "p.yml"
+    own.write_text("procedures:\n  Own:\n    Data: {I (A): float, Extra: str}\n")
+    found = read(write(("IVg>", "Own>")), schema=kind(own))
+    assert found.is_known
+    assert found.table.columns == ["I (A)", "Extra", "Vg (V)"]
+    with pytest.raises(treadle.UsageError, match=r"none\.yml"):
+        read(write(), schema=kind(tmp_path / "none.yml"))
 
 
 def test_the_default_schema_is_used_where_none_is_given(write):

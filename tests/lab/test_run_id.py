@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 
 import polars as pl
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from treadle.lab import run_id
 from treadle.lab.run_id import run_id_of
 
 CELLS = {
@@ -56,3 +58,11 @@ def test_the_id_does_not_depend_on_how_the_table_lies_in_memory():
     parts = pl.concat([table[:1], table[1:2], table[2:]], rechunk=False)
     assert run_id_of("IVg", {}, None, parts) == run_id_of("IVg", {}, None, table)
     assert run_id_of("IVg", {}, None, table[1:3]) == run_id_of("IVg", {}, None, parts[1:3])
+
+
+@given(some.flatmap(tables))
+def test_the_id_does_not_depend_on_how_many_rows_are_written_at_once(table):
+    wanted = run_id_of("IVg", {}, None, table)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(run_id, "_AT_ONCE", 2)
+        assert run_id_of("IVg", {}, None, table) == wanted

@@ -8,14 +8,18 @@ import subprocess
 import sys
 from textwrap import dedent
 
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import treadle
+from treadle import lab
+from treadle.lab import manifest_file
 from treadle.lab.errors import SchemaError
 from treadle.lab.schema import Field, Procedure, Schema, default_schema, load_schema
 from treadle.lab.schema.load import check, parse_schema
+from treadle.lab.schema.spec import MANIFEST_COLUMNS, RESERVED_COLUMNS
 from treadle.lab.schema.text import show
 
 CHIP = "Chip group name str, Chip number int, Information str, Sample str, Procedure version str"
@@ -533,3 +537,43 @@ def test_a_very_long_name_is_shown_and_loads_again():
     """YAML looks for the colon of a key no further than 1024 characters."""
     schema = Schema({"A": Procedure("A", {"x" * 2000: Field("int"), "\x01" * 300: Field("str")})})
     assert parse_schema(show(schema), "shown") == schema
+
+
+# Names that are taken
+
+
+@pytest.mark.parametrize("name", sorted(RESERVED_COLUMNS))
+def test_a_data_column_that_staged_files_have_already_is_refused_with_its_line(name):
+    text = f"procedures:\n  New:\n    Data:\n      I (A): float\n      {name}: float\n"
+    with pytest.raises(SchemaError, match=rf"^p\.yml:5: the name '{name}' is taken: staged and"):
+        parse_schema(text, "p.yml")
+    assert parse_schema(text.replace("Data", "Parameters"), "p.yml").procedures
+
+
+@pytest.mark.parametrize("name", sorted(MANIFEST_COLUMNS))
+def test_a_column_that_the_manifest_has_already_is_refused_with_its_line(name):
+    text = f"ManifestColumnMap:\n  a: [A]\n  {name}: [B]\n"
+    with pytest.raises(SchemaError, match=rf"^p\.yml:3: the name '{name}' is taken: the manifest"):
+        parse_schema(text, "p.yml")
+
+
+def test_the_taken_names_are_the_columns_that_staged_files_and_the_manifest_have():
+    assert set(manifest_file.columns(Schema())) == MANIFEST_COLUMNS
+    table = pl.DataFrame({"v": [0.0, 1.0, 2.0, 1.0, 0.0]})
+    labelled = lab.segments(table, column="v").label(table)
+    assert set(labelled.columns) - {"v"} < RESERVED_COLUMNS
+
+
+def test_taken_names_are_refused_in_python_too():
+    with pytest.raises(treadle.UsageError, match="'run_id' cannot be a column of Own"):
+        Procedure("Own", data={"run_id": Field("str")})
+    with pytest.raises(treadle.UsageError, match="'rows' cannot be a column of the manifest"):
+        Schema(manifest_columns={"rows": ("Rows",)})
+
+
+def test_the_name_of_a_procedure_fits_into_the_name_of_a_folder():
+    assert parse_schema(f"procedures:\n  {'a' * 64}: {{}}\n", "p.yml").procedures
+    for name in ("a" * 65, "\N{GREEK SMALL LETTER PSI}" * 33):
+        with pytest.raises(SchemaError, match=r"^p\.yml:2: .* cannot be used") as caught:
+            parse_schema(f"procedures:\n  {name}: {{}}\n", "p.yml")
+        assert "64 at most" in (caught.value.hint or "")

@@ -250,6 +250,120 @@ def test_an_aborted_sweep_has_the_first_branches_and_is_flagged(sweep, rows):
     assert INCOMPLETE_SWEEP in found.flags or len(found) == len(expected)
 
 
+# --- sweeps of more than one speed ---------------------------------------------------------------
+
+
+def dropped_runs(found):
+    """Return how many rows in a row were dropped, each time."""
+    rows = [row for row, _ in found.dropped]
+    starts = [n for n, row in enumerate(rows) if row - 1 not in rows]
+    return [end - start for start, end in pairwise([*starts, len(rows)])]
+
+
+@st.composite
+def sweeps_of_speeds(draw):
+    """0, -V, 0, +V, 0 with two to four zones of steps on each side, and the rows of its turns."""
+    zone = st.tuples(st.integers(3, 60), st.floats(-2.5, 0).map(lambda power: 10**power))
+    sides = []
+    for sign in (-1, 1):
+        zones = draw(st.lists(zone, min_size=2, max_size=4))
+        steps = [step for rows, step in zones for _ in range(rows)]
+        sides.append(sign * np.cumsum([draw(st.sampled_from([0.0, 5e-4])), *steps]))
+    low, high = sides
+    voltages = np.concatenate([[0.0], low, low[-2::-1], high, high[-2::-1], [0.0]])
+    return voltages, [0, len(low), 2 * len(low), 2 * len(low) + len(high) - 1, len(voltages) - 1]
+
+
+@given(sweeps_of_speeds())
+def test_a_sweep_of_several_speeds_loses_no_row(sweep):
+    """Fine near zero and coarse outside, the other way round, or anything else."""
+    voltages, _ = sweep
+    found = cut(voltages, v_start=voltages.min(), v_end=voltages.max(), v_step=1e-3)
+    assert types(found) == FOUR
+    assert found.dropped == ()
+    assert found.flags == ()
+    assert {found[0].v_end, found[2].v_end} == {voltages.min(), voltages.max()}
+
+
+@given(sweeps_of_speeds(), st.integers(1, 2), st.data())
+def test_a_glitch_in_a_sweep_of_several_speeds_is_all_that_is_dropped(sweep, length, data):
+    """Well inside a range of one speed: where the speed changes, a small one cannot be told."""
+    voltages, _ = sweep
+    moves = np.diff(voltages)
+    inner = [
+        row for row in range(9, len(voltages) - 10) if np.ptp(moves[row - 9 : row + 10]) < 1e-9
+    ]
+    if not inner:
+        return
+    row = data.draw(st.sampled_from(inner))
+    off = abs(moves[row]) * data.draw(st.floats(4, 200)) * data.draw(st.sampled_from([-1, 1]))
+    voltages[row : row + length] += off
+    found = cut(voltages)
+    assert [gone for gone, _ in found.dropped] == list(range(row, row + length))
+    assert types(found) == FOUR
+
+
+def test_coarse_steps_outside_of_a_fine_range_are_no_glitches():
+    up = [*np.arange(0, 0.1, 0.001), 0.2, 0.4, 0.6, 0.8, 1.0]
+    up += [0.8, 0.6, 0.4, 0.2, *np.arange(0.1, 0, -0.001)]
+    sweep = [*(-v for v in up), *up, 0.0]
+    for step in (0.2, 0.001):
+        found = cut(sweep, v_start=-1, v_end=1, v_step=step)
+        assert [s.points for s in found] == [105, 104, 105, 105]
+        assert [s.v_end for s in found][::2] == [-1, 1]
+        assert (found.dropped, found.flags) == ((), ())
+
+
+@pytest.mark.parametrize("per_decade", [1, 2, 5, 10, 50])
+@pytest.mark.parametrize("decades", [3, 6])
+def test_a_logarithmic_sweep_loses_no_row(per_decade, decades):
+    side = np.geomspace(10.0**-decades, 1, per_decade * decades + 1)
+    up = [*side, *side[-2::-1]]
+    found = cut([0.0, *(-v for v in up), 0.0, *up, 0.0])
+    assert types(found) == FOUR
+    assert (found.dropped, found.flags) == ((), ())
+
+
+def test_a_short_side_of_fine_steps_is_cut_at_zero_though_the_other_side_is_coarse():
+    fine, coarse = np.linspace(0, 0.1, 11), np.linspace(0.3, 4.1, 20)
+    sweep = [*-fine, *-fine[-2::-1], *fine[1:], *coarse, *coarse[-2::-1], *fine[::-1]]
+    assert types(cut(sweep)) == FOUR
+
+
+@pytest.mark.parametrize("dwell", [2, 3, 20, 100])
+@pytest.mark.parametrize("noise", [0.0, 1e-4])
+def test_a_staircase_with_long_dwells_loses_no_row(dwell, noise):
+    levels, _ = way(0, -1, 0, 1, 0, step=0.1)
+    stairs = np.repeat(levels, dwell)
+    found = cut(stairs + np.random.default_rng(1).normal(0, noise, len(stairs)))
+    assert types(found) == FOUR
+    assert found.dropped == ()
+
+
+@pytest.mark.parametrize("rest", [1, 2, 3, 10])
+@pytest.mark.parametrize("pulses", [5, 10, 20, 100])
+def test_pulses_of_growing_height_are_no_glitches(rest, pulses):
+    train = [v for n in range(1, pulses + 1) for v in (*[0.0] * rest, 0.05 * n)]
+    assert cut([*train, 0.0]).dropped == ()
+
+
+def test_pulses_behind_a_sweep_are_no_glitches():
+    ramp, _ = way(0, 1, 0, step=0.01)
+    train = [v for n in range(1, 31) for v in (0.0, 0.05 * n)]
+    assert cut([*ramp, *train, 0.0]).dropped == ()
+
+
+@given(st.lists(st.tuples(st.integers(1, 9), st.floats(-5, 5)), max_size=40))
+def test_never_are_more_than_two_rows_in_a_row_dropped_as_a_glitch(levels):
+    voltages = [n + off for n, (rows, off) in enumerate(levels) for _ in range(rows)]
+    assert max(dropped_runs(cut(voltages)), default=0) <= 2
+
+
+@given(st.lists(st.floats(-10, 10), max_size=80))
+def test_nor_are_they_from_any_voltages(voltages):
+    assert max(dropped_runs(cut(voltages)), default=0) <= 2
+
+
 # --- what the earlier detection got wrong, and the cure ------------------------------------------
 
 

@@ -14,8 +14,9 @@ import pytest
 import treadle
 from treadle import lab
 from treadle.lab.lock import only_one
-from treadle.lab.places import PART
+from treadle.lab.places import MANIFEST, PART
 from treadle.lab.segmenting import SegmentReport
+from treadle.lab.segmenting.driver import SEGMENTS
 
 sys.path.insert(0, str(Path(__file__).parent))
 from rawtree import INLINE, NEW_YEAR, SAMPLES, raw_file, tree, unfinished
@@ -63,11 +64,11 @@ def counts(report):
 
 
 def sweeps(out):
-    return pl.read_parquet(out / "manifest.parquet")
+    return pl.read_parquet(out / MANIFEST)
 
 
 def listed(out):
-    return pl.read_parquet(out / "segments.parquet")
+    return pl.read_parquet(out / SEGMENTS)
 
 
 def runs_of(stage, procedure):
@@ -137,9 +138,9 @@ def test_every_row_is_in_one_segment_or_dropped_with_a_reason(stage, out, method
 def test_classic_gives_the_numbers_of_the_earlier_pipeline_through_all_steps(tmp_path):
     lab.pipeline(
         SAMPLES, tmp_path / "out", **INLINE,
-        stage_options={"local_tz": "UTC"}, segment_options={"method": "classic"},
+        local_tz="UTC", method="classic",
     )  # fmt: skip
-    found = pl.read_parquet(tmp_path / "out" / "segment" / "segments.parquet")
+    found = pl.read_parquet(tmp_path / "out" / "segment" / SEGMENTS)
     names = {
         "segment_id": "segment_id", "type": "segment_type", "start": "start_idx",
         "end": "end_idx", "v_start": "v_start", "v_end": "v_end", "direction": "v_direction",
@@ -153,7 +154,7 @@ def test_classic_gives_the_numbers_of_the_earlier_pipeline_through_all_steps(tmp
     }
     assert by_file == wanted
     rows = dict(
-        pl.read_parquet(tmp_path / "out" / "segment" / "manifest.parquet")
+        pl.read_parquet(tmp_path / "out" / "segment" / MANIFEST)
         .select("source_file", "rows")
         .iter_rows()
     )
@@ -219,7 +220,7 @@ def test_a_lost_or_torn_file_is_made_again(stage, out):
     assert tree(out) == before
 
 
-@pytest.mark.parametrize("name", ["manifest.parquet", "segments.parquet"])
+@pytest.mark.parametrize("name", [MANIFEST, SEGMENTS])
 def test_a_lost_or_damaged_list_is_made_again_from_the_record(stage, out, name):
     segment(stage, out)
     before = tree(out)

@@ -15,7 +15,7 @@ import pytest
 import treadle
 from treadle import lab
 from treadle.lab.lock import only_one
-from treadle.lab.places import PART
+from treadle.lab.places import MANIFEST, PART
 
 INLINE = {"backend": "inline", "local_tz": "UTC"}
 
@@ -150,12 +150,12 @@ def test_line_ends_do_not_change_ids(raw, root, tmp_path):
 def test_a_second_staging_opens_nothing_and_changes_no_byte(raw, root):
     lab.stage(raw, root, **INLINE)
     before = tree(root)
-    written = (root / "manifest.parquet").stat().st_mtime_ns
+    written = (root / MANIFEST).stat().st_mtime_ns
     report = lab.stage(raw, root, **INLINE)
     assert counts(report) == (0, 0, 4, 2)
     assert report.opened == 0
     assert tree(root) == before
-    assert (root / "manifest.parquet").stat().st_mtime_ns == written
+    assert (root / MANIFEST).stat().st_mtime_ns == written
 
 
 def test_a_new_file_is_staged_alone(raw, root):
@@ -212,6 +212,11 @@ def test_a_copy_of_a_file_is_the_same_measurement(raw, root):
     assert (report.new, report.runs) == (5, 4)
     first = lab.manifest(root).filter(pl.col("sources").list.len() == 2)
     assert first["sources"].to_list() == [["day0/IV_0.csv", "day1/copy of IV_0.csv"]]
+
+
+def test_a_text_is_one_pattern(raw, root):
+    assert lab.stage(raw, root, exclude="*.csv", **INLINE).files == 0
+    assert lab.stage(raw, root, exclude="i*.csv", **INLINE).files == 5
 
 
 def test_a_moved_file_is_known_by_what_is_in_it(raw, root):
@@ -275,7 +280,7 @@ def test_a_manifest_that_was_lost_or_damaged_is_made_again(raw, root):
     lab.stage(raw, root, **INLINE)
     before = tree(root)
     for damage in (Path.unlink, lambda path: path.write_bytes(b"PAR1 no more")):
-        damage(root / "manifest.parquet")
+        damage(root / MANIFEST)
         assert lab.stage(raw, root, **INLINE).opened == 0
         assert tree(root) == before
 
@@ -448,6 +453,111 @@ def test_what_is_wrong_is_said_before_anything_is_done(raw, root, change, says):
     assert not root.exists()
 
 
+def test_a_root_of_the_other_kind_is_left_alone(raw, root, tmp_path):
+    """Neither writes over what the other has made, by whatever way it is named."""
+    lab.stage(raw, root, **INLINE)
+    cut = tmp_path / "cut"
+    lab.segment(root, cut, backend="inline")
+    before = tree(root), tree(cut)
+    link = tmp_path / "link"
+    link.symlink_to(root)
+    around = root / ".." / root.name
+    for out in (link, around):
+        with pytest.raises(treadle.UsageError, match="would be written over"):
+            lab.segment(root, out, backend="inline")
+    with pytest.raises(treadle.UsageError, match="holds segments"):
+        lab.stage(raw, cut, **INLINE)
+    assert (tree(root), tree(cut)) == before
+
+
+def test_of_several_files_of_one_measurement_the_best_counts(raw, root):
+    """One of them lacks its last line end, so its last row is not trusted: the other has it."""
+    whole = raw / "day0" / "IV_0.csv"
+    torn = raw / "a" / "IV_0.csv"
+    torn.parent.mkdir()
+    torn.write_bytes(whole.read_bytes().removesuffix(b"\r\n"))
+    report = lab.stage(raw, root, **INLINE)
+    assert (report.runs, report.copies, report.noted["TORN_LINE"]) == (4, 1, 1)
+    (row,) = lab.manifest(root).filter(pl.col("sources").list.len() == 2).iter_rows(named=True)
+    assert (row["rows"], row["source_file"]) == (len(SWEEP), "day0/IV_0.csv")
+    assert pl.read_parquet(root / row["path"], hive_partitioning=False).height == len(SWEEP)
+    before = tree(root)
+    for force in (False, True):
+        again = lab.stage(raw, root, force=force, **INLINE)
+        assert (again.opened, again.removed) == (7 if force else 0, 0)
+        assert tree(root) == before
+
+
+def test_one_measurement_without_a_start_time_has_one_file(raw, root):
+    """Its date is that of its folder, and copies lie in several."""
+    text = (raw / "day0" / "IV_0.csv").read_bytes().replace(b"#\tStart time", b"#\tOther")
+    for folder in ("2025-01-01", "2025-01-02"):
+        (raw / folder).mkdir()
+        (raw / folder / "IV_8.csv").write_bytes(text)
+    report = lab.stage(raw, root, **INLINE)
+    assert report.runs == 5
+    assert len(list(root.glob("proc=*/date=*/run_id=*/*.parquet"))) == 5
+    before = tree(root)
+    again = lab.stage(raw, root, **INLINE)
+    assert (again.opened, again.removed, tree(root)) == (0, 0, before)
+
+
+def test_rejects_that_are_excluded_now_are_no_rejects(raw, root):
+    lab.stage(raw, root, **INLINE)
+    report = lab.stage(raw, root, exclude="index.csv", **INLINE)
+    assert report.rejected == 1
+    assert lab.manifest(root, status="rejected")["source_file"].to_list() == ["day0/empty.csv"]
+    lab.stage(raw, root, limit=1, **INLINE)
+    assert lab.manifest(root, status="rejected").height == 2
+
+
+def test_prune_takes_out_what_has_no_raw_file_any_more(raw, root):
+    lab.stage(raw, root, **INLINE)
+    (raw / "day0" / "IV_0.csv").unlink()
+    report = lab.stage(raw, root, **INLINE)
+    assert (report.runs, report.gone, report.removed) == (4, 1, 0)
+    assert lab.manifest(root)["source_gone"].sum() == 1
+    assert lab.stage(raw, root, **INLINE).gone == 1
+    report = lab.stage(raw, root, prune=True, **INLINE)
+    assert (report.runs, report.gone, report.removed) == (3, 0, 1)
+    report = lab.stage(raw, root, **INLINE)
+    assert (report.runs, report.gone, report.opened) == (3, 0, 0)
+
+
+def test_after_the_raw_root_was_moved_the_manifest_points_to_the_new_one(raw, root, tmp_path):
+    lab.stage(raw, root, **INLINE)
+    moved = raw.rename(tmp_path / "moved")
+    report = lab.stage(moved, root, **INLINE)
+    assert counts(report)[3] == 2
+    assert set(lab.manifest(root)["raw_root"]) == {str(moved)}
+    assert set(lab.manifest(root, status="staged")["sources"].list.len()) == {1}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"limit": 0}, {"backend": "coroutines"}, {"backend": "processes", "start_method": "fork"}],
+)
+def test_what_this_is_not_for_is_refused(raw, root, wrong):
+    with pytest.raises(treadle.UsageError, match=r"limit|cannot be"):
+        lab.stage(raw, root, **{**INLINE, **wrong})
+    assert not root.exists()
+
+
+def test_a_full_disk_is_named_and_hides_nothing(raw, root, monkeypatch):
+    """When the manifest cannot be written either, the first error is the one that is raised."""
+    from treadle.lab import places
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(places, "put_list", full)
+    with pytest.raises(treadle.RunFailed, match="No space left") as told:
+        lab.stage(raw, root, **INLINE)
+    assert "disk full" in told.value.hint
+    monkeypatch.undo()
+    assert (lab.stage(raw, root, **INLINE).opened, lab.manifest(root).height) == (0, 6)
+
+
 def test_nothing_there_is_no_error(tmp_path, root):
     (tmp_path / "void").mkdir()
     report = lab.stage(tmp_path / "void", root, **INLINE)
@@ -465,7 +575,7 @@ def samples():
 @pytest.fixture(scope="module")
 def reference(samples, tmp_path_factory):
     root = tmp_path_factory.mktemp("inline")
-    lab.pipeline(samples, root, backend="inline", stage_options={"local_tz": "UTC"})
+    lab.pipeline(samples, root, backend="inline", local_tz="UTC")
     return tree(root)
 
 
@@ -479,5 +589,5 @@ def reference(samples, tmp_path_factory):
     ids=lambda how: "-".join(how.values()),
 )
 def test_all_backends_give_the_same_bytes(how, samples, reference, tmp_path):
-    lab.pipeline(samples, tmp_path, workers=2, stage_options={"local_tz": "UTC"}, **how)
+    lab.pipeline(samples, tmp_path, workers=2, local_tz="UTC", **how)
     assert tree(tmp_path) == reference

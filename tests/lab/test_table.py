@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tracemalloc
 
 import polars as pl
 import pytest
@@ -12,8 +13,8 @@ from polars.testing import assert_frame_equal
 
 from treadle.lab.errors import BreaksSchema, Damaged, NoData, Rejected
 from treadle.lab.layouts import Raw
-from treadle.lab.schema.spec import Field, Procedure
-from treadle.lab.tables import Table, careful, clean, table_of
+from treadle.lab.schema.spec import RESERVED_COLUMNS, Field, Procedure
+from treadle.lab.tables import Table, careful, clean, rows, table_of
 from treadle.lab.tables.columns import Column, matched
 
 FLOAT = Field("float")
@@ -195,6 +196,59 @@ def test_whatever_stands_in_the_file_both_paths_give_the_same(drawn, inserted, p
     assert_frame_equal(table.frame, by_line.frame, check_exact=True)
     assert table.raw_frame.write_csv() == by_line.raw_frame.write_csv()
     assert sorted(table.notes) == sorted(by_line.notes)
+
+
+lines_of_all_kinds = st.lists(
+    st.sampled_from(
+        [
+            *("1.0,2.0", "1.0,2.0", "nan,x", ",1", '"3.0","4"', "1", "1,2,3", "", " ", "# ?"),
+            *(" c0,c1", "\ufeff1,2", "1e400,1e-400", "\u00b5,-nan", '"a', "#Procedure: <a>"),
+        ]
+    ),
+    max_size=12,
+)
+
+
+@given(lines_of_all_kinds, st.sampled_from(["", "\n"]), st.sampled_from([1, 20]))
+@settings(max_examples=300)
+def test_it_does_not_matter_how_much_of_a_body_is_looked_at_together(lines, end, size):
+    raw = raw_of("\n".join(lines) + end, ["c0", "c1"], first_line=10)
+    table = outcome(raw, None)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rows, "_BLOCK", size)
+        patch.setattr(careful, "_AT_ONCE", size)
+        patch.setattr(clean, "_SMALL_BLOCK", 64)
+        in_parts = outcome(raw, None)
+    if isinstance(table, type):
+        assert in_parts is table
+        return
+    assert_frame_equal(table.frame, in_parts.frame, check_exact=True)
+    assert table.raw_frame.write_csv() == in_parts.raw_frame.write_csv()
+    assert table.notes == in_parts.notes
+
+
+@pytest.mark.parametrize("line", ["1.0", "1.0,x", "1.0,", '"1.0","2.0"', "", "# off", "0.5,1e400"])
+def test_one_bad_line_does_not_turn_all_rows_into_objects(line):
+    lines = [f"{n / 7!r},{n / 3!r}\n" for n in range(60_000)]
+    lines[40_000] = line + "\n"
+    raw = raw_of("".join(lines), first_line=10)
+    tracemalloc.start()
+    try:
+        table = table_of(raw, IVG)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert table.frame.height >= 59_999
+    assert table.notes or table.frame.height == 60_000
+    # As a list of lists of text, the body takes ten times as much.
+    assert most < 3 * len(raw.body)
+
+
+def test_a_row_may_be_longer_than_what_is_read_at_once():
+    procedure = Procedure("Own", data={"x": FLOAT, "who": Field("str")})
+    name = "a" * (clean._SMALL_BLOCK + 10)
+    table = ivg(f'1.0,{name}\n2.0,"b,c"\n', ("x", "who"), procedure)
+    assert table.frame["who"].to_list() == [name, "b,c"]
 
 
 @given(st.lists(st.sampled_from(["12", "-3.0", "1e3", "0.5", "nan"]), min_size=1), st.booleans())
@@ -501,6 +555,11 @@ def test_a_similar_name_is_only_a_hint():
     assert "'Icc (A)' looks like 'I (A)'" in text
 
 
+def test_several_similar_names_are_one_hint():
+    text = note(ivg("1,2,3\n", ("Vg (V)", "Icc (A)", "Ixx (A)")), "MISSING_COLUMN").text
+    assert "'Icc (A)', 'Ixx (A)' look like 'I (A)', but were not taken for it" in text
+
+
 def test_prefixes_that_differ_in_case_are_not_one_unit():
     procedure = Procedure("Own", data={"R (MOhm)": FLOAT})
     assert ivg("2e9\n", ("R (mOhm)",), procedure).frame["R (MOhm)"].to_list() == [2.0]
@@ -537,3 +596,25 @@ def test_decimal_commas_do_not_become_a_table_of_nothing():
     assert "decimal" in told.value.hint
     table = table_of(Raw("Own", {}, {}, ["V (V)", "T (C)"], b"0.5;n/a\n0.6;n/a\n", ";"), procedure)
     assert table.frame["V (V)"].to_list() == [0.5, 0.6]
+
+
+@pytest.mark.parametrize("procedure", [IVG, None])
+@pytest.mark.parametrize("name", sorted(RESERVED_COLUMNS))
+def test_a_column_that_staged_files_have_already_gets_another_name(name, procedure):
+    table = ivg("1.0,2.0,3.0\n", ("Vg (V)", "I (A)", name), procedure)
+    assert table.frame.columns == ["Vg (V)", "I (A)", f"{name} (file)"]
+    assert table.raw_frame.columns == ["Vg (V)", "I (A)", name]
+    found = note(table, "RENAMED_COLUMN")
+    assert (found.level, f"{name!r} is called '{name} (file)'" in found.text) == ("warning", True)
+
+
+def test_the_other_name_is_one_that_no_column_has():
+    table = ivg("1.0,a,2.0\n", ("I (A)", "date", "date (file)"))
+    assert table.frame.columns[2:] == ["date (file) (file)", "date (file)"]
+    assert table.frame["date (file) (file)"].to_list() == ["a"]
+
+
+def test_a_column_that_is_left_out_needs_no_other_name():
+    table = ivg("1.0,2.0\n", ("I (A)", "proc"), only_schema_columns=True)
+    assert table.frame.columns == ["Vg (V)", "I (A)"]
+    assert "RENAMED_COLUMN" not in codes(table)

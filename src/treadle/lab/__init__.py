@@ -8,6 +8,7 @@ what is expected   schema (procedures.yml)
 doing all of them  staging  segmenting  pipelining, each on `treadle.run` and resumed by it
 what comes out     places (where)  manifest_file  compacting (fewer, larger files)
 algorithms         segmentation
+what it needs      extra
 the command        cli  display  config
 
 Built on Treadle's public names alone, as any other package could be.
@@ -16,6 +17,8 @@ Built on Treadle's public names alone, as any other package could be.
 from __future__ import annotations
 
 import importlib
+
+from treadle.lab.extra import check_extra
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -108,6 +111,7 @@ if not TYPE_CHECKING:  # a type checker would believe that any name exists
     def __getattr__(name: str) -> Any:
         if name not in _HOME_OF:
             raise AttributeError(f"module 'treadle.lab' has no attribute {name!r}")
+        check_extra()
         return getattr(importlib.import_module(_HOME_OF[name]), name)
 
 

@@ -13,7 +13,8 @@ stands in the metadata of the file, so that nothing is lost: :func:`expand` give
 The same runs make the same bytes.
 
 To scan several dates that differ in their columns, give Polars ``missing_columns="insert"`` and
-``extra_columns="ignore"``.
+``extra_columns="ignore"``. Text is plain text and not Arrow's large kind, as in the folders' names:
+Arrow reads ``proc`` from both, and wants them to agree.
 """
 
 from __future__ import annotations
@@ -22,16 +23,25 @@ import json
 import os
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import treadle
 from treadle.lab.lock import only_one
-from treadle.lab.places import PART, check_root, hive_value, parts, put_parquet, put_whole
+from treadle.lab.places import (
+    MANIFEST,
+    PART,
+    check_root,
+    hive_value,
+    parts,
+    put_parquet,
+    put_whole,
+)
 
 if TYPE_CHECKING:
     import polars as pl
+    import pyarrow as pa
 
 COMPACT = "_compact"  # Spark, Arrow and DuckDB pass over what begins with an underscore
 KEY = "treadle.lab.runs"  # in the metadata of a merged file
@@ -120,7 +130,7 @@ class _Run:
 
 
 def compact(
-    stage_root: str | os.PathLike[str], *, procedures: Collection[str] | None = None
+    stage_root: str | os.PathLike[str], *, procedures: Collection[str] | str | None = None
 ) -> CompactReport:
     """
     Merge the files of each procedure and date below *stage_root* into one.
@@ -130,23 +140,24 @@ def compact(
 
     Args:
         stage_root: Where the runs were staged to.
-        procedures: Merge these only; None for all.
+        procedures: Merge these only, or this one; None for all.
 
     Returns:
         What was done.
 
     Raises:
-        UsageError: There is no such folder, or none of a procedure's, or nothing but merged files;
-            another process works on it; or a file is not what its folder says.
+        UsageError: There is no such folder, or none of a procedure's, or nothing was staged there,
+            or it has nothing but merged files; another process works on it; or a file is not what
+            its folder says.
     """
-    root = check_root(stage_root, "stage root")
+    root = _stage_root(stage_root)
     with only_one(root, "writing"):
         dates = _dates(root)
         merged = _merged(root / COMPACT)
         if merged and not dates:
             raise treadle.UsageError(
                 f"{str(root)!r} has merged files, but no run: they would all be removed",
-                hint="treadle.lab.expand makes the runs of them",
+                hint="treadle lab expand makes the runs of them",
             )
         wanted = _selected({*dates, *merged}, procedures)
         written = unchanged = runs = 0
@@ -163,6 +174,22 @@ def compact(
         for date in gone:
             _remove(root / COMPACT, date)
     return CompactReport(written, unchanged, len(gone), runs)
+
+
+def _stage_root(given: str | os.PathLike[str]) -> Path:
+    """
+    Return a folder that was staged into.
+
+    Raises:
+        UsageError: It is not there, or is another one. Nothing was made in it.
+    """
+    root = check_root(given, "stage root")
+    if not (root / MANIFEST).is_file() and not any(parts(root)) and not _merged(root / COMPACT):
+        raise treadle.UsageError(
+            f"nothing was staged in {str(root)!r}",
+            hint="name the folder that treadle lab stage has written",
+        )
+    return root
 
 
 def _dates(root: Path) -> dict[str, list[_Part]]:
@@ -185,9 +212,11 @@ def _merged(compact_root: Path) -> set[str]:
     return {path.parent.relative_to(compact_root).as_posix() for path in found}
 
 
-def _selected(dates: Collection[str], procedures: Collection[str] | None) -> set[str]:
+def _selected(dates: Collection[str], procedures: Collection[str] | str | None) -> set[str]:
     if procedures is None:
         return set(dates)
+    if isinstance(procedures, str):
+        procedures = (procedures,)
     there = {date.partition("/")[0] for date in dates}
     wanted = {f"proc={hive_value(name)}": name for name in procedures}
     for folder, name in wanted.items():
@@ -228,22 +257,64 @@ def _merge(found: Sequence[_Part], target: Path) -> None:
         for run in _runs(alike, number, layouts[number])
     ]
     runs.sort(key=lambda run: (run.start, run.part.run_id))
-    frame, text = _frame(runs, layouts, names), _text(runs, layouts, names)
+    text = _text(runs, layouts, names)
 
     def write(path: Path) -> None:
-        # LZ4 and no other: scans are what this file is for, and they take half as long as with
-        # zstd, at a fifth more bytes. The sink reads as it writes: a long day does not fill the
-        # memory.
-        frame.sink_parquet(
-            path,
-            compression="lz4",
-            row_group_size=ROWS_A_GROUP,
-            maintain_order=True,
-            metadata={KEY: text},
-        )
+        _write(path, (_frame(some, layouts, names) for some in _stretches(runs)), text)
         os.utime(path, ns=(_latest(found), _latest(found)))
 
     put_whole(target, write)
+
+
+def _stretches(runs: Sequence[_Run]) -> Iterator[list[_Run]]:
+    """Yield so many runs at a time as fill a row group: a long day does not fill the memory."""
+    some: list[_Run] = []
+    rows = 0
+    for run in runs:
+        some.append(run)
+        rows += run.rows
+        if rows >= ROWS_A_GROUP:
+            yield some
+            some, rows = [], 0
+    if some:
+        yield some
+
+
+def _write(path: Path, frames: Iterator[pl.LazyFrame], text: str) -> None:
+    """Write the frames, one below the other."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    tables = (_plain(frame.collect().to_arrow()) for frame in frames)
+    first = next(tables)
+    names = [each.name for each in first.schema if not pa.types.is_floating(each.type)]
+    # LZ4 and no other: scans are what this file is for, and they take half as long as with zstd,
+    # at a fifth more bytes. Arrow's writer: that of Polars says that text is of the large kind.
+    with pq.ParquetWriter(path, first.schema, compression="lz4", use_dictionary=names) as writer:
+        for table in chain((first,), tables):
+            groups = max(1, table.num_rows // ROWS_A_GROUP)
+            writer.write_table(table, row_group_size=max(1, -(-table.num_rows // groups)))
+        writer.add_key_value_metadata({KEY: text})
+
+
+def _plain(table: pa.Table) -> pa.Table:
+    """Make plain text and lists of the large ones that Polars hands over."""
+    import pyarrow as pa
+
+    kinds = [field.with_type(_plain_kind(field.type)) for field in table.schema]
+    return table.cast(pa.schema(kinds))
+
+
+def _plain_kind(kind: pa.DataType) -> pa.DataType:
+    import pyarrow as pa
+
+    if pa.types.is_large_string(kind):
+        return pa.string()
+    if pa.types.is_large_binary(kind):
+        return pa.binary()
+    if pa.types.is_large_list(kind):
+        return pa.list_(_plain_kind(kind.value_type))
+    return kind
 
 
 def _layout(path: Path) -> _Layout:
@@ -356,7 +427,7 @@ def expand(
     stage_root: str | os.PathLike[str],
     *,
     into: str | os.PathLike[str] | None = None,
-    procedures: Collection[str] | None = None,
+    procedures: Collection[str] | str | None = None,
 ) -> ExpandReport:
     """
     Make the files of the runs of the merged ones: rows, columns, types and order as they were.
@@ -366,16 +437,16 @@ def expand(
     Args:
         stage_root: Where the merged files are.
         into: Root to write the runs to; None for *stage_root*.
-        procedures: Take only these apart; None for all.
+        procedures: Take only these apart, or this one; None for all.
 
     Returns:
         What was done.
 
     Raises:
-        UsageError: There is no such folder, or no merged file of a procedure's; another process
-            works on it; or a merged file is not ours.
+        UsageError: There is no such folder, or no merged file of a procedure's, or nothing was
+            staged there; another process works on it; or a merged file is not ours.
     """
-    root = check_root(stage_root, "stage root")
+    root = _stage_root(stage_root)
     target = root if into is None else Path(into).absolute()
     merged = _merged(root / COMPACT)
     written = unchanged = 0

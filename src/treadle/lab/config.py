@@ -13,6 +13,7 @@ file instead. A section for a command goes over what stands in ``[lab]`` for all
     strict = true
 
 A key is the long name of an option, with ``-`` or ``_``. What is typed goes over what stands here.
+Paths are taken from the folder of the file, that of a ``layout`` too.
 """
 
 from __future__ import annotations

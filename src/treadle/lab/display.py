@@ -150,8 +150,9 @@ class Plain:
         stats = line.stats.after(event)
         self._say(*_said(event))
         if isinstance(event, treadle.events.RunStarted):
-            items = "" if event.total is None else f"{event.total:,} items, "
-            self._say(f"{self._name}: {items}{event.workers} workers ({event.backend})")
+            items = "" if event.total is None else f"{_items(event.total)}, "
+            workers = "1 worker" if event.workers == 1 else f"{event.workers:,} workers"
+            self._say(f"{self._name}: {items}{workers} ({event.backend})")
         elif isinstance(event, treadle.events.RunEnded):
             self._say(f"{self._name}: {', '.join(_where(stats, event.at))}{_failed(stats)}")
         elif stats.began is not None and event.at - line.shown >= SELDOM:
@@ -166,6 +167,10 @@ class Plain:
         for line in lines:
             self._stream.write(line.encode(coding, "replace").decode(coding) + "\n")
         self._stream.flush()
+
+
+def _items(count: int) -> str:
+    return "1 item" if count == 1 else f"{count:,} items"
 
 
 def _failed(stats: treadle.Stats) -> str:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import treadle
-from treadle.lab.places import RECORD
+from treadle.lab.places import LISTS, RECORD
 
 
 @contextmanager
@@ -69,7 +69,7 @@ def _locked(descriptor: int) -> bool:
 
 def _clear(root: Path) -> None:
     """Remove what one who was killed has left half-written in *root* itself: lists, decisions."""
-    for part in (*root.glob(".*.parquet.*.part"), *(root / RECORD).glob(".*.part")):
+    for part in (*(root / LISTS).glob(".*.part"), *(root / RECORD).glob(".*.part")):
         part.unlink(missing_ok=True)
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import treadle
 from treadle.lab.places import MANIFEST, check_root, has
@@ -86,6 +86,7 @@ def columns(schema: Schema) -> dict[str, pl.DataType | type[pl.DataType]]:
         "units": text,
         "source_file": text,
         "sources": texts,
+        "source_gone": pl.Boolean,
         "raw_root": text,
         "path": text,
         "size": pl.Int64,
@@ -149,53 +150,97 @@ class _Rows:
         )
 
 
-@dataclass(slots=True)
-class _Copies:
+class File(NamedTuple):
     """
-    The files that hold one measurement.
+    One of the raw files that hold a measurement; the least of them gives its row.
 
     Attributes:
-        row: The number of its row.
-        files: Of each whether it is gone, its raw root and its path: the least gives the row.
+        gone: Whether it is there no more.
+        fewer_rows: Minus the number of its rows: one whose last line is torn gives way.
+        raw_root: Its raw root.
+        source: Its path, relative to that.
+        part: The Parquet file that it was staged to, relative to the stage root.
+        size: Bytes of that.
     """
 
+    gone: bool
+    fewer_rows: int
+    raw_root: str
+    source: str
+    part: str
+    size: int
+
+
+@dataclass(slots=True)
+class _Copies:
+    """The files that hold one measurement, and the number of its row."""
+
     row: int
-    files: list[tuple[bool, str, str]]
+    files: list[File]
 
     @property
     def sources(self) -> list[str]:
         """The paths of those that are there; of all when none is."""
-        there = [file for file in self.files if not file[0]] or self.files
-        return [source for _, _, source in sorted(there)]
+        there = [file for file in self.files if not file.gone] or self.files
+        return [file.source for file in sorted(there, key=lambda file: file[2:4])]
+
+    @property
+    def is_contested(self) -> bool:
+        """Whether the files were staged differently."""
+        return len({file[4:] for file in self.files}) > 1
 
 
-def build(entries: Iterable[Entry], schema: Schema) -> pl.DataFrame:
+@dataclass(slots=True)
+class Built:
+    """
+    A manifest, and what making it has shown.
+
+    Attributes:
+        frame: The manifest.
+        parts: All Parquet files that were recorded, those that are not to stay among them.
+        contested: For each measurement that several files hold in different forms, the file that
+            counts.
+    """
+
+    frame: pl.DataFrame
+    parts: set[str]
+    contested: list[File]
+
+
+def build(entries: Iterable[Entry], schema: Schema) -> Built:
     """
     Make the manifest of *entries*.
 
-    Several files may hold one measurement: its row is that of the first of them, by name, and
-    ``sources`` names all that are still there. A measurement stays when all are gone; a reject goes
-    with its file.
+    Several files may hold one measurement: its row is that of the one that is there and has most
+    rows, then of the first by name, and ``sources`` names all that are still there. A measurement
+    stays when all are gone; a reject goes with its file.
     """
     rows = _Rows(columns(schema))
     nothing: dict[str, Any] = dict.fromkeys(columns(schema))
     by_run: dict[str, _Copies] = {}
     for entry in entries:
-        file = (not entry.found, entry.raw_root, entry.source)
-        if entry.staged is None:
+        staged = entry.staged
+        if staged is None:
             if entry.found:
                 rows.add(_reject(entry))
-        elif (copies := by_run.get(entry.staged["run_id"])) is None:
-            number = rows.add(_measurement(entry, entry.staged))
-            by_run[entry.staged["run_id"]] = _Copies(number, [file])
-        else:
-            if file < min(copies.files):
-                rows.change(copies.row, {**nothing, **_measurement(entry, entry.staged)})
-            copies.files.append(file)
-    for copies in by_run.values():
-        if len(copies.files) > 1:
-            rows.change(copies.row, {"sources": copies.sources})
-    return _sorted(rows.frame())
+            continue
+        names = (entry.raw_root, entry.source, staged["part"], staged["size"])
+        file = File(not entry.found, -staged["rows"], *names)
+        copies = by_run.get(staged["run_id"])
+        if copies is None:
+            by_run[staged["run_id"]] = _Copies(rows.add(_measurement(entry, staged)), [file])
+            continue
+        if file < min(copies.files):
+            rows.change(copies.row, {**nothing, **_measurement(entry, staged)})
+        copies.files.append(file)
+    several = [copies for copies in by_run.values() if len(copies.files) > 1]
+    for copies in several:
+        rows.change(copies.row, {"sources": copies.sources})
+    return Built(
+        _sorted(rows.frame()),
+        {file.part for copies in by_run.values() for file in copies.files},
+        [min(copies.files) for copies in several if copies.is_contested],
+    )
 
 
 def parts(root: Path) -> set[str]:
@@ -286,6 +331,7 @@ def _measurement(entry: Entry, staged: Mapping[str, Any]) -> dict[str, Any]:
         "size": staged["size"],
         "status": "staged",
         "sources": [entry.source],
+        "source_gone": not entry.found,
         **{f"{level}s": _noted(staged, level) for level in ("error", "warning")},
         **_of_file(entry),
     }
@@ -327,7 +373,7 @@ def manifest(
     *,
     status: str | None = None,
     procedure: str | None = None,
-    chip: str | None = None,
+    chip: str | int | None = None,
     date: str | None = None,
     columns: Sequence[str] | None = None,
 ) -> pl.DataFrame:
@@ -351,6 +397,10 @@ def manifest(
     """
     import polars as pl
 
+    if status not in (None, "staged", "rejected"):
+        raise treadle.UsageError(
+            f"status cannot be {status!r}", hint="choose one of: staged, rejected"
+        )
     root = check_root(stage_root, "stage root")
     path = root / MANIFEST
     if not path.is_file():
@@ -361,7 +411,7 @@ def manifest(
         pl.col("status") == status if status else None,
         pl.col("proc") == procedure if procedure else None,
         pl.col("date_local").cast(pl.String).str.starts_with(date) if date else None,
-        _of_chip(chip) if chip else None,
+        _of_chip(str(chip)) if chip is not None else None,
     ]
     try:
         found = pl.scan_parquet(path, hive_partitioning=False, glob=False)

@@ -28,7 +28,8 @@ from treadle.lab.light import has_light
 from treadle.lab.notes import Note
 from treadle.lab.quality import dead_flags
 from treadle.lab.run_id import CHIP_GROUP, CHIP_NUMBER, run_id_of
-from treadle.lab.schema import Procedure, Schema, default_schema
+from treadle.lab.schema import Procedure, Schema, load_schema
+from treadle.lab.schema.spec import LONGEST_NAME
 from treadle.lab.starts import Origin, start_of
 from treadle.lab.tables import Table, table_of
 from treadle.lab.values import typed, whole
@@ -93,7 +94,7 @@ class Measurement:
 def read(
     path: str | os.PathLike[str],
     *,
-    schema: Schema | None = None,
+    schema: Schema | str | os.PathLike[str] | None = None,
     layouts: Sequence[str | Layout] = (),
     local_tz: tzinfo | str | None = None,
     strict: bool = False,
@@ -104,7 +105,8 @@ def read(
 
     Args:
         path: The file.
-        schema: What is known of the procedures; None for `default_schema`.
+        schema: What is known of the procedures, or the path of a ``procedures.yml``; None for
+            `default_schema`.
         layouts: Further layouts to ask, before those that are installed: objects, or
             ``FILE.py:Name``.
         local_tz: The zone in which a date in the path is meant, where the header has no start
@@ -114,11 +116,11 @@ def read(
 
     Raises:
         Rejected: It cannot be used; the subclass says why.
-        UsageError: There is no such file, zone or layout.
+        UsageError: There is no such file, zone or layout, or the schema is wrong.
     """
     path = Path(path)
-    if schema is None:
-        schema = default_schema()
+    if not isinstance(schema, Schema):
+        schema = load_schema(schema)
     if local_tz is not None:
         local_tz = zone(local_tz)
     asked = load_layouts(layouts)
@@ -188,12 +190,22 @@ def _parsed(path: Path, data: bytes, layouts: Sequence[Layout]) -> Raw:
     for layout in [each for each in layouts if suffix in each.suffixes] or layouts:
         raw = layout.parse(path, data)
         if raw is not None:
+            _check_name(raw.procedure)
             return raw
     begins = data[:80].split(b"\n")[0].decode(errors="replace").strip()
     raise NotAMeasurement(
         f"there is no '#Procedure' line; the file begins with {begins!r}",
         hint="nothing to do, unless it is a measurement of a program that needs its own layout",
     )
+
+
+def _check_name(procedure: str) -> None:
+    """Make sure that a folder can be named after *procedure*."""
+    if not procedure.strip() or len(procedure.encode(errors="replace")) > LONGEST_NAME:
+        raise NotAMeasurement(
+            f"there is no procedure name that can be used: {procedure!r:.60}",
+            hint=f"a name has 1 to {LONGEST_NAME} characters",
+        )
 
 
 def _measurement(

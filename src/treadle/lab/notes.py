@@ -36,7 +36,7 @@ Code = Literal[
     "BLANK_LINES",  # blank lines between the rows were skipped
     "REPEATED_COLUMN_LINE",  # the column line stands again between the rows, and was skipped
     "SECOND_HEADER",  # a second header without rows was skipped
-    "RENAMED_COLUMN",  # a column was given the name that the schema has for it
+    "RENAMED_COLUMN",  # a column was given another name: that of the schema, or one that is free
     "AMBIGUOUS_COLUMN",  # more than one column could be that of the schema; none was taken for it
     "CONVERTED_COLUMN",  # a column in another scale, `I (mA)`, was converted
     "MISSING_COLUMN",  # a column of the schema is not in the file, and is null

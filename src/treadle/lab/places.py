@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import treadle
@@ -17,10 +18,13 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 PART = "part-000.parquet"
-MANIFEST = "manifest.parquet"
+LISTS = "_manifest"  # Arrow, Spark and DuckDB pass over what begins with an underscore
+MANIFEST = f"{LISTS}/manifest.parquet"
 RECORD = ".treadle"  # our own: the record of the runs, the lock, what was decided once
 RUNS = f"{RECORD}/runs"
 SCHEMA = f"{RECORD}/procedures.yml"  # what a stage root was made with
+STAGED = f"{RECORD}/stage.json"  # what was decided for a stage root
+SEGMENTED = f"{RECORD}/segment.json"  # ... and for a root of segments
 
 
 def part_of(procedure: str, date: str, run_id: str) -> str:
@@ -128,6 +132,30 @@ def _put_bytes(path: str, content: pa.Buffer | bytes) -> None:
     except BaseException:
         os.unlink(part)
         raise
+
+
+def keep_text(path: Path, text: str) -> None:
+    """Write *text* to *path*, whole or not at all, unless it is there."""
+    if not path.is_file() or path.read_text(encoding="utf-8") != text:
+        put_whole(path, lambda part: part.write_text(text, encoding="utf-8"))
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Return the object in a file of ours; an empty one if it is not there, or damaged."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def stat_of(path: Path) -> tuple[int, int] | None:
+    """Return size and time of modification; None if the file is not there."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_size, found.st_mtime_ns
 
 
 def has(root: Path, part: str, size: int) -> bool:

@@ -1,9 +1,9 @@
 """When a measurement began: from its header, or else from its path, or else from its file.
 
 The header's ``Start time`` counts, that under ``#Metadata:`` before that under ``#Parameters:``.
-Where there is none that a clock can have shown (missing, no time, 1970 or before), the run began at
-local midnight of the date in its path: in the file's name, else in the nearest folder's. Where
-there is none either, it began when the file was last written to.
+Where there is none that a clock can have shown (missing, no time, 1970 or before, after 2200), the
+run began at local midnight of the date in its path: in the file's name, else in the nearest
+folder's. Where there is none either, it began when the file was last written to.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ START_TIME: Final = "Start time"
 _DATE = re.compile(r"(?<![0-9])([0-9]{4})([-_]?)([0-9]{2})\2([0-9]{2})(?![0-9])")
 _FIRST_YEAR = 1990  # eight digits are not always a date
 _NEVER = datetime(1971, 1, 1, tzinfo=UTC)  # before it: seconds since something else than 1970
+_TOO_LATE = datetime(2201, 1, 1, tzinfo=UTC)  # the year 9999 has no next day in another zone
 _DAY = timedelta(days=1)
 
 
@@ -88,7 +89,7 @@ def _shown(texts: Mapping[str, str]) -> datetime | None:
     """Return the start time among *texts*, if a clock can have shown it."""
     text = texts.get(START_TIME)
     time = None if text is None else moment(text)
-    return time if time is not None and time >= _NEVER else None
+    return time if time is not None and _NEVER <= time < _TOO_LATE else None
 
 
 def _of_file(path: Path, mtime: float, local_tz: tzinfo | str | None) -> Start:
@@ -98,9 +99,11 @@ def _of_file(path: Path, mtime: float, local_tz: tzinfo | str | None) -> Start:
                 midnight = datetime(int(year), int(month), int(day), tzinfo=zone(local_tz))
             except ValueError:
                 continue
-            if midnight.year >= _FIRST_YEAR:
+            if _FIRST_YEAR <= midnight.year < _TOO_LATE.year:
                 return Start(midnight.astimezone(UTC), "path")
-    return Start(datetime.fromtimestamp(mtime, UTC), "mtime")
+    # A disk may say any number, and `datetime` does not know all of them.
+    seconds = min(max(mtime, 0), _TOO_LATE.timestamp())
+    return Start(datetime.fromtimestamp(seconds, UTC), "mtime")
 
 
 def _about_origin(text: str | None, start: Start) -> Note:

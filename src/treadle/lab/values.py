@@ -132,7 +132,7 @@ def _number(name: str, text: str, field: Field) -> Typed:
     if field.type == "int":
         value = _as_int(repr(value) if exponent else found.number)
         if not isinstance(value, int):
-            kept = f"{name!r} is {text!r}, which is no whole number of 64 bits; kept as {value!r}"
+            kept = f"{name!r} is {text!r}, which is no whole number; kept as {value!r}"
             return Typed(value, unit, Note("warning", "WRONG_TYPE", kept))
     if exponent:
         converted = f"{name!r} is {text!r}, which was converted to {value!r} {unit}"

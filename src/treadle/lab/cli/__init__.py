@@ -5,14 +5,15 @@ processing  stage, segment, pipeline, compact, expand
 looking     manifest, rejects
 schema      schema check, show, infer
 words       what is said of a report
+command     what they have in common
 """
 
 from __future__ import annotations
 
 import typer
 
-from treadle.cli import Command
 from treadle.lab.cli import looking, processing, schema
+from treadle.lab.cli.command import Command
 
 app = typer.Typer(
     name="lab",

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import difflib
 import textwrap
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
 import treadle
-from treadle.cli import Exit, hint, problem, put, width
+from treadle.cli import Exit, hint, problem, put, say, width
 from treadle.lab.cli import options
 from treadle.lab.display import printable
+from treadle.lab.notes import Code, Level
 
 if TYPE_CHECKING:
     import polars as pl
@@ -24,10 +26,13 @@ Examples:
   treadle lab manifest data/stage --procedure IVg --chip Alisson67
   treadle lab manifest data/stage --date 2025-09 --format csv > september.csv
   treadle lab manifest data/stage --columns run_id,proc,vds_v,path
+  treadle lab manifest data/stage --noted
+  treadle lab manifest data/stage --note RAGGED_ROWS --flag OVERFLOW
   treadle lab manifest data/stage --format parquet --to mine.parquet
 
 \b
-csv has lists as text, joined by '; '. json is one object per line.
+STAGE can be OUT of a pipeline, too. csv has lists as text, joined by '; '.
+json is one object per line. Of a folder of segments, its sweeps are listed.
 
 \b
 Exit codes: 0 found, 2 usage, 3 nothing fits.
@@ -40,7 +45,8 @@ Examples:
   treadle lab rejects data/stage --reason 'no data' --format csv
 
 \b
-A file that is mended loses its place here at the next staging.
+A file that is mended loses its place here at the next staging. Of a folder of
+segments, these are the sweeps that could not be segmented.
 
 \b
 Exit codes: 0 there are some, 2 usage, 3 there are none.
@@ -53,7 +59,10 @@ To = Annotated[
 _SHOWN = (
     "start_time_utc", "proc", "chip_name", "has_light", "rows", "flags", "run_id", "source_file",
 )  # fmt: skip
+_SHOWN_NOTED = ("source_file", "proc", "flags", "notes")
 _SPARED = ("flags", "has_light", "source_file")  # in this order, where the terminal is too narrow
+_WHY = ("source_file", "run_id", "reason", "message", "hint", "raw_root")
+_GRAVE = ("warning", "error")
 
 
 def manifest(
@@ -72,6 +81,15 @@ def manifest(
     status: Annotated[
         str, typer.Option("--status", metavar="staged|rejected|all", help="Default: staged.")
     ] = "staged",
+    noted: Annotated[
+        bool, typer.Option("--noted", help="Only those with warnings or errors.")
+    ] = False,
+    note: Annotated[
+        str | None, typer.Option("--note", metavar="CODE", help="Only those: RAGGED_ROWS.")
+    ] = None,
+    flag: Annotated[
+        str | None, typer.Option("--flag", metavar="FLAG", help="Only those: OVERFLOW.")
+    ] = None,
     columns: Annotated[
         str | None,
         typer.Option("--columns", metavar="A,B,…", help="Only these; 'all': those with values."),
@@ -83,23 +101,72 @@ def manifest(
     to: To = None,
 ) -> int:
     """List what is staged."""
+    import polars as pl
+
     from treadle.lab.manifest_file import manifest as read
+    from treadle.lab.places import SEGMENTED
 
     if status not in ("staged", "rejected", "all"):
         raise treadle.UsageError(
             f"--status takes staged, rejected or all, got {status!r}", hint="--status all"
         )
-    frame = read(
-        stage_root,
-        status=None if status == "all" else status,
-        procedure=procedure,
-        chip=chip,
-        date=date,
-    )
+    _check_code(note)
+    root = options.stage_root(stage_root)
+    if (root / SEGMENTED).is_file():
+        frame = _sweeps(read(root, procedure=procedure, date=date), status, chip)
+    else:
+        asked = None if status == "all" else status
+        frame = read(root, status=asked, procedure=procedure, chip=chip, date=date)
+    for each in _wanted(frame, noted, note, flag):
+        frame = frame.filter(each)
     frame = frame.head(limit or frame.height)
-    if format_ == "table" and columns is None:
-        return _usual(frame, to)
-    return _out(_chosen(frame, columns), format_, to)
+    if format_ != "table" or columns is not None:
+        return _out(_chosen(frame, columns), format_, to)
+    if noted or note:
+        notes = frame.with_columns(pl.col("notes").list.filter(_is_note(note)))
+        return _out(notes.select(_SHOWN_NOTED), format_, to)
+    return _usual(frame, to)
+
+
+def _sweeps(listed: pl.DataFrame, status: str, chip: str | None) -> pl.DataFrame:
+    """Choose among the sweeps of a root of segments, which knows chips by their names alone."""
+    if status != "all":
+        listed = listed.filter(status="segmented" if status == "staged" else status)
+    return listed if chip is None else listed.filter(chip_name=chip)
+
+
+def _wanted(frame: pl.DataFrame, noted: bool, code: str | None, flag: str | None) -> list[pl.Expr]:
+    """Say which rows are wanted."""
+    import polars as pl
+
+    wanted = []
+    if noted or code:
+        _chosen(frame, "notes")
+        wanted.append(pl.col("notes").list.eval(_is_note(code)).list.any())
+    if flag:
+        wanted.append(pl.col("flags").list.contains(flag))
+    return wanted
+
+
+def _is_note(code: str | None) -> pl.Expr:
+    """Tell whether a note is of that code; None: whether it is a warning or an error."""
+    import polars as pl
+
+    note = pl.element()
+    if code is None:
+        return pl.any_horizontal(note.str.starts_with(f"{level}: ") for level in _GRAVE)
+    levels = get_args(Level)
+    return pl.any_horizontal(note.str.starts_with(f"{level}: {code}: ") for level in levels)
+
+
+def _check_code(note: str | None) -> None:
+    known = get_args(Code)
+    if note is not None and note not in known:
+        near = difflib.get_close_matches(note.upper(), known, n=1)
+        raise treadle.UsageError(
+            f"there is no note called {note!r}",
+            hint=f"did you mean {near[0]}?" if near else f"there are: {', '.join(known)}",
+        )
 
 
 def rejects(
@@ -112,14 +179,26 @@ def rejects(
     to: To = None,
 ) -> int:
     """List what could not be staged, and why."""
-    import polars as pl
-
     from treadle.lab.manifest_file import manifest as read
+    from treadle.lab.places import SEGMENTED
 
-    frame = read(stage_root, status="rejected")
-    if reason is not None:
-        frame = frame.filter(pl.col("reason") == reason)
-    return _out(frame.select("source_file", "reason", "message", "hint", "raw_root"), format_, to)
+    root = options.stage_root(stage_root)
+    every = read(root, status="rejected")
+    frame = every if reason is None else every.filter(reason=reason)
+    if frame.height:
+        return _out(frame.select(name for name in _WHY if name in _has(frame)), format_, to)
+    none = f"no {'sweep' if (root / SEGMENTED).is_file() else 'file'} was rejected"
+    if every.height:
+        say(f"{none} with the reason {reason!r}")
+        hint(f"there are: {', '.join(every['reason'].unique().sort())}")
+    else:
+        say(none)
+    return Exit.NOTHING
+
+
+def _has(rejected: pl.DataFrame) -> list[str]:
+    """Return the columns that say something; of rejected files, none is a run."""
+    return [name for name in rejected.columns if rejected[name].count() or name == "hint"]
 
 
 def _usual(frame: pl.DataFrame, to: Path | None) -> int:

@@ -21,7 +21,8 @@ StageRoot: TypeAlias = Annotated[
     Path | None, typer.Argument(metavar="STAGE", help="Folder of Parquet files and the manifest.")
 ]
 Stage: TypeAlias = Annotated[
-    Path, typer.Argument(metavar="STAGE", help="A folder that was staged into.")
+    Path,
+    typer.Argument(metavar="STAGE", help="A folder that was staged into; or OUT of a pipeline."),
 ]
 Out: TypeAlias = Annotated[
     Path | None, typer.Argument(metavar="OUT", help="Folder for what comes out.")
@@ -71,6 +72,10 @@ OnlySchemaColumns: TypeAlias = Annotated[
 ]
 DryRun: TypeAlias = Annotated[
     bool | None, typer.Option("--dry-run", help="Do nothing; say what would be done.")
+]
+Prune: TypeAlias = Annotated[
+    bool | None,
+    typer.Option("--prune/--no-prune", help="Remove measurements whose raw files are gone."),
 ]
 Method: TypeAlias = Annotated[
     str | None, typer.Option("--method", metavar="turns|classic", help="Default: turns.")
@@ -137,7 +142,7 @@ def merged(command: Callable[..., Any], typed: Mapping[str, Any]) -> dict[str, A
         What is set, by name.
 
     Raises:
-        UsageError: The file is not there, or is wrong.
+        UsageError: The file is not there, or is wrong; or options do not go together.
     """
     options = types_of(command)
     others: set[str] = set()
@@ -146,15 +151,52 @@ def merged(command: Callable[..., Any], typed: Mapping[str, Any]) -> dict[str, A
     said: dict[str, Any] = config.settings(
         command.__name__, typed.get("config"), options, of_others=others - options.keys()
     )
-    if "layout" in said and typed.get("config") is not None:
-        said["layout"] = [_beside(typed["config"], each) for each in said["layout"]]
+    if "layout" in said:
+        file = Path(typed.get("config") or config.FILE)
+        said["layout"] = [_beside(file, each) for each in said["layout"]]
     mine = {name: value for name, value in typed.items() if value is not None and name in options}
-    return {**said, **mine}
+    values = {**said, **mine}
+    for name, choices in _CHOICES.items():
+        _check(name, values.get(name, choices[0]), choices)
+    if values.get("method", _METHOD) == _METHOD:
+        for name in _OF_CLASSIC:
+            _refuse(name, mine)
+            values.pop(name, None)
+    return values
+
+
+_METHOD = "turns"  # the default
+_OF_CLASSIC = ("dv_threshold", "min_points")
+_CHOICES = {
+    "backend": ("processes", "threads", "inline"),
+    "start_method": ("forkserver", "spawn"),
+}
+
+
+def _check(name: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise treadle.UsageError(
+            f"{_spelled(name)} takes {', '.join(choices[:-1])} or {choices[-1]}, got {value!r}",
+            hint=f"{_spelled(name)} {choices[0]}",
+        )
+
+
+def _refuse(name: str, typed: Mapping[str, Any]) -> None:
+    """Refuse a setting of the other method where it was typed; a file sets it for all commands."""
+    if name in typed:
+        raise treadle.UsageError(
+            f"{_spelled(name)} belongs to --method classic, not to {_METHOD}",
+            hint="add --method classic",
+        )
+
+
+def _spelled(name: str) -> str:
+    return "--" + name.replace("_", "-")
 
 
 def _beside(file: Path, layout: str) -> str:
     """Take the path in ``FILE.py:Name`` from the folder of the file of settings."""
-    return str(file.parent / layout) if ".py:" in layout else layout
+    return str(file.parent / Path(layout).expanduser()) if ".py:" in layout else layout
 
 
 def _commands() -> tuple[Callable[..., Any], ...]:
@@ -191,3 +233,12 @@ def needed(values: dict[str, Any], name: str, what: str) -> Path:
         )
     path: Path = values.pop(name)
     return path
+
+
+def stage_root(given: Path) -> Path:
+    """Return *given*, or the stage root in it where it is the folder that a pipeline has made."""
+    from treadle.lab.pipelining import STEPS
+    from treadle.lab.places import MANIFEST
+
+    within = given / STEPS[0]
+    return within if (within / MANIFEST).is_file() and not (given / MANIFEST).is_file() else given

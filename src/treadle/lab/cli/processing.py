@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import treadle
 from treadle.cli import Exit, hint, put, say, terminate_like_ctrl_c, width
 from treadle.lab.cli import options, words
 from treadle.lab.cli.options import merged, needed
+
+if TYPE_CHECKING:
+    from treadle.lab.staging import StageReport
 
 _EXITS = """\
 
@@ -26,6 +30,7 @@ PIPELINE = """\
 Examples:
   treadle lab pipeline data/raw data/out
   treadle lab pipeline data/raw data/out --exclude '*_metadata.csv' -w 6
+  treadle lab pipeline data/raw data/out --dry-run
   treadle lab pipeline --config lab.toml
 """ + _EXITS  # fmt: skip
 
@@ -86,6 +91,7 @@ def stage(
     force: options.Force = None,
     strict: options.Strict = None,
     only_schema_columns: options.OnlySchemaColumns = None,
+    prune: options.Prune = None,
     dry_run: options.DryRun = None,
     timeout: options.Timeout = None,
     workers: options.Workers = None,
@@ -99,7 +105,7 @@ def stage(
     """
     Turn raw files into typed Parquet.
 
-    Each measurement of RAW becomes one file in STAGE, and manifest.parquet lists them all.
+    Each measurement of RAW becomes one file in STAGE, and a manifest lists them all.
     """
     from treadle.lab.staging import stage as run
 
@@ -108,8 +114,7 @@ def stage(
     values["layouts"] = values.pop("layout", ())
     report = _shown(values, ("stage",), lambda **arguments: run(raw, root, **arguments))
     _tell(report, words.of_stage(report), values, json=json)
-    if report.rejected and not values.get("quiet"):
-        hint(f"all of them: treadle lab rejects {root}")
+    _point_on(report, root, values)
     return _exit(report.files, report.rejected)
 
 
@@ -160,6 +165,8 @@ def pipeline(
     force: options.Force = None,
     strict: options.Strict = None,
     only_schema_columns: options.OnlySchemaColumns = None,
+    prune: options.Prune = None,
+    dry_run: options.DryRun = None,
     method: options.Method = None,
     procedure: options.Procedures = None,
     dv_threshold: options.DvThreshold = None,
@@ -185,31 +192,22 @@ def pipeline(
     raw, place = needed(values, "raw_root", "RAW"), needed(values, "out", "OUT")
     values["layouts"] = values.pop("layout", ())
     values["procedures"] = values.pop("procedure", ())
-    both = _taken(values, "force", "timeout")
-    of_stage = _taken(
-        values,
-        *("schema", "layouts", "local_tz", "exclude", "limit", "strict", "only_schema_columns"),
-    )
-    of_segment = _taken(values, "method", "procedures", "dv_threshold", "min_points")
-    report = _shown(
-        values,
-        STEPS,
-        lambda **arguments: run(
-            raw,
-            place,
-            stage_options={**both, **of_stage},
-            segment_options={**both, **of_segment},
-            **arguments,
-        ),
-    )
+    report = _shown(values, STEPS, lambda **arguments: run(raw, place, **arguments))
     _tell(report, words.of_pipeline(report), values, json=json)
-    if report.stage.rejected and not values.get("quiet"):
-        hint(f"all of them: treadle lab rejects {place / 'stage'}")
+    _point_on(report.stage, place / STEPS[0], values)
     return _exit(report.stage.files, report.rejected)
 
 
-def _taken(values: dict[str, Any], *names: str) -> dict[str, Any]:
-    return {name: values.pop(name) for name in names if name in values}
+def _point_on(report: StageReport, root: Path, values: dict[str, Any]) -> None:
+    """Say where more stands than was told."""
+    if values.get("quiet"):
+        return
+    if report.noted:
+        hint(f"what is noted: treadle lab manifest {root} --noted")
+    if words.UNKNOWN in report.noted:
+        hint("treadle lab schema infer FILES drafts an entry for a procedure that is not known")
+    if report.rejected:
+        hint(f"all that are rejected: treadle lab rejects {root}")
 
 
 def _shown(values: dict[str, Any], stages: Sequence[str], run: Callable[..., _Report]) -> _Report:
@@ -255,7 +253,7 @@ def compact(
     """Merge files for fast scanning."""
     from treadle.lab.compacting import compact as run
 
-    report = run(stage_root, procedures=procedure)
+    report = run(options.stage_root(stage_root), procedures=procedure)
     _tell(report, [str(report)], {}, json=json)
     return Exit.OK
 
@@ -269,6 +267,6 @@ def expand(
     """Undo a compact: single files again."""
     from treadle.lab.compacting import expand as run
 
-    report = run(stage_root, procedures=procedure)
+    report = run(options.stage_root(stage_root), procedures=procedure)
     _tell(report, [str(report)], {}, json=json)
     return Exit.OK

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from treadle.cli import Command, Exit, put, say
+import treadle
+from treadle.cli import Exit, problem, put, say
 from treadle.lab.cli import options
+from treadle.lab.cli.command import Command
 
 app = typer.Typer(
     help="Procedures: check, show, infer.",
@@ -39,6 +42,9 @@ INFER = """\
 \b
 Examples:
   treadle lab schema infer data/raw/new/*.csv > draft.yml
+
+\b
+Exit codes: 0 drafted, 2 a file is not there, 3 nothing to draft.
 """
 
 
@@ -71,7 +77,9 @@ def show(
 
 @app.command("infer", cls=Command, epilog=INFER, no_args_is_help=True)
 def infer(
-    files: Annotated[list[Path], typer.Argument(metavar="FILES", help="Files to learn from.")],
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILES", help="Files and folders to learn from.")
+    ],
     *,
     schema: options.SchemaFile = None,
     layout: options.Layouts = None,
@@ -79,7 +87,28 @@ def infer(
     """Draft entries for the procedures of FILES that the schema does not know."""
     from treadle.lab.layouts import load_layouts
     from treadle.lab.schema import load_schema
-    from treadle.lab.schema.infer import infer as run
+    from treadle.lab.schema.infer import draft
 
-    put(run(files, load_schema(schema), load_layouts(layout or ())))
+    layouts = load_layouts(layout or ())
+    suffixes = {suffix for each in layouts for suffix in each.suffixes}
+    drafted = draft(_below(files, suffixes), load_schema(schema), layouts)
+    if not drafted.names:
+        problem(
+            "nothing was drafted: no file holds a procedure that the schema does not know",
+            "treadle lab schema show lists what it knows",
+        )
+        say(*drafted.about_files)
+        return Exit.NOTHING
+    put(drafted.text)
     return Exit.OK
+
+
+def _below(paths: Iterable[Path], suffixes: Collection[str]) -> Iterator[Path]:
+    """
+    Yield the files that are named, and those with *suffixes* below the folders.
+
+    Raises:
+        UsageError: One is not there.
+    """
+    for path in paths:
+        yield from treadle.files(path, suffix=suffixes if path.is_dir() else None)

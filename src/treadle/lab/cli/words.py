@@ -7,16 +7,20 @@ import textwrap
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from treadle.lab.display import printable
-from treadle.lab.pipelining import PipelineReport
-from treadle.lab.segmenting import SegmentReport
-from treadle.lab.staging import Reject, StageReport
+
+if TYPE_CHECKING:  # they load what may not be installed, and what help does not need
+    from treadle.lab.pipelining import PipelineReport
+    from treadle.lab.segmenting import SegmentReport
+    from treadle.lab.staging import Reject, StageReport
 
 _NAMED = 3  # files named for each reason; `treadle lab rejects` has them all
 _SLOWEST = 3
-_SLOW = 1.0  # seconds; a file that takes longer is worth a line
+
+UNKNOWN = "UNKNOWN_PROCEDURE"
+"""The note of a measurement that the schema has no entry for."""
 
 
 def of_stage(report: StageReport) -> list[str]:
@@ -24,15 +28,30 @@ def of_stage(report: StageReport) -> list[str]:
     would = "would be " if report.dry else ""
     lines = [
         f"stage: {_many(report.files, 'file')} in {_seconds(report.elapsed)}: "
-        + _counts(report, would),
-        *_rejects(report.rejects, report.by_reason),
-        *_slowest(report.slowest),
+        + _counts(report, would)
     ]
+    if not report.files:
+        lines.append(f"  no .csv file below {report.raw_root}")
+    opened = 0 if report.dry else report.opened
+    lines += _rejects(report.rejects, report.by_reason, listed=opened > 0)
+    lines += _slowest(report.slowest)
+    if report.noted:
+        lines.append(f"  noted: {_noted(report.noted)}")
     if report.again:
         lines.append(f"  {report.again:,} staged again that had been staged before")
+    if report.copies:
+        are = "is a copy of another" if report.copies == 1 else "are copies of others"
+        lines.append(f"  {_many(report.copies, 'file')} {are}")
+    if report.gone:
+        stay = "stays" if report.gone == 1 else "stay"
+        lines.append(
+            f"  {_many(report.gone, 'measurement')} without a raw file {stay} "
+            "(--prune removes what has none)"
+        )
     if not report.dry:
-        gone = f", {report.removed:,} removed" if report.removed else ""
-        lines.append(f"  {_many(report.runs, 'measurement')}{gone}: {report.stage_root}")
+        lines.append(
+            f"  {_many(report.runs, 'measurement')}{_removed(report)}: {report.stage_root}"
+        )
     return lines
 
 
@@ -41,16 +60,27 @@ def of_segment(report: SegmentReport) -> list[str]:
     dropped = ", ".join(f"{count:,} {reason}" for reason, count in report.dropped.items())
     lines = [
         f"segment: {_many(report.runs, 'sweep')} in {_seconds(report.elapsed)}: {_counts(report)}",
-        *_rejects(report.rejects, report.by_reason),
+        *_rejects(report.rejects, report.by_reason, listed=bool(report.slowest)),
         *_slowest(report.slowest),
     ]
     if dropped:
         lines.append(f"  rows in no segment: {dropped}")
     if report.incomplete:
         lines.append(f"  {_many(report.incomplete, 'sweep')} aborted: flag INCOMPLETE_SWEEP")
-    gone = f", {report.removed:,} removed" if report.removed else ""
-    lines.append(f"  {_many(report.segments, 'segment')}{gone}: {report.out}")
+    lines.append(f"  {_many(report.segments, 'segment')}{_removed(report)}: {report.out}")
     return lines
+
+
+def _removed(report: StageReport | SegmentReport) -> str:
+    return f", {report.removed:,} removed" if report.removed else ""
+
+
+def _noted(noted: Mapping[str, int]) -> str:
+    """Count files by note, most frequent first."""
+    many = sorted(noted.items(), key=lambda each: (-each[1], each[0]))
+    (code, count), *others = many
+    first = f"{code} in {_many(count, 'file')}"
+    return ", ".join([first, *(f"{code} in {count:,}" for code, count in others)])
 
 
 def _counts(report: StageReport | SegmentReport, would: str = "") -> str:
@@ -62,7 +92,10 @@ def _counts(report: StageReport | SegmentReport, would: str = "") -> str:
 
 def of_pipeline(report: PipelineReport) -> list[str]:
     """Sum up a pipeline."""
-    return [*of_stage(report.stage), *of_segment(report.segment), "", *_table(report)]
+    lines = of_stage(report.stage)
+    if report.segment is not None:
+        lines += of_segment(report.segment)
+    return [*lines, "", *_table(report)] if report.kinds else lines
 
 
 def _table(report: PipelineReport) -> list[str]:
@@ -87,12 +120,16 @@ def _table(report: PipelineReport) -> list[str]:
     ]
 
 
-def _rejects(rejects: Iterable[Reject], by_reason: Mapping[str, int]) -> list[str]:
+def _rejects(rejects: Iterable[Reject], by_reason: Mapping[str, int], *, listed: bool) -> list[str]:
+    """Name some of each reason; only count them where nothing was opened: they are known then."""
+    if not listed:
+        counts = ", ".join(f"{count:,} x {reason}" for reason, count in by_reason.items())
+        return [f"  rejected before: {counts}"] if counts else []
     lines = []
-    listed = list(rejects)
+    every = list(rejects)
     for reason, count in by_reason.items():
         lines.append(f"  {count:,} x {reason}")
-        same = [reject for reject in listed if reject.reason == reason]
+        same = [reject for reject in every if reject.reason == reason]
         lines += [
             f"      {printable(f'{reject.source}: {reject.message}')}" for reject in same[:_NAMED]
         ]
@@ -102,10 +139,14 @@ def _rejects(rejects: Iterable[Reject], by_reason: Mapping[str, int]) -> list[st
 
 
 def _slowest(slowest: list[tuple[str, float]]) -> list[str]:
-    slow = [
-        f"{printable(key)} {_seconds(time)}" for key, time in slowest[:_SLOWEST] if time >= _SLOW
-    ]
+    slow = [f"{printable(key)} {_precise(time)}" for key, time in slowest[:_SLOWEST]]
     return [f"  slowest: {', '.join(slow)}"] if slow else []
+
+
+def _precise(seconds: float) -> str:
+    if seconds < 1:
+        return f"{seconds:.3f} s"
+    return f"{seconds:.2f} s" if seconds < 10 else _seconds(seconds)
 
 
 def wrapped(lines: Iterable[str], width: int | None) -> list[str]:

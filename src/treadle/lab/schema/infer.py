@@ -56,21 +56,50 @@ def infer(
     Raises:
         MissingExtra: Polars is not installed.
     """
-    known = default_schema() if schema is None else schema
-    asked = load_layouts() if layouts is None else layouts
+    return draft(
+        map(Path, paths),
+        default_schema() if schema is None else schema,
+        load_layouts() if layouts is None else layouts,
+    ).text
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """
+    What was drafted.
+
+    Attributes:
+        text: YAML, with comments.
+        names: The procedures that it describes.
+        about_files: Which files it does not describe, and why; in lines.
+    """
+
+    text: str
+    names: tuple[str, ...]
+    about_files: tuple[str, ...]
+
+
+def draft(paths: Iterable[Path], known: Schema, layouts: Sequence[Layout]) -> Draft:
+    """
+    Do as `infer`, and tell what became of the files.
+
+    Raises:
+        MissingExtra: Polars is not installed.
+    """
     seen: dict[str, _Seen] = {}
     known_files: Counter[str] = Counter()
     left_out: list[str] = []
-    for path in map(Path, paths):
+    for path in paths:
         try:
-            raw = _raw(path, asked)
+            raw = _raw(path, layouts)
             if known.get(raw.procedure) is not None:
                 known_files[raw.procedure] += 1
             else:
                 seen.setdefault(raw.procedure, _Seen()).add(raw)
         except Rejected as error:
             left_out.append(f"{path}: {error.message}")
-    return "\n".join(_draft(seen, known_files, left_out)) + "\n"
+    about_files = tuple(_about_files(known_files, left_out))
+    return Draft("\n".join(_entries(seen, about_files)) + "\n", tuple(seen), about_files)
 
 
 def _raw(path: Path, layouts: Sequence[Layout]) -> Raw:
@@ -91,18 +120,24 @@ def _raw(path: Path, layouts: Sequence[Layout]) -> Raw:
     return raw
 
 
-def _draft(seen: dict[str, _Seen], known: Counter[str], left_out: Sequence[str]) -> Iterator[str]:
+def _about_files(known: Counter[str], left_out: Sequence[str]) -> Iterator[str]:
+    """Say which files are not described."""
+    for name, number in sorted(known.items()):
+        yield f"{name} ({_files(number)}) is known already."
+    if left_out:
+        yield f"Left out ({_files(len(left_out))}):"
+    for text in left_out[:_LISTED]:
+        yield f"  {quoted(text)}"
+    if len(left_out) > _LISTED:
+        yield f"  and {len(left_out) - _LISTED} more"
+
+
+def _entries(seen: dict[str, _Seen], about_files: Iterable[str]) -> Iterator[str]:
     """Write the comments and the entries."""
     if seen:
         yield "# Drafted from files: look over types, units and Config before you use it."
-    for name, number in sorted(known.items()):
-        yield f"# {name} ({_files(number)}) is known already."
-    if left_out:
-        yield f"# Left out ({_files(len(left_out))}):"
-    for text in left_out[:_LISTED]:
-        yield f"#   {quoted(text)}"
-    if len(left_out) > _LISTED:
-        yield f"#   and {len(left_out) - _LISTED} more"
+    for line in about_files:
+        yield f"# {line}"
     yield "procedures:" if seen else "procedures: {}"
     for name, each in seen.items():
         yield f"  # Seen in {_files(each.files)}."

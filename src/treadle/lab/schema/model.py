@@ -14,7 +14,17 @@ from pydantic import Field as ModelField
 from pydantic_core import PydanticCustomError
 
 from treadle.lab.schema.near import near
-from treadle.lab.schema.spec import Field, FieldType, Light, Procedure, Schema, is_name
+from treadle.lab.schema.spec import (
+    LONGEST_NAME,
+    MANIFEST_COLUMNS,
+    RESERVED_COLUMNS,
+    Field,
+    FieldType,
+    Light,
+    Procedure,
+    Schema,
+    is_name,
+)
 
 
 def _written_out(value: object) -> object:
@@ -36,6 +46,20 @@ def _usable(name: str) -> str:
     """Return *name*, which can be the name of a procedure."""
     if not is_name(name):
         raise PydanticCustomError("name", "it cannot be used")
+    return name
+
+
+def _free_column(name: str) -> str:
+    """Return *name*, which can be the name of a data column."""
+    if name in RESERVED_COLUMNS:
+        raise PydanticCustomError("taken", "staged and segmented files have that column already")
+    return name
+
+
+def _free_manifest_column(name: str) -> str:
+    """Return *name*, which can be the name of a further column of the manifest."""
+    if name in MANIFEST_COLUMNS:
+        raise PydanticCustomError("taken", "the manifest has that column already")
     return name
 
 
@@ -64,9 +88,10 @@ class FieldModel(_Strict):
 
 
 _Name = Annotated[str, ModelField(min_length=1)]
-_Fields = Annotated[
-    dict[_Name, Annotated[FieldModel, BeforeValidator(_written_out)]], BeforeValidator(_present)
-]
+_ColumnName = Annotated[_Name, AfterValidator(_free_column)]
+_Field = Annotated[FieldModel, BeforeValidator(_written_out)]
+_Fields = Annotated[dict[_Name, _Field], BeforeValidator(_present)]
+_Columns = Annotated[dict[_ColumnName, _Field], BeforeValidator(_present)]
 
 
 class ConfigModel(_Strict):
@@ -83,7 +108,7 @@ class ProcedureModel(_Strict):
     # Not under the names they have in the file: pydantic takes `Config` for its own.
     parameters: _Fields = ModelField({}, alias="Parameters")
     metadata: _Fields = ModelField({}, alias="Metadata")
-    data: _Fields = ModelField({}, alias="Data")
+    data: _Columns = ModelField({}, alias="Data")
     config: Annotated[ConfigModel, BeforeValidator(_present)] = ModelField(
         ConfigModel(), alias="Config"
     )
@@ -119,7 +144,11 @@ def _specs(fields: Mapping[str, FieldModel]) -> dict[str, Field]:
 
 # Both are names of files or columns later: `proc=IVg/` and a column of the manifest.
 _ProcedureName = Annotated[str, AfterValidator(_usable)]
-_ManifestName = Annotated[str, ModelField(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+_ManifestName = Annotated[
+    str,
+    ModelField(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$"),
+    AfterValidator(_free_manifest_column),
+]
 _Aliases = Annotated[
     list[_Name], ModelField(min_length=1), BeforeValidator(_as_list)
 ]  # of one column of the manifest
@@ -180,7 +209,10 @@ def in_words(error: Mapping[str, Any]) -> tuple[str, str | None]:
         case "string_type":
             return f"{name!r} is {value!r}, which is not text", "put it in quotes"
         case "string_pattern_mismatch" | "name":
-            return f"the name {value!r} cannot be used", "letters, digits and _ only"
+            at_most = f", {LONGEST_NAME} at most" if len(value) > LONGEST_NAME // 3 else ""
+            return f"the name {value!r:.80} cannot be used", f"letters, digits and _ only{at_most}"
+        case "taken":
+            return f"the name {value!r} is taken: {error['msg']}", "choose another one"
         case "string_too_short":
             return "a name or a unit is empty", "write it, or take the line out"
         case "model_type" | "model_attributes_type" | "dict_type":

@@ -8,12 +8,42 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Literal
+from typing import Final, Literal
+
+import treadle
 
 FieldType = Literal["int", "float", "float_no_unit", "bool", "datetime", "str"]
 """What a value is; ``float_no_unit`` is a number that is never written with its unit."""
+
+RESERVED_COLUMNS: Final = frozenset(
+    {"run_id", "proc", "start_time", "date"}
+    | {"segment_id", "segment_type", "segment_direction", "point_in_segment"}
+    | {"dropped_reason", "segment_v_start", "segment_v_end"}
+)
+"""Columns that staged and segmented files have, or get from their folders, beside the data."""
+
+MANIFEST_COLUMNS: Final = frozenset(
+    {"run_id", "status", "proc", "date_local", "start_time_utc", "start_origin", "chip_group"}
+    | {"chip_number", "chip_name", "file_idx", "has_light", "duration_s", "rows", "flags", "errors"}
+    | {"warnings", "notes", "parameters", "metadata", "units", "source_file", "sources"}
+    | {
+        "source_gone",
+        "raw_root",
+        "path",
+        "size",
+        "reason",
+        "message",
+        "hint",
+        "local_tz",
+        "schema_version",
+    }
+)
+"""Columns of the manifest that are no header values."""
+
+LONGEST_NAME: Final = 64
+"""Bytes of a procedure's name: it names a folder, in which a byte may take three characters."""
 
 Light = Literal["standard", "laser_calibration", "none"]
 """How to tell whether a run was lit: by the laser's voltage, by its sweep, or never."""
@@ -59,6 +89,10 @@ class Procedure:
     requires_chip: bool = True
     sweep: str | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse a column that would stand twice in every staged file."""
+        _check_free(self.data, RESERVED_COLUMNS, f"column of {self.name}", "staged files have")
+
 
 @dataclass(frozen=True, slots=True)
 class Schema:
@@ -72,6 +106,11 @@ class Schema:
 
     procedures: Mapping[str, Procedure] = field(default_factory=dict)
     manifest_columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse a column that would stand twice in the manifest."""
+        columns = self.manifest_columns
+        _check_free(columns, MANIFEST_COLUMNS, "column of the manifest", "the manifest has")
 
     def get(self, name: str) -> Procedure | None:
         """Return the procedure *name*, or None where it is not known."""
@@ -94,7 +133,18 @@ class Schema:
 
 def is_name(text: str) -> bool:
     """Whether *text* can be the name of a procedure: it names a class, and folders later."""
-    return f"_{text}".isidentifier() and text != ""
+    is_short = len(text.encode(errors="replace")) <= LONGEST_NAME
+    return f"_{text}".isidentifier() and text != "" and is_short
+
+
+def _check_free(names: Iterable[str], taken: frozenset[str], what: str, who_has: str) -> None:
+    """Raise where one of *names* is taken."""
+    for name in names:
+        if name in taken:
+            raise treadle.UsageError(
+                f"{name!r} cannot be a {what}: {who_has} that column already",
+                hint="choose another name",
+            )
 
 
 def _content(procedure: Procedure) -> dict[str, object]:

@@ -17,6 +17,7 @@ from treadle.lab.segmentation.model import Direction, Dropped, Segment, SegmentT
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    Flags = NDArray[np.bool_]
     Floats = NDArray[np.float64]
     Rows = NDArray[np.intp]
 
@@ -44,6 +45,15 @@ _LONGEST_GLITCH = 2
 
 _SPIKE = 4.0
 """Large steps. A vertex is one from its neighbours, and three rows make three: more is a glitch."""
+
+_GROWTH = 10.0
+"""A step is at most this many times the one before: a logarithmic sweep, one row per decade."""
+
+_MOST_GLITCHES = 1 / 8
+"""Of the rows. Where more seem to be glitches, that is how the sweep is: pulses, for example."""
+
+_LOCAL = 3
+"""Steps on either side of a detour that tell how fast the sweep goes there."""
 
 _PASSES = 8
 """A glitch may hide another, not eight deep: what is left then is how the data are."""
@@ -113,7 +123,12 @@ def turns(path: Path) -> list[Segment]:
     zero opens the next one. A leg that ends within one step beyond zero is not cut there: the
     lone last row of an IV sweep belongs to its last branch.
 
-    What cannot be told apart: a first or last row that is off looks like a leg of one row.
+    Where every other or every third row jumps (pulses), these are no glitches: each pulse is a
+    branch and each way back another, or all is noise, one segment that does not move. A few such
+    rows in a long sweep are glitches.
+
+    What cannot be told apart: a first or last row that is off looks like a leg of one row; a tip
+    of one or two rows, many steps away from the rest, looks like a glitch.
 
     Example:
         >>> sweep = np.array([0, -1e-5, -2e-5, -1e-5, 0, 1e-5, 2e-5, 1e-5, 0])
@@ -155,19 +170,29 @@ def course(voltages: Floats, *, hysteresis: float | None = None) -> Path:
         for row in np.flatnonzero(~usable)
     }
     rows = np.flatnonzero(usable)
+    is_glitch = np.zeros(rows.size, dtype=np.bool_)
+    is_sound = np.zeros(rows.size, dtype=np.bool_)  # was taken for a glitch, and is none
     passes_left = _PASSES
     while True:
-        kept = voltages[rows]
+        places = np.flatnonzero(~is_glitch)
+        kept = voltages[rows[places]]
         scale = _scale(kept, hysteresis)
         vertices, rising = _vertices(kept, scale)
+        if rising is None and _is_too_much(is_glitch):
+            is_glitch[:], is_sound[:], passes_left = False, True, 0
+            continue
         if not passes_left:
             break
-        vertices, glitches = _without_glitches(kept, vertices, rising, scale)
-        if not glitches:
+        vertices, found = _without_glitches(kept, vertices, rising, scale, is_sound[places])
+        if not found:
             break
         passes_left -= 1
-        dropped |= dict.fromkeys((int(row) for row in rows[glitches]), GLITCH)
-        rows = np.delete(rows, glitches)
+        is_glitch[places[found]] = True
+        given_back = _given_back(is_glitch)
+        is_sound |= given_back
+        is_glitch &= ~given_back
+    dropped |= dict.fromkeys(rows[is_glitch].tolist(), GLITCH)
+    rows = rows[~is_glitch]
     out = tuple(Dropped(row, dropped[row]) for row in sorted(dropped))
     return Path(rows, kept, _legs(kept, vertices, rising, scale), scale, out)
 
@@ -176,7 +201,7 @@ def course(voltages: Floats, *, hysteresis: float | None = None) -> Path:
 
 
 def _scale(voltages: Floats, hysteresis: float | None) -> Scale:
-    rounding = _ROUNDING * float(np.max(np.abs(voltages), initial=0.0))
+    rounding = _rounding(voltages)
     moves = np.diff(voltages)
     moves = moves[np.abs(moves) > rounding]  # a dwell tells nothing about steps
     if not moves.size:
@@ -187,6 +212,10 @@ def _scale(voltages: Floats, hysteresis: float | None) -> Scale:
     if hysteresis is None:
         hysteresis = max(still, _SIGMAS * _noise(moves))
     return Scale(step, coarse, still, hysteresis)
+
+
+def _rounding(voltages: Floats) -> float:
+    return _ROUNDING * float(np.max(np.abs(voltages), initial=0.0))
 
 
 def _noise(moves: Floats) -> float:
@@ -275,8 +304,31 @@ def _legs(
 # --- glitches ------------------------------------------------------------------------------------
 
 
+def _given_back(is_glitch: Flags) -> Flags:
+    """
+    Tell which rows are no glitches though each of them looked like one.
+
+    A peak of coarse steps in a fine sweep can be taken away row by row. So a glitch stays short,
+    and one row between two glitches does not part them. The rows beside those that come back are
+    sound too: without them, they would be the next to look like glitches.
+    """
+    if is_glitch.sum() > _MOST_GLITCHES * is_glitch.size and _is_too_much(is_glitch):
+        return np.ones_like(is_glitch)
+    given_back = np.zeros_like(is_glitch)
+    places = np.flatnonzero(is_glitch)
+    for near in np.split(places, np.flatnonzero(np.diff(places) > 2) + 1):
+        if near.size > _LONGEST_GLITCH:
+            given_back[max(0, near[0] - 2) : near[-1] + 3] = True
+    return given_back
+
+
+def _is_too_much(is_glitch: Flags) -> bool:
+    """Tell whether there are more glitches than a short sweep may have."""
+    return int(is_glitch.sum()) > 2 * _LONGEST_GLITCH
+
+
 def _without_glitches(
-    voltages: Floats, vertices: list[int], rising: bool | None, scale: Scale
+    voltages: Floats, vertices: list[int], rising: bool | None, scale: Scale, is_sound: Flags
 ) -> tuple[list[int], list[int]]:
     """
     Return the turning points that are some, and the rows that are glitches.
@@ -285,8 +337,9 @@ def _without_glitches(
     no row of theirs is off by more than noise, there is nothing to drop either.
     """
     # The far ones first: beside them, good rows look like a detour.
-    if spikes := [row for vertex in vertices for row in _spike(voltages, vertex, scale)]:
-        return vertices, sorted(set(spikes))
+    spikes = [_spike(voltages, vertex, scale) for vertex in vertices]
+    if far := {row for rows in spikes if not is_sound[rows].any() for row in rows}:
+        return vertices, sorted(far)
     detours = [
         _detour(voltages, *pair, 1 if rising == (number % 2 == 0) else -1, scale)
         for number, pair in enumerate(pairwise(vertices))
@@ -296,11 +349,12 @@ def _without_glitches(
     number = 0
     while number < len(vertices):
         here, following = [*detours, None, None][number : number + 2]
-        if here is None or (following is not None and following < here):
+        off = [] if here is None else _rows_off(voltages, here.before, here.after, scale)
+        if here is None or (following is not None and following < here) or is_sound[off].any():
             kept.append(vertices[number])
             number += 1
         else:
-            glitches += _rows_off(voltages, here.before, here.after, scale)
+            glitches += off
             number += 2
     return kept, sorted(set(glitches))
 
@@ -318,8 +372,10 @@ def _detour(voltages: Floats, turn: int, back: int, sign: int, scale: Scale) -> 
     """Read two turning points as a detour of one or two rows, if they can be one."""
     if back - turn > _LONGEST_GLITCH + 1:
         return None
-    needed = scale.step / 4 - scale.back  # noise may eat the progress of a small step
-    credible = _SPIKE * scale.coarse + scale.back  # a jump beyond is the glitch, not its end
+    least, largest = _steps_beside(voltages, turn - _LONGEST_GLITCH, back + _LONGEST_GLITCH)
+    step, coarse = min(scale.step, least), max(scale.coarse, largest)
+    needed = step / 4 - scale.back  # noise may eat the progress of a small step
+    credible = _SPIKE * coarse + scale.back  # a jump beyond is the glitch, not its end
     best: Detour | None = None
     for before in range(max(0, turn - _LONGEST_GLITCH), turn + 1):
         for after in range(max(back, before + 2), before + _LONGEST_GLITCH + 2):
@@ -327,10 +383,22 @@ def _detour(voltages: Floats, turn: int, back: int, sign: int, scale: Scale) -> 
                 break
             progress = sign * float(voltages[after] - voltages[before])
             if needed < progress <= credible:
-                uneven = abs(progress - (after - before) * scale.step)
+                uneven = abs(progress - (after - before) * step)
                 found = Detour(after - before - 1, uneven, before, after)
                 best = found if best is None else min(best, found)
     return best
+
+
+def _steps_beside(voltages: Floats, first: int, last: int) -> tuple[float, float]:
+    """Return the least and the largest of the usual steps before and behind two rows."""
+    before = voltages[max(0, first - _LOCAL) : max(0, first) + 1]
+    usual: list[float] = []
+    for side in (before, voltages[last : last + _LOCAL + 1]):
+        steps = np.abs(np.diff(side))
+        # Not `scale.still`: in a fine range beside coarse ones, every step is less.
+        steps = steps[steps > _rounding(voltages)]
+        usual += [_part(steps, 0.5)] if steps.size else []
+    return min(usual, default=np.inf), max(usual, default=0.0)
 
 
 def _rows_off(voltages: Floats, before: int, after: int, scale: Scale) -> list[int]:
@@ -344,17 +412,28 @@ def _rows_off(voltages: Floats, before: int, after: int, scale: Scale) -> list[i
 
 def _spike(voltages: Floats, vertex: int, scale: Scale) -> list[int]:
     """Return the rows of a turning point that stands far off alone, on its own or with one more."""
-    far = _SPIKE * scale.coarse + scale.back
     for before, after in ((1, 1), (1, 2), (2, 1)):
         first, last = vertex - before, vertex + after
         if first < 0 or last >= voltages.size:
             continue
-        peak = voltages[vertex]
-        sides = peak - voltages[first], peak - voltages[last]
-        if min(sides) > far or max(sides) < -far:
+        peak = float(voltages[vertex])
+        sign = 1 if peak > voltages[first] else -1
+        sides = sign * (peak - float(voltages[first])), sign * (peak - float(voltages[last]))
+        steps = _next_step(sign * voltages[first::-1]), _next_step(sign * voltages[last:])
+        far = _SPIKE * max(scale.coarse, *steps) + scale.back
+        if min(sides) > far:
             middle = (voltages[first] + voltages[last]) / 2
             return [row for row in range(first + 1, last) if abs(voltages[row] - middle) > far / 2]
     return []
+
+
+def _next_step(falling: Floats) -> float:
+    """Return the step that was to come before the first of these rows; zero if they do not fall."""
+    near, *further = (-np.diff(falling[:3])).tolist() or [0.0]
+    if near <= 0:
+        return 0.0
+    growth = near / further[0] if further and further[0] > 0 else 1.0
+    return float(near * min(max(growth, 1.0), _GROWTH))
 
 
 # --- segments ------------------------------------------------------------------------------------
@@ -368,15 +447,24 @@ def _cut_at_zero(path: Path, leg: Leg) -> list[Leg]:
     beyond = np.flatnonzero(sign * inside >= 0)
     if not beyond.size:
         return [leg]
-    near, reach = sorted((abs(leg.origin), abs(float(inside[-1]))))
-    within = path.scale.coarse * (1 + _NO_MOVE)
-    if near <= within < reach or near <= path.scale.still:
-        return [leg]
     cut = leg.first + int(beyond[0])
+    if _ends_at_zero(path, np.array([leg.origin, *inside]), int(beyond[0])):
+        return [leg]
     return [
         Leg(leg.first, cut - 1, leg.rising, leg.origin),
         Leg(cut, leg.last, leg.rising, float(path.voltages[cut - 1])),
     ]
+
+
+def _ends_at_zero(path: Path, way: Floats, last_before: int) -> bool:
+    """Tell whether a leg goes to zero, or comes from it: it is one step beyond, or its noise."""
+    near, reach = sorted((abs(float(way[0])), abs(float(way[-1]))))
+    is_origin = abs(float(way[0])) == near
+    steps = np.abs(np.diff(way[: last_before + 2] if is_origin else way[last_before:]))
+    steps = steps[steps > _rounding(path.voltages)]
+    step = _part(steps, 0.5) if steps.size else 0.0  # of its short side, not of the whole sweep
+    within = max(step * (1 + _NO_MOVE), path.scale.back)
+    return near <= within < reach or near <= path.scale.still
 
 
 def _type(path: Path, leg: Leg) -> SegmentType:

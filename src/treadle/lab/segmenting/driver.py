@@ -1,6 +1,6 @@
 """Segment all sweeps of a stage root: those that are new or changed, and list them all.
 
-Two lists stand at the root of all segments, made anew from the record each time:
+Two lists stand in ``_manifest`` of the root of all segments, made anew from the record each time:
 ``manifest.parquet``, a row for each sweep, and ``segments.parquet``, a row for each segment.
 """
 
@@ -24,12 +24,13 @@ from treadle.lab.recorded import Ran, newest, refusal, stored
 from treadle.lab.schema.spec import Schema
 from treadle.lab.segmenting.one import Segmented, SegmentOne, Sweep
 from treadle.lab.segmenting.report import SegmentReport
+from treadle.lab.staging.driver import check_workers
 from treadle.lab.staging.report import Reject
 
 if TYPE_CHECKING:
     import polars as pl
 
-SEGMENTS = "segments.parquet"
+SEGMENTS = f"{places.LISTS}/segments.parquet"
 _NAME = "segment"
 _PATIENCE = 300.0  # seconds for one sweep
 _NEEDED = (
@@ -45,7 +46,7 @@ def segment(
     *,
     method: str = "turns",
     schema: Schema | str | os.PathLike[str] | None = None,
-    procedures: Sequence[str] = (),
+    procedures: str | Sequence[str] = (),
     limit: int | None = None,
     force: bool = False,
     timeout: float | None = _PATIENCE,
@@ -61,8 +62,8 @@ def segment(
 
     ``OUT/proc=IV/date=…/run_id=…/part-000.parquet`` holds the rows of one measurement with the
     columns that :meth:`treadle.lab.Segments.label` adds; all segments of a run appear together.
-    ``OUT/segments.parquet`` has a row for each segment, ``OUT/manifest.parquet`` one for each
-    sweep. Run again, this does what is new or changed.
+    In ``OUT/_manifest``, ``segments.parquet`` has a row for each segment and ``manifest.parquet``
+    one for each sweep. Run again, this does what is new or changed.
 
     Args:
         stage_root: A folder that :func:`stage` has written.
@@ -88,12 +89,16 @@ def segment(
         RunFailed: The run could not go on.
     """
     began = time.monotonic()
-    root, place = places.check_root(stage_root, "stage root"), Path(out).absolute()
-    if place in (root, root.resolve()):
+    root, place = places.check_root(stage_root, "stage root"), Path(out).resolve()
+    check_workers(backend, start_method)
+    if (place / places.STAGED).is_file():
         raise treadle.UsageError(
             f"segments would be written over what they are made from: {str(place)!r}",
             hint="name another folder",
         )
+    if limit is not None and limit < 1:
+        raise treadle.UsageError(f"limit must be 1 or more, got {limit!r}", hint="limit=10")
+    procedures = (procedures,) if isinstance(procedures, str) else procedures
     listed = manifest_file.manifest(root, status="staged", columns=_NEEDED)
     swept = _swept(root, schema, procedures)
     one = SegmentOne(root, place, method, settings)
@@ -106,10 +111,16 @@ def segment(
         was_ended = stack.enter_context(only_one(place, "segmenting"))
         sweeps = Sweeps(listed, swept, limit, one.version)
         session = _Session(one, sweeps, listed, force=force, was_ended=was_ended)
+        places.keep_text(place / places.SEGMENTED, json.dumps({"stage_root": str(root)}))
         try:
             session.run(pool, timeout, progress)
-        finally:  # whatever ended it: what has settled is in the lists
-            report = session.close()
+        except BaseException as error:  # what has settled is in the lists all the same
+            try:
+                session.close()
+            except Exception as further:
+                error.add_note(f"and the lists could not be made: {further}")
+            raise
+        report = session.close()
     report.elapsed = time.monotonic() - began
     return report
 
@@ -239,6 +250,7 @@ class _Session:
         self._ran = Ran()
         self._earlier = newest(self._out, _NAME)
         self._was_ended = was_ended
+        self._rejects: list[Reject] = []
         self._known: set[str] = set()
         self._redo = self._lost(everything=force)
 
@@ -291,7 +303,7 @@ class _Session:
         failed = [outcome for outcome in now.failures() if str(outcome.key) in staged]
         now.close()
         self._count(report, settled, failed)
-        self._write_lists(settled, report.rejects)
+        self._write_lists(settled, self._rejects)
         report.manifest = self._out / places.MANIFEST
         if self._ran.keys or not self._was_ended or self._known - staged:
             report.removed = places.sweep(self._out, {found["part"] for found in settled})
@@ -307,11 +319,11 @@ class _Session:
         dropped: Counter[str] = Counter()
         for found in settled:
             run_id = found["run_id"]
+            if run_id not in mine:
+                continue
             dropped.update(found["dropped"])
             report.segments += len(found["segments"])
             report.incomplete += "INCOMPLETE_SWEEP" in found["flags"]
-            if run_id not in mine:
-                continue
             is_new = run_id not in self._known
             again = run_id in self._ran.keys and not is_new
             report.new += is_new
@@ -320,8 +332,9 @@ class _Session:
         for outcome in failed:
             why = refusal(outcome)
             if outcome.kind != "cancelled":
-                report.rejects.append(Reject(str(outcome.key), why.reason, why.message, why.hint))
-        report.rejected = sum(each.source in mine for each in report.rejects)
+                self._rejects.append(Reject(str(outcome.key), why.reason, why.message, why.hint))
+        report.rejects = [each for each in self._rejects if each.source in mine]
+        report.rejected = len(report.rejects)
         report.dropped = dict(sorted(dropped.items()))
 
     def _write_lists(self, settled: Sequence[Segmented], rejects: Sequence[Reject]) -> None:
@@ -343,7 +356,7 @@ class _Session:
         frame = about.join(sweeps, on="run_id", how="inner").sort(order)
         places.put_list(frame, self._out / places.MANIFEST)
         each = _segment_table(settled)
-        flags = frame.select("run_id", "path", "flags")
+        flags = frame.select("run_id", "path", "flags", "method", "settings")
         segments = about.join(each, on="run_id", how="inner").join(flags, on="run_id", how="left")
         segments = segments.sort([*order, "segment_id"])
         places.put_list(segments, self._out / SEGMENTS)
@@ -359,6 +372,8 @@ def _sweep_row(found: Segmented) -> dict[str, Any]:
         "dropped_reasons": json.dumps(found["dropped"]) if found["dropped"] else None,
         "flags": found["flags"],
         "path": found["part"],
+        "method": found["method"],
+        "settings": found["settings"],
     }
 
 
@@ -393,6 +408,8 @@ def _sweep_types() -> dict[str, Any]:
         "dropped_reasons": pl.String,
         "flags": pl.List(pl.String),
         "path": pl.String,
+        "method": pl.String,
+        "settings": pl.String,
         "reason": pl.String,
         "message": pl.String,
     }

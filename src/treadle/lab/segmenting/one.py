@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-FORMAT = 1
+FORMAT = 2
 """Version of what a file of segments holds; when it grows, all sweeps are segmented again."""
 
 
@@ -54,6 +54,8 @@ class Segmented(TypedDict):
             voltage, and number of points.
         dropped: Rows that are in no segment, by the reason.
         flags: What is odd about the sweep.
+        method: What has found the segments.
+        settings: Of that, as JSON.
     """
 
     run_id: str
@@ -64,6 +66,8 @@ class Segmented(TypedDict):
     segments: list[tuple[int, str, str, int, int, float, float, int]]
     dropped: dict[str, int]
     flags: list[str]
+    method: str
+    settings: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +126,8 @@ class SegmentOne:
             ],
             dropped=dict(sorted(Counter(reason for _, reason in found.dropped).items())),
             flags=list(found.flags),
+            method=self.method,
+            settings=json.dumps(self.settings, sort_keys=True),
         )
 
     def _table(self, sweep: Sweep) -> pa.Table:
@@ -135,7 +141,8 @@ class SegmentOne:
                 table = file.read(use_threads=False)
         except (OSError, pa.ArrowException) as error:
             raise Unreadable(
-                f"{str(path)!r} cannot be read: {error}", hint="stage it again: treadle lab stage"
+                f"{str(path)!r} cannot be read: {error}",
+                hint="stage it again: treadle lab stage --force",
             ) from error
         names = table.column_names
         if sweep.column not in names or not pa.types.is_floating(table.field(sweep.column).type):

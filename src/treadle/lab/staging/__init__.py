@@ -2,8 +2,10 @@
 
 source   the raw files: the items
 one      what a worker does with one of them
-known    what earlier stagings have recorded
-driver   all of them: what is new, changed, gone or lost, and the manifest at the end
+plan     what is to be done
+past     what earlier stagings have left
+session  the run, and the manifest of all that is staged then
+driver   `stage`: all of this, one after the other
 report   what became of it
 """
 

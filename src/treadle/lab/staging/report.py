@@ -43,7 +43,10 @@ class StageReport:
         rejected: Files that could not be staged, whether in this session or an earlier one.
         opened: Files that were opened in this session.
         again: Those of them whose measurement had been staged before, and was staged again.
+        copies: Staged files that hold the same measurement as another one.
+        noted: How many of the staged files have a note, by its code; of warnings and errors.
         runs: Measurements that are staged now, from whatever raw root.
+        gone: Those of them of which no raw file is there any more.
         removed: Measurements that were removed, since their file holds something else now.
         rejects: Those that could not be staged, in order of their paths.
         slowest: Paths and seconds of the files that took longest in this session, longest first.
@@ -62,7 +65,10 @@ class StageReport:
     rejected: int = 0
     opened: int = 0
     again: int = 0
+    copies: int = 0
+    noted: dict[str, int] = field(default_factory=dict)
     runs: int = 0
+    gone: int = 0
     removed: int = 0
     rejects: list[Reject] = field(default_factory=list)
     slowest: list[tuple[str, float]] = field(default_factory=list)

@@ -66,6 +66,10 @@ class RawFiles:
             self._found = list(islice(wanted, self._limit))
         return self._found
 
+    def may_have(self, key: str) -> bool:
+        """Tell whether a file that is there was left out for being too many, not by a pattern."""
+        return self._limit is not None and not self._is_excluded(key) and (self.root / key).exists()
+
     def _is_excluded(self, key: str) -> bool:
         name = key.rpartition("/")[2]
         return any(fnmatchcase(key, each) or fnmatchcase(name, each) for each in self._exclude)

@@ -99,12 +99,25 @@ def _names(raw: Raw) -> tuple[list[str], list[Note]]:
 def _about_further(
     columns: Sequence[Column], procedure: Procedure | None, *, are_kept: bool
 ) -> list[Note]:
-    """Return the note about the columns that the schema does not know."""
-    names = [repr(column.name) for column in columns if column.type is None]
-    if procedure is None or not names:
-        return []
-    done = "kept" if are_kept else "left out"
-    return [Note("info", "UNKNOWN_COLUMN", f"{done}, not in the schema: {', '.join(names)}")]
+    """Return the notes about the columns that the schema does not know."""
+    further = [column for column in columns if column.type is None]
+    notes: list[Note] = []
+    if procedure is not None and further:
+        done = "kept" if are_kept else "left out"
+        names = ", ".join(repr(column.name) for column in further)
+        notes.append(Note("info", "UNKNOWN_COLUMN", f"{done}, not in the schema: {names}"))
+    if procedure is None or are_kept:
+        notes += [
+            Note(
+                "warning",
+                "RENAMED_COLUMN",
+                f"column {column.name!r} is called {column.target!r}: "
+                "staged files have a column of that name already",
+            )
+            for column in further
+            if column.target != column.name
+        ]
+    return notes
 
 
 def _staged(
@@ -123,7 +136,7 @@ def _staged(
         if overflows:
             notes.append(careful.about_overflow(column.name, overflows))
         if column.type is None:
-            further.append(sound)
+            further.append(sound.alias(column.target))
         else:
             known[column.target] = _scaled(sound, column.exponent).alias(column.target)
     if only_schema_columns and procedure is not None:

@@ -1,63 +1,70 @@
-"""A body in which something is wrong, read line by line, so that each fault is named with its line.
+"""A body in which something is wrong: each fault is named with its line, and the rest is read.
 
-One line is one row; there are no line breaks inside quotes. Lines that are no rows (blank, comment,
-the column line again) are skipped; rows with the wrong number of cells are left out; a cell that
-does not fit its column becomes null. All of it is noted, the faults of one kind in one note.
-
-A last line without line end was cut by a power loss, since the acquisition program ends every line:
-its last number may lack digits and look sound, so the line is left out. It still counts in what run
-ids are made of, where it has all its cells: an editor may have removed no more than the line end.
+Lines that are no sound rows are cut out first (`treadle.lab.tables.rows`); where that was all, what
+is left is read as any clean body. Else the columns are read one at a time as text. Of such a column
+Arrow turns the cells into values that are written as usual, and only the others are looked at one
+by one. A cell that does not fit its column becomes null. The faults of one kind are one note.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
+import numpy as np
 import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
 
-from treadle.lab.errors import BreaksSchema, Damaged, NoData
+from treadle.lab.errors import BreaksSchema, Damaged
 from treadle.lab.layouts import Raw
-from treadle.lab.notes import Code, Note
+from treadle.lab.notes import Note
 from treadle.lab.tables import clean
 from treadle.lab.tables.columns import DTYPES, Column
+from treadle.lab.tables.rows import SHOWN, Lines, sound_rows
 from treadle.lab.values import FALSE, TRUE
 
 OVERFLOW = 9.9e37
 """What a Keithley source-meter gives for a value beyond its range."""
 
-_SHOWN = 5
 _INT64 = range(-(2**63), 2**63)
-_SECOND_HEADER = re.compile(r"#\s*procedure\s*:", re.IGNORECASE)
 _WHOLE = re.compile(r"[+-]?[0-9]{1,19}")
+_BLANK = "^[ \\t]*$"
+_AT_ONCE = 8192  # cells as objects of Python
 
 
 class _Unfit(ValueError):
     """The text of a cell is no value of the column's type."""
 
 
-@dataclass(slots=True)
-class _Rows:
+class _Usual(NamedTuple):
     """
-    What was found in the body.
+    Cells that Arrow turns into values just as we would.
 
     Attributes:
-        lines: The line in the file of each sound row.
-        cells: The cells of each sound row.
-        torn: The cells of the last line, where it has no line end.
-        ragged: Line and number of cells of each row that was left out.
-        skipped: The lines that are no rows, by the code of the note about them.
+        pattern: How they are written; those of more than 32 characters are not meant.
+        type: What they become.
+        instead: Such a cell, to stand in the place of others.
     """
 
-    lines: list[int] = field(default_factory=list)
-    cells: list[list[str]] = field(default_factory=list)
-    torn: list[str] | None = None
-    ragged: list[tuple[int, int]] = field(default_factory=list)
-    skipped: dict[Code, list[int]] = field(default_factory=dict)
+    pattern: str
+    type: pa.DataType
+    instead: str
+
+
+_USUAL: dict[type[pl.DataType], _Usual] = {
+    # Two digits of an exponent: a number that is too large for a float is not read here.
+    pl.Float64: _Usual(
+        r"^(?:nan|-?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,2})?)$",
+        pa.float64(),
+        "nan",
+    ),
+    pl.Int64: _Usual("^-?(?:0|[1-9][0-9]{0,17})$", pa.int64(), "0"),
+    pl.Boolean: _Usual("^(?:[Tt]rue|[Ff]alse)$", pa.bool_(), "false"),
+}
 
 
 def read(raw: Raw, columns: Sequence[Column]) -> tuple[pl.DataFrame, pl.DataFrame, list[Note]]:
@@ -66,187 +73,147 @@ def read(raw: Raw, columns: Sequence[Column]) -> tuple[pl.DataFrame, pl.DataFram
 
     Raises:
         NoData: There are no rows.
-        Damaged: A second run was appended, or most rows have the wrong number of cells.
+        Damaged: A second run was appended, or most rows have the wrong number of cells, or most
+            cells of a required column hold no value.
         BreaksSchema: A number in an ``int`` column is not whole.
     """
     names = [column.name for column in columns]
-    rows, notes = _rows(raw, len(names))
-    if len(rows.ragged) > len(rows.cells):
-        raise Damaged(
-            f"{len(rows.ragged)} of {len(rows.ragged) + len(rows.cells)} rows do not have "
-            f"{len(names)} cells as the column line does: {_lines([n for n, _ in rows.ragged])}",
-            hint="check the separator and the column line, or remove the damaged rows",
-        )
-    if not rows.cells:
-        raise NoData(
-            "there is no row below the column line"
-            + (" but one that a power loss cut short" if rows.torn is not None else ""),
-            hint="the run was stopped before its first point; remove the file if it is not needed",
-        )
-    series = []
-    for column, cells in zip(columns, zip(*rows.cells, strict=True), strict=True):
-        one, about = _column(column, cells, rows.lines)
-        series.append(one)
-        notes += about
-    whole = list(rows.cells)
-    if rows.torn is not None and len(rows.torn) == len(names):
-        whole.append(rows.torn)
-    return pl.DataFrame(series), clean.infer(_text(whole), names, ","), notes
-
-
-def _rows(raw: Raw, width: int) -> tuple[_Rows, list[Note]]:
-    """Tell rows from other lines, and sound rows from ragged ones."""
-    rows = _Rows()
-    header = [name.strip() for name in raw.columns]
-    second_header = 0
-    for number, line, is_ended in _numbered(raw.body, raw.first_line):
-        if line.startswith("#"):
-            if second_header == 0 and _SECOND_HEADER.match(line):
-                second_header = number
-            rows.skipped.setdefault("COMMENT_IN_DATA", []).append(number)
-            continue
-        if not line.strip():
-            rows.skipped.setdefault("BLANK_LINES", []).append(number)
-            continue
-        cells = _cells(line, raw.separator)
-        if [cell.strip() for cell in cells] == header:
-            rows.skipped.setdefault("REPEATED_COLUMN_LINE", []).append(number)
-        elif second_header:
-            raise Damaged(
-                f"there are two runs in one file: the second begins at line {second_header}",
-                hint="split it into two files before that line",
-            )
-        elif not is_ended:
-            rows.torn = cells
-        elif len(cells) != width:
-            rows.ragged.append((number, len(cells)))
-        else:
-            rows.lines.append(number)
-            rows.cells.append(cells)
-    notes = _about_lines(rows, width)
-    if second_header:
-        text = f"a second header without rows begins at line {second_header}; it was skipped"
-        notes.append(Note("warning", "SECOND_HEADER", text))
-    return rows, notes
-
-
-def _numbered(body: bytes, first: int) -> Iterator[tuple[int, str, bool]]:
-    """Yield number, text and whether it is ended, for each line of *body*."""
-    # As bytes: text would also be split at characters such as U+2028.
-    for number, line in enumerate(body.splitlines(keepends=True), start=first):
-        text = line.decode("utf-8", errors="replace")
-        yield number, text.removesuffix("\n"), text.endswith("\n")
-
-
-def _cells(line: str, separator: str) -> list[str]:
-    """Return the cells of one row."""
-    if '"' not in line:
-        return line.split(separator)
-    try:
-        return next(csv.reader([line], delimiter=separator))
-    except csv.Error:  # a cell of more than 128 KiB
-        return line.split(separator)
-
-
-def _about_lines(rows: _Rows, width: int) -> list[Note]:
-    """Return the notes about whole lines."""
-    notes = [
-        Note("info", code, f"{_WHAT_WAS_SKIPPED[code]} among the rows: {_lines(numbers)}")
-        for code, numbers in rows.skipped.items()
-    ]
-    if rows.ragged:
-        numbers = [number for number, _ in rows.ragged]
-        number, count = rows.ragged[0]
-        text = (
-            f"{len(numbers)} row(s) left out, which do not have {width} cells: "
-            f"{_lines(numbers)} (line {number} has {count})"
-        )
-        notes.append(Note("error", "RAGGED_ROWS", text))
-    if rows.torn is not None:
-        text = "the last line has no line end, as after a power loss; it was left out"
-        notes.append(Note("warning", "TORN_LINE", text))
-    return notes
-
-
-_WHAT_WAS_SKIPPED: dict[Code, str] = {
-    "BLANK_LINES": "blank line(s)",
-    "COMMENT_IN_DATA": "comment line(s)",
-    "REPEATED_COLUMN_LINE": "the column line again",
-}
+    rows = sound_rows(raw, len(names))
+    notes = rows.notes
+    typed = None
+    if rows.body is not raw.body:
+        typed = clean.read(rows.body, columns, raw.separator)
+        typed = None if typed is None else clean.with_integers(typed, columns)
+    if typed is None:
+        series = []
+        for column in columns:
+            cells = clean.texts(rows.body, names, column.name, raw.separator)
+            one, about = _column(column, cells, rows.numbers)
+            series.append(one)
+            notes += about
+        typed = pl.DataFrame(series)
+    body = rows.body + rows.torn if rows.torn else rows.body
+    return typed, clean.infer(body, names, raw.separator), notes
 
 
 def _column(
-    column: Column, cells: Sequence[str], lines: Sequence[int]
+    column: Column, cells: pa.ChunkedArray, lines: NDArray[np.int64]
 ) -> tuple[pl.Series, list[Note]]:
     """Return the values of one column, and what was wrong with its cells."""
     if column.type is None:
         return _further_column(column, cells, lines)
     dtype = DTYPES[column.type]
-    parse = _PARSERS[dtype]
-    values: list[object] = []
-    empty: list[int] = []
-    unfit: list[tuple[int, str]] = []
-    overflow = 0
-    for line, cell in zip(lines, cells, strict=True):
-        value: object = None
-        if not (cell if dtype == pl.String else cell.strip(" \t")):
-            empty.append(line)
+    if dtype == pl.String:
+        return _text_column(column, cells, pc.equal(cells, ""), lines)
+    values, is_null, odd = _values(cells, dtype)
+    unfit, shown, overflow = Lines(), list[str](), 0
+    for n, cell in odd:
+        try:
+            value = _PARSERS[dtype](cell)
+        except _Unfit:
+            unfit.add(int(lines[n]))
+            if len(shown) < SHOWN:
+                shown.append(f"line {lines[n]} {cell[:40]!r}")
+        except OverflowError:
+            overflow += 1
+        except BreaksSchema as error:
+            where = f"line {lines[n]}, column {column.name!r}"
+            raise BreaksSchema(f"{where}: {error.message}", hint=error.hint) from None
         else:
-            try:
-                value = parse(cell)
-            except _Unfit:
-                unfit.append((line, cell))
-            except OverflowError:
-                overflow += 1
-            except BreaksSchema as error:
-                where = f"line {line}, column {column.name!r}"
-                raise BreaksSchema(f"{where}: {error.message}", hint=error.hint) from None
-        values.append(value)
-    notes = []
-    if overflow:
-        notes.append(about_overflow(column.name, overflow))
-    if empty:
-        notes.append(_about_empty(column, empty))
-    if column.required and len(unfit) > len(cells) - len(empty) - len(unfit):
+            if value is not None:
+                values[n], is_null[n] = value, False
+    empty = _empty(column, pc.match_substring_regex(cells, _BLANK), lines)
+    notes = [about_overflow(column.name, overflow)] if overflow else []
+    notes += empty.notes
+    if unfit.count:
+        sound = len(cells) - empty.number - unfit.count
+        notes.append(_about_unfit(column, unfit, shown, sound))
+    return pl.Series(column.name, pa.array(values, mask=is_null)), notes
+
+
+def _values(
+    cells: pa.ChunkedArray, dtype: type[pl.DataType]
+) -> tuple[NDArray[np.generic], NDArray[np.bool_], Iterator[tuple[int, str]]]:
+    """Return the values of the usual cells, which cells have none yet, and those to look at."""
+    usual = _USUAL[dtype]
+    is_usual = pc.and_(
+        pc.match_substring_regex(cells, usual.pattern), pc.less_equal(pc.binary_length(cells), 32)
+    )
+    values = pc.if_else(is_usual, cells, usual.instead).cast(usual.type).to_numpy()
+    is_null = pc.invert(is_usual).to_numpy()
+    is_odd = pc.invert(pc.or_(is_usual, pc.match_substring_regex(cells, _BLANK)))
+    return np.array(values), np.array(is_null), _odd(cells, is_odd)
+
+
+def _odd(cells: pa.ChunkedArray, is_odd: pa.ChunkedArray) -> Iterator[tuple[int, str]]:
+    """Yield place and text of the cells that are odd."""
+    places, odd = np.flatnonzero(is_odd.to_numpy()), cells.filter(is_odd)
+    for start in range(0, len(places), _AT_ONCE):
+        some = slice(start, start + _AT_ONCE)
+        yield from zip(places[some].tolist(), odd[some].to_pylist(), strict=True)
+
+
+class _Empty(NamedTuple):
+    """How many cells are empty, and the note about them if there are any."""
+
+    number: int
+    notes: list[Note]
+
+
+def _empty(column: Column, is_empty: pa.ChunkedArray, lines: NDArray[np.int64]) -> _Empty:
+    there = lines[is_empty.to_numpy()]
+    if not there.size:
+        return _Empty(0, [])
+    named = Lines(there.size, there[:SHOWN].tolist())
+    text = f"column {column.name!r}: {there.size} empty cell(s), null: {named}"
+    return _Empty(there.size, [Note("warning", "EMPTY_CELLS", text)])
+
+
+def _about_unfit(column: Column, unfit: Lines, shown: Sequence[str], sound: int) -> Note:
+    """
+    Return the note that cells hold no value.
+
+    Raises:
+        Damaged: The column is required, and *sound* cells are fewer.
+    """
+    assert column.type is not None
+    kind = _KINDS[DTYPES[column.type]]
+    if column.required and unfit.count > sound:
         raise Damaged(
-            f"column {column.name!r} holds more cells that are no {_KINDS[dtype]} than others: "
-            f"line {unfit[0][0]} {unfit[0][1][:40]!r}",
+            f"column {column.name!r} holds more cells that are no {kind} than others: {shown[0]}",
             hint="are these decimal commas? write the file with decimal points",
         )
-    if unfit:
-        shown = ", ".join(f"line {line} {cell[:40]!r}" for line, cell in unfit[:_SHOWN])
-        text = (
-            f"column {column.name!r}: {len(unfit)} cell(s) set to null, which hold no "
-            f"{_KINDS[dtype]}: {shown}{_more(len(unfit))}"
-        )
-        notes.append(Note("error", "BAD_CELLS", text))
-    return pl.Series(column.name, values, dtype=dtype), notes
+    text = (
+        f"column {column.name!r}: {unfit.count} cell(s) set to null, which hold no "
+        f"{kind}: {', '.join(shown)}{unfit.more}"
+    )
+    return Note("error", "BAD_CELLS", text)
+
+
+def _text_column(
+    column: Column, cells: pa.ChunkedArray, is_empty: pa.ChunkedArray, lines: NDArray[np.int64]
+) -> tuple[pl.Series, list[Note]]:
+    """Return a column of text, null where it is empty."""
+    texts = pc.if_else(is_empty, pa.scalar(None, pa.string()), cells)
+    return pl.Series(column.name, texts), _empty(column, is_empty, lines).notes
 
 
 def _further_column(
-    column: Column, cells: Sequence[str], lines: Sequence[int]
+    column: Column, cells: pa.ChunkedArray, lines: NDArray[np.int64]
 ) -> tuple[pl.Series, list[Note]]:
     """Return a column that the schema does not know: numbers where all cells are, else text."""
-    empty = [line for line, cell in zip(lines, cells, strict=True) if not cell.strip(" \t")]
-    notes = [_about_empty(column, empty)] if empty else []
-    try:
-        numbers = [_number_of(cell) if cell.strip(" \t") else None for cell in cells]
-    except _Unfit:
-        at, cell = next(_not_numbers(cells, lines))
-        text = f"column {column.name!r} holds text (line {at}: {cell[:40]!r}), so all of it is text"
-        notes.append(Note("warning", "TEXT_COLUMN", text))
-        texts = [cell if cell.strip(" \t") else None for cell in cells]
-        return pl.Series(column.name, texts, dtype=pl.String), notes
-    return pl.Series(column.name, numbers, dtype=pl.Float64), notes
-
-
-def _not_numbers(cells: Sequence[str], lines: Sequence[int]) -> Iterator[tuple[int, str]]:
-    for line, cell in zip(lines, cells, strict=True):
-        if cell.strip(" \t"):
-            try:
-                _number_of(cell)
-            except _Unfit:
-                yield line, cell
+    is_blank = pc.match_substring_regex(cells, _BLANK)
+    values, is_null, odd = _values(cells, pl.Float64)
+    for n, cell in odd:
+        try:
+            values[n], is_null[n] = _number_of(cell), False
+        except _Unfit:
+            said = f"column {column.name!r} holds text (line {lines[n]}: {cell[:40]!r})"
+            about_text = Note("warning", "TEXT_COLUMN", f"{said}, so all of it is text")
+            series, notes = _text_column(column, cells, is_blank, lines)
+            return series, [*notes, about_text]
+    numbers = pl.Series(column.name, pa.array(values, mask=is_null))
+    return numbers, _empty(column, is_blank, lines).notes
 
 
 def _number_of(cell: str) -> float:
@@ -286,7 +253,7 @@ def _integer_of(cell: str) -> int | None:
 
 def _not_int(cell: str) -> BreaksSchema:
     return BreaksSchema(
-        f"{cell.strip()!r} is no whole number of 64 bits, as the schema says",
+        f"{cell.strip()!r} is no whole number, as the schema says",
         hint="declare the column as float in procedures.yml",
     )
 
@@ -301,15 +268,10 @@ def _truth_of(cell: str) -> bool | None:
     return word in TRUE
 
 
-def _text_of(cell: str) -> str:
-    return cell
-
-
-_PARSERS: dict[type[pl.DataType], Callable[[str], object]] = {
+_PARSERS: dict[type[pl.DataType], Callable[[str], float | None]] = {
     pl.Float64: _number_of,
     pl.Int64: _integer_of,
     pl.Boolean: _truth_of,
-    pl.String: _text_of,
 }
 _KINDS: dict[type[pl.DataType], str] = {
     pl.Float64: "number",
@@ -322,25 +284,3 @@ def about_overflow(name: str, count: int) -> Note:
     """Return the note that *count* values of the column *name* were beyond the range."""
     text = f"column {name!r}: {count} value(s) of 9.9e37 or more, an overflow; set to null"
     return Note("warning", "OVERFLOW", text)
-
-
-def _about_empty(column: Column, lines: Sequence[int]) -> Note:
-    text = f"column {column.name!r}: {len(lines)} empty cell(s), null: {_lines(lines)}"
-    return Note("warning", "EMPTY_CELLS", text)
-
-
-def _lines(numbers: Sequence[int]) -> str:
-    """Return the first few *numbers* of lines as text."""
-    shown = ", ".join(str(number) for number in numbers[:_SHOWN])
-    return f"line{'s' if len(numbers) > 1 else ''} {shown}{_more(len(numbers))}"
-
-
-def _more(count: int) -> str:
-    return f" and {count - _SHOWN} more" if count > _SHOWN else ""
-
-
-def _text(rows: Sequence[Sequence[str]]) -> bytes:
-    """Return *rows* as the body of a CSV file."""
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue().encode()

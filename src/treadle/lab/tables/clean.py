@@ -25,6 +25,7 @@ from treadle.lab.tables.columns import DTYPES, Column
 
 _INFERRED_ROWS = 10_000
 _BLOCK = 1 << 30  # of bytes: a body is one block
+_SMALL_BLOCK = 1 << 22  # of bytes, where speed matters less than memory
 _BOM = b"\xef\xbb\xbf"
 _NAN = pl.Series(["nan"])
 _EXACT = 2**53
@@ -82,6 +83,33 @@ def read(body: bytes, columns: Sequence[Column], separator: str) -> pl.DataFrame
 def _has_empty_text(frame: pl.DataFrame) -> bool:
     """Tell whether a text is empty; no other is less."""
     return any(each.min() == "" for each in frame.get_columns() if each.dtype == pl.String)
+
+
+def texts(body: bytes, names: Sequence[str], wanted: str, separator: str) -> pa.ChunkedArray:
+    """Return the cells of the column *wanted* as they are written; quotes may stand around them."""
+    if body.startswith(_BOM):
+        body = _BOM + body  # Arrow skips one
+    try:
+        return _column_of(body, names, wanted, separator, _SMALL_BLOCK)
+    except pa.ArrowInvalid:  # a row that is longer
+        return _column_of(body, names, wanted, separator, _BLOCK)
+
+
+def _column_of(
+    body: bytes, names: Sequence[str], wanted: str, separator: str, block_size: int
+) -> pa.ChunkedArray:
+    return csv.read_csv(
+        pa.py_buffer(body),
+        read_options=csv.ReadOptions(use_threads=False, block_size=block_size, column_names=names),
+        parse_options=csv.ParseOptions(
+            delimiter=separator,
+            quote_char='"' if b'"' in body else False,
+            ignore_empty_lines=False,
+        ),
+        convert_options=csv.ConvertOptions(
+            column_types={wanted: pa.string()}, include_columns=[wanted], null_values=[]
+        ),
+    ).column(0)
 
 
 def with_integers(frame: pl.DataFrame, columns: Sequence[Column]) -> pl.DataFrame | None:

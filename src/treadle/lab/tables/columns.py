@@ -6,6 +6,8 @@ Units must agree or differ in scale only (``I (mA)`` for ``I (A)``); a unit that
 taken to be that of the schema. A name that is merely similar is never taken: it is a hint.
 
 An ``int`` column is never converted to another scale, since whole numbers would not stay whole.
+
+A further column whose name staged files need for themselves (``run_id``, ``date``) gets another.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ import polars as pl
 from treadle.lab.errors import BreaksSchema
 from treadle.lab.notes import Note
 from treadle.lab.quantities import exponent_between
-from treadle.lab.schema.spec import Field, FieldType, Procedure
+from treadle.lab.schema.spec import RESERVED_COLUMNS, Field, FieldType, Procedure
 
 DTYPES: dict[FieldType, type[pl.DataType]] = {
     "float": pl.Float64,
@@ -83,9 +85,10 @@ def matched(names: Sequence[str], procedure: Procedure | None) -> tuple[list[Col
         BreaksSchema: A required column is missing.
     """
     if procedure is None:
-        return [Column(name, name) for name in names], []
+        return [_further(name, names) for name in names], []
     found, notes = _found(names, procedure)
-    columns = [found.get(name) or Column(name, name) for name in names]
+    taken = {*names, *procedure.data}
+    columns = [found.get(name) or _further(name, taken) for name in names]
     there = {column.target for column in columns}
     missing = [name for name in procedure.data if name not in there]
     if missing:
@@ -118,6 +121,14 @@ def _found(names: Sequence[str], procedure: Procedure) -> tuple[dict[str, Column
                 text = f"columns {rivals} could each be {want!r}; none was taken for it"
                 notes.append(Note("warning", "AMBIGUOUS_COLUMN", text))
     return found, notes
+
+
+def _further(name: str, taken: Container[str]) -> Column:
+    """Return a column that the schema does not know, under a name that it can be staged with."""
+    target = name
+    while target in RESERVED_COLUMNS or (target != name and target in taken):
+        target = f"{target} (file)"
+    return Column(name, target)
 
 
 def _claims(
@@ -213,7 +224,10 @@ def _similar_to(name: str, names: Sequence[str]) -> str:
         for each in names
         if difflib.SequenceMatcher(None, each.lower(), name.lower()).ratio() >= _SIMILAR
     ]
-    return f"{_quoted(similar)} looks like {name!r}, but was not taken for it" if similar else ""
+    if not similar:
+        return ""
+    looks, was = ("look", "were") if len(similar) > 1 else ("looks", "was")
+    return f"{_quoted(similar)} {looks} like {name!r}, but {was} not taken for it"
 
 
 def _quoted(names: Iterable[str]) -> str:
