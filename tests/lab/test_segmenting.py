@@ -13,6 +13,7 @@ import pytest
 
 import treadle
 from treadle import lab
+from treadle.lab import places
 from treadle.lab.lock import only_one
 from treadle.lab.places import MANIFEST, PART
 from treadle.lab.segmenting import SegmentReport
@@ -341,6 +342,18 @@ def test_what_could_not_be_read_is_tried_again_once_it_is_staged_again(raw, stag
 
 
 # --- trouble -------------------------------------------------------------------------------------
+
+
+def test_a_full_disk_is_named_and_what_is_done_is_kept(stage, out, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(places, "put_list", full)
+    with pytest.raises(treadle.RunFailed, match="No space left") as told:
+        segment(stage, out)
+    assert "disk full" in told.value.hint
+    monkeypatch.undo()
+    assert counts(segment(stage, out)) == (0, 0, 3, 0)
 
 
 def test_nothing_of_a_run_is_seen_before_all_of_it(stage, out, monkeypatch):

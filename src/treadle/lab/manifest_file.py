@@ -96,7 +96,7 @@ def columns(schema: Schema) -> dict[str, pl.DataType | type[pl.DataType]]:
         "local_tz": text,
         "schema_version": pl.Int32,
     }
-    return {**own, **{n: t for n, t in from_header.items() if n not in own | rest}, **rest}
+    return {**own, **from_header, **rest}
 
 
 class _Rows:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import treadle
 from treadle.lab import errors
@@ -71,6 +71,51 @@ def stored(run: treadle.Run) -> Iterator[tuple[str, Any]]:
         UsageError: The record is damaged.
     """
     return run.stored() if run.ok else iter(())
+
+
+Report_co = TypeVar("Report_co", covariant=True)
+
+
+class Session(Protocol[Report_co]):
+    """One run of a stage, and the lists that are made of the record afterwards."""
+
+    def run(
+        self, pool: treadle.Pool, timeout: float | None, progress: str | treadle.Listener | None
+    ) -> None:
+        """Do what is new or changed."""
+
+    def close(self) -> Report_co:
+        """Make the lists."""
+
+
+def seen_through(
+    session: Session[Report_co],
+    pool: treadle.Pool,
+    timeout: float | None,
+    progress: str | treadle.Listener | None,
+) -> Report_co:
+    """
+    Run *session* and make its lists, whatever ends the run: what has settled is in them.
+
+    Raises:
+        RunFailed: The lists cannot be written.
+        BaseException: Whatever has ended the run.
+    """
+    try:
+        session.run(pool, timeout, progress)
+    except BaseException as error:
+        try:
+            session.close()
+        except Exception as further:
+            error.add_note(f"and the lists could not be made: {further}")
+        raise
+    try:
+        return session.close()
+    except OSError as error:
+        raise treadle.RunFailed(
+            f"the lists cannot be written: {error.strerror or error}",
+            hint="is the disk full? What is done is kept: the same command goes on",
+        ) from error
 
 
 class Ran:

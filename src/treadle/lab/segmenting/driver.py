@@ -20,7 +20,7 @@ import treadle
 from treadle.lab import manifest_file, places
 from treadle.lab.errors import Unreadable
 from treadle.lab.lock import only_one
-from treadle.lab.recorded import Ran, newest, refusal, stored
+from treadle.lab.recorded import Ran, newest, refusal, seen_through, stored
 from treadle.lab.schema.spec import Schema
 from treadle.lab.segmenting.one import Segmented, SegmentOne, Sweep
 from treadle.lab.segmenting.report import SegmentReport
@@ -80,7 +80,8 @@ def segment(
         start_method: See there.
         progress: See there.
         pool: See there.
-        settings: Of the method: ``dv_threshold``, ``min_points`` (classic).
+        settings: Of the method: ``hysteresis`` (turns), ``dv_threshold`` and ``min_points``
+            (classic).
 
     Raises:
         UsageError: The stage root has no manifest, a procedure is no sweep, the method is not
@@ -112,15 +113,7 @@ def segment(
         sweeps = Sweeps(listed, swept, limit, one.version)
         session = _Session(one, sweeps, listed, force=force, was_ended=was_ended)
         places.keep_text(place / places.SEGMENTED, json.dumps({"stage_root": str(root)}))
-        try:
-            session.run(pool, timeout, progress)
-        except BaseException as error:  # what has settled is in the lists all the same
-            try:
-                session.close()
-            except Exception as further:
-                error.add_note(f"and the lists could not be made: {further}")
-            raise
-        report = session.close()
+        report = seen_through(session, pool, timeout, progress)
     report.elapsed = time.monotonic() - began
     return report
 

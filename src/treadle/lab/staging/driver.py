@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal
 import treadle
 from treadle.lab import places
 from treadle.lab.lock import only_one
-from treadle.lab.recorded import newest
+from treadle.lab.recorded import newest, seen_through
 from treadle.lab.schema.spec import Schema
 from treadle.lab.staging.past import Past
 from treadle.lab.staging.plan import Plan
@@ -114,15 +114,7 @@ def stage(
         was_ended = stack.enter_context(only_one(root, "staging"))
         plan.decide()
         session = Session(plan, force=force, prune=prune, was_ended=was_ended)
-        try:
-            session.run(pool, timeout, progress)
-        except BaseException as error:  # what has settled is in the manifest all the same
-            try:
-                session.close()
-            except Exception as further:
-                error.add_note(f"and the manifest could not be made: {further}")
-            raise
-        report = session.close()
+        report = seen_through(session, pool, timeout, progress)
     report.elapsed = time.monotonic() - began
     return report
 

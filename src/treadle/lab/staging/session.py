@@ -66,7 +66,7 @@ class Session:
         Make the manifest, remove what no file holds any more, and report.
 
         Raises:
-            RunFailed: The manifest cannot be written.
+            OSError: The manifest cannot be written.
         """
         plan = self._plan
         report = StageReport(raw_root=plan.raw, stage_root=plan.root, slowest=self._ran.slowest)
@@ -79,14 +79,7 @@ class Session:
         report.run_id = now.id
         report.manifest = plan.root / places.MANIFEST
         if not self._is_as_it_was(keys, report):
-            try:
-                self._make(now, keys, report)
-            except OSError as error:
-                raise treadle.RunFailed(
-                    f"the manifest in {str(plan.root)!r} cannot be written: "
-                    f"{error.strerror or error}",
-                    hint="is the disk full? What is staged is kept: the same command goes on",
-                ) from error
+            self._make(now, keys, report)
         return report
 
     def _make(self, now: treadle.Run, keys: set[str], report: StageReport) -> None:
