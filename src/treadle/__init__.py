@@ -9,7 +9,7 @@
 
 Start reading at ``api/``; the words used everywhere are defined in ``core/``; what decides is
 ``engine/machine.py``. Layers point down only: cli → api → sources, engine, backends, sinks,
-ledger, progress → core → errors. Applications (``lab``) stand on top, on the names below alone.
+ledger, progress → core → errors. Applications (``lab``, ``prompts``) stand on top, on the names below alone.
 
 Names are looked up when first used, so that ``import treadle`` costs next to nothing; a worker
 process imports this package too.
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from treadle.core import events
     from treadle.core.context import Current, current
     from treadle.core.culprit import Culprit, find_culprit
+    from treadle.core.lanes import Feedback, Lane, Lanes
     from treadle.core.outcome import (
         AnyOutcome,
         Cancelled,
@@ -46,7 +47,8 @@ if TYPE_CHECKING:
         Unpicklable,
         WorkerLost,
     )
-    from treadle.core.policy import Capacity, Rate, Retry
+    from treadle.core.limits import Capacity, Rate
+    from treadle.core.policy import Retry
     from treadle.core.protocols import Capabilities, DurableSink, Listener, Mark, Sink, Source
     from treadle.core.stats import FailureKind, Stats
     from treadle.errors import (
@@ -82,6 +84,7 @@ _HOMES = {
     "treadle.backends.cpus": ("usable_cpus",),
     "treadle.core.context": ("Current", "current"),
     "treadle.core.culprit": ("Culprit", "find_culprit"),
+    "treadle.core.lanes": ("Feedback", "Lane", "Lanes"),
     "treadle.core.outcome": (
         "AnyOutcome",
         "Cancelled",
@@ -94,7 +97,8 @@ _HOMES = {
         "Unpicklable",
         "WorkerLost",
     ),
-    "treadle.core.policy": ("Capacity", "Rate", "Retry"),
+    "treadle.core.limits": ("Capacity", "Rate"),
+    "treadle.core.policy": ("Retry",),
     "treadle.core.protocols": ("Capabilities", "DurableSink", "Listener", "Mark", "Sink", "Source"),
     "treadle.core.stats": ("FailureKind", "Stats"),
     "treadle.errors": (
@@ -135,7 +139,10 @@ __all__ = [
     "FailedOutcome",
     "Failure",
     "FailureKind",
+    "Feedback",
     "Interrupted",
+    "Lane",
+    "Lanes",
     "Listener",
     "Mark",
     "MissingExtra",

@@ -19,7 +19,8 @@ from treadle.core import events
 from treadle.core.call import Call
 from treadle.core.item import Item
 from treadle.core.outcome import TimedOut
-from treadle.core.policy import Capacity, Policy, Rate, Retry
+from treadle.core.limits import Capacity, Rate
+from treadle.core.policy import Policy, Retry
 from treadle.core.protocols import Finished, Returned
 from treadle.core.stats import Stats
 from treadle.engine.machine import Machine

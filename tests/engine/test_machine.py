@@ -13,7 +13,8 @@ from treadle.core.events import Running
 from treadle.core.failures import failure_from
 from treadle.core.item import Item
 from treadle.core.outcome import Raised, Succeeded, Unpicklable, WorkerLost
-from treadle.core.policy import Capacity, Policy, Rate, Retry
+from treadle.core.limits import Capacity, Rate
+from treadle.core.policy import Policy, Retry
 from treadle.core.protocols import Broken, Capabilities, Finished, Returned
 from treadle.engine.machine import Machine
 from treadle.engine.stimuli import (
@@ -499,6 +500,9 @@ def test_what_is_taken_back_before_a_kill_counts_no_attempt():
 
 
 def test_nothing_is_tried_again_once_the_run_is_cancelled():
+    """
+    What would have been tried again has no ending of its own: a resumed run goes on with it.
+    """
     told = Told(retry=Retry(attempts=5, base=0.0))
     told.read(2)
     told.tick(room=2)
@@ -507,7 +511,7 @@ def test_nothing_is_tried_again_once_the_run_is_cancelled():
     told.fails(1)
     assert [(o.index, o.kind, o.attempts) for o in told.released] == [
         (0, "cancelled", 1),
-        (1, "raised", 1),
+        (1, "cancelled", 1),
     ]
 
 
@@ -708,7 +712,7 @@ def test_keys_that_were_used_once_are_forgotten():
     waiting = told.machine._waiting
     assert len(waiting._busy) == 0
     assert len(waiting._next_start) < 200
-    assert len(waiting._lanes) == 0
+    assert len(waiting._queues) == 0
 
 
 class TestStuck:

@@ -10,8 +10,12 @@ from datetime import datetime, timedelta
 from os import PathLike
 from typing import Any, Literal, TypeAlias, TypedDict
 
+from treadle.core.checks import function_or_none, positive, positive_int
 from treadle.core.item import Key
-from treadle.core.policy import Capacity, Policy, Rate, Retry, positive, positive_int
+from treadle.core.lanes import Lanes
+from treadle.core.limits import Capacity, Rate
+from treadle.core.policy import Policy, Retry
+from treadle.core.outcome import AnyOutcome
 from treadle.core.protocols import Listener
 from treadle.errors import UsageError
 
@@ -57,6 +61,8 @@ class MapOptions(TypedDict, total=False):
         retry: A ``Retry``, or a number of attempts; None (default) for one attempt.
         rate: A ``Rate``: starts per period; None (default) for no limit.
         capacity: A ``Capacity``: items in flight per key; None (default) for no limit.
+        lanes: A ``Lanes``: limits, budgets, pauses and breakers per key; None (default) for none.
+            Excludes `rate` and `capacity`.
         ordered: Outcomes in input order instead of as they settle (default False).
         seed: Root of one reproducible random seed per item.
         on_error: ``"continue"`` (default), or ``"stop"`` at the first failure.
@@ -77,6 +83,7 @@ class MapOptions(TypedDict, total=False):
     retry: Retry | int | None
     rate: Rate | None
     capacity: Capacity | None
+    lanes: Lanes | None
     ordered: bool
     seed: int | None
     on_error: Literal["continue", "stop"]
@@ -111,6 +118,9 @@ class RecordOptions(TypedDict, total=False):
             takes the hash of the function's source. None (default): it does not matter.
         runs_dir: The folder of all runs; default ``TREADLE_RUNS_DIR``, or ``.treadle/runs``.
         command: Noted in the run for ``treadle resume``; for programs like the command line.
+        on_commit: Called with a list of outcomes whenever they have become durable, in the thread
+            that called ``run``; what it raises ends the run. Nothing that it hears of can be lost
+            any more. Cancelled items are not among them.
     """
 
     resume: bool | str
@@ -121,6 +131,7 @@ class RecordOptions(TypedDict, total=False):
     version: str | None
     runs_dir: str | PathLike[str] | None
     command: Mapping[str, Any] | None
+    on_commit: Callable[[Sequence[AnyOutcome]], object] | None
 
 
 class Options(PoolOptions, MapOptions, total=False):
@@ -235,17 +246,22 @@ def _listeners_from(value: Sequence[Listener]) -> tuple[Listener, ...]:
     return tuple(value)
 
 
+_LIMITS: tuple[tuple[str, type, str], ...] = (
+    ("rate", Rate, "600, per=60"),
+    ("capacity", Capacity, "4, key=provider"),
+    ("lanes", Lanes, "key=provider, limits=treadle.Lane(concurrency=4)"),
+)
+
+
 def _policy_from(options: Mapping[str, Any]) -> Policy:
     on_error = options.get("on_error", "continue")
     one_of("on_error", on_error, ("continue", "stop"))
-    for name, type_ in (("rate", Rate), ("capacity", Capacity)):
+    for name, type_, example in _LIMITS:
         value = options.get(name)
         if value is not None and not isinstance(value, type_):
             raise UsageError(
                 f"{name} must be a treadle.{type_.__name__}, got {value!r}",
-                hint="rate=treadle.Rate(600, per=60)"
-                if type_ is Rate
-                else "capacity=treadle.Capacity(4, key=provider)",
+                hint=f"{name}=treadle.{type_.__name__}({example})",
             )
     ordered = options.get("ordered", False)
     if not isinstance(ordered, bool):
@@ -258,6 +274,7 @@ def _policy_from(options: Mapping[str, Any]) -> Policy:
         retry=_retry_from(options.get("retry")),
         rate=options.get("rate"),
         capacity=options.get("capacity"),
+        lanes=options.get("lanes"),
         ordered=ordered,
         max_failures=1 if on_error == "stop" else options.get("max_failures"),
         time_limit=_time_limit_from(options.get("deadline")),
@@ -326,6 +343,12 @@ def check_record(options: Mapping[str, Any]) -> None:
             "retry_failed needs the run whose failed items are meant", hint="resume='latest'"
         )
     _check_redo(options)
+    function_or_none("on_commit", options.get("on_commit"), example="on_commit=my_function")
+    if options.get("on_commit") is not None and durability == "none":
+        raise UsageError(
+            "on_commit needs the record that durability='none' does not keep",
+            hint="leave durability out",
+        )
     version = options.get("version")
     if version is not None and not isinstance(version, str):
         raise UsageError(f"version must be text, got {version!r}", hint="version='2'")

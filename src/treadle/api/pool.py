@@ -238,7 +238,8 @@ class Pool:
     ) -> Stage:
         policy, backend = settings.policy, dispatcher.backend
         hear = [] if recorded is None else [recorded.hear]
-        keyed = bool((policy.rate and policy.rate.key) or (policy.capacity and policy.capacity.key))
+        lanes = policy.lanes
+        keyed = bool(lanes or (policy.rate and policy.rate.key) or policy.capacity)
         reader = None
         if items is not None:
             reader = Reader(
@@ -247,6 +248,7 @@ class Pool:
                 pack=backend.pack,
                 key=key_function(items, settings),
                 lane=policy.lane if keyed else None,
+                cost=None if lanes is None else lanes.cost,
                 wake=backend.wake,
                 screen=None if recorded is None else recorded.screen,
             )
@@ -266,6 +268,7 @@ class Pool:
             # Each for itself where nothing that has settled may wait for the rest of a batch.
             paced=policy.rate is not None
             or policy.capacity is not None
+            or lanes is not None
             or (recorded is not None and recorded.one_by_one),
             asks_running=policy.timeout is not None,
         )

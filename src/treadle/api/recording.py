@@ -69,6 +69,7 @@ class Request:
         parent: Id of the first run on the same pool; None for that one.
         stage: How many runs the pool has had before.
         command: What ``treadle resume`` needs to know; None when a program has called us.
+        on_commit: Called with outcomes once they are durable; None for nothing.
         backend: Name of the backend.
     """
 
@@ -87,6 +88,7 @@ class Request:
     parent: str | None = None
     stage: int = 0
     command: Mapping[str, Any] | None = None
+    on_commit: Callable[[Sequence[AnyOutcome]], object] | None = None
     backend: str = "auto"
 
     @property
@@ -274,6 +276,7 @@ class Recorded:
         self._was: str | None = None
         self._committed_at = -math.inf
         self._total: int | None = None
+        self._fresh: list[AnyOutcome] = []  # for whoever wants to know once they are durable
 
     @property
     def one_by_one(self) -> bool:
@@ -423,12 +426,13 @@ class Recorded:
             self._is_torn = False  # nothing was stored
             raise
         by_id = {id(outcome): error for outcome, error in refused}
-        self.ledger.note(
-            [
-                outcome if id(outcome) not in by_id else not_stored(outcome, by_id[id(outcome)])
-                for outcome in outcomes
-            ]
-        )
+        endings = [
+            outcome if id(outcome) not in by_id else not_stored(outcome, by_id[id(outcome)])
+            for outcome in outcomes
+        ]
+        self.ledger.note(endings)
+        if self._request.on_commit is not None:
+            self._fresh += [ending for ending in endings if ending.kind != "cancelled"]
         self._is_torn = False
         if time.monotonic() - self._committed_at >= self._group:
             self.commit()
@@ -443,6 +447,12 @@ class Recorded:
         """
         self.ledger.commit(self._mark(), total=self._total)
         self._committed_at = time.monotonic()
+        self._tell_committed()
+
+    def _tell_committed(self) -> None:
+        if self._request.on_commit is not None and self._fresh:
+            fresh, self._fresh = self._fresh, []
+            self._request.on_commit(fresh)
 
     @property
     def patience(self) -> float | None:
@@ -465,6 +475,7 @@ class Recorded:
         """
         if self._later is None:
             self.ledger.commit(self._mark(whole=True), total=self._total)
+            self._tell_committed()
             self.sink.close()
         total = self._total if self._total is not None else self.ledger.settled
         self.ledger.commit(self._mark(), state="finished", total=total)
@@ -482,6 +493,7 @@ class Recorded:
             # What was interrupted half-way is not committed: a resume cuts it off, and does it.
             if self._later is None and not self._is_torn:
                 self.ledger.commit(self._mark(), state=why, total=self._total)
+                self._tell_committed()
         finally:
             try:
                 kept: str | None = None if self._later is not None else self.sink.abandon()

@@ -28,7 +28,7 @@ from treadle.core.context import active
 from treadle.core.events import Running, WorkerStarted
 from treadle.core.item import Item
 from treadle.core.outcome import AnyOutcome
-from treadle.core.policy import positive_int
+from treadle.core.checks import positive_int
 from treadle.core.protocols import Broken, Capabilities, Finished, Noted, Report
 from treadle.errors import SetupFailed, UsageError
 

@@ -6,7 +6,7 @@ in bulk: a ``Settled`` holds as many outcomes as settled together.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -100,6 +100,36 @@ class ItemsSettled:
         if isinstance(self.outcomes, Successes):
             return ()
         return [outcome for outcome in self.outcomes if type(outcome) is not Succeeded]
+
+
+@dataclass(frozen=True, slots=True)
+class LaneState:
+    """
+    One lane, as it is now.
+
+    Attributes:
+        key: As ``Lanes.key`` gives it.
+        waiting: Items that were read and wait for their turn.
+        in_flight: Items that run.
+        limit: How many of them may run at once; None for as many as there are workers.
+        paused_until: Monotonic seconds until which nothing starts; 0.0 when it is not paused.
+        closed: Why nothing further of it starts; empty while it is open.
+    """
+
+    key: Hashable
+    waiting: int
+    in_flight: int
+    limit: int | None
+    paused_until: float = 0.0
+    closed: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LanesChanged:
+    """A snapshot of all lanes that have been seen; sent a few times a second, and at the end."""
+
+    at: float
+    lanes: tuple[LaneState, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,6 +229,7 @@ Event: TypeAlias = (
     | ItemsRunning
     | Retrying
     | ItemsSettled
+    | LanesChanged
     | WorkerStarted
     | WorkerEnded
     | WorkersChanged

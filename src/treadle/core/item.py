@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from typing import Any, TypeAlias
 
 Key: TypeAlias = str | int
@@ -20,11 +20,13 @@ class Item:
         key: The item's stable name; the index when the source gives none.
         payload: What ``Backend.pack`` made of the value; opaque to the engine.
         call: Identifier of the call that this item belongs to (``Call.id``).
-        lane: Which keyed limits apply, as ``(rate key, capacity key)``; None without keyed limits.
+        lane: Which keyed limits apply, as ``(rate key, capacity key)``, or ``(lane, None)``; None
+            without keyed limits.
+        cost: What an attempt may use of the budgets of its lane and of the run; None for nothing.
         attempt: The attempt that runs or ran last; 0 before the first.
     """
 
-    __slots__ = ("attempt", "call", "index", "key", "lane", "payload")
+    __slots__ = ("attempt", "call", "cost", "index", "key", "lane", "payload")
 
     def __init__(
         self,
@@ -33,12 +35,14 @@ class Item:
         payload: Any,
         call: int = 0,
         lane: tuple[Hashable, Hashable] | None = None,
+        cost: Mapping[str, Any] | None = None,
     ) -> None:
         self.index = index
         self.key = key
         self.payload = payload
         self.call = call
         self.lane = lane
+        self.cost = cost
         self.attempt = 0
 
     def __repr__(self) -> str:

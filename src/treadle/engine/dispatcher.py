@@ -15,10 +15,10 @@ from collections.abc import Callable, Sequence
 from typing import Protocol, assert_never
 
 from treadle.core import events
+from treadle.core.checks import positive_int
 from treadle.core.failures import in_words, is_ctrl_c
 from treadle.core.item import Item
 from treadle.core.outcome import AnyOutcome, Cancelled
-from treadle.core.policy import positive_int
 from treadle.core.protocols import Backend, Finished, Noted, Report, Returned
 from treadle.engine.reader import Reader
 from treadle.engine.stage import Stage

@@ -24,6 +24,7 @@ from typing import assert_never
 from treadle.core import events
 from treadle.core.failures import in_words, is_ctrl_c
 from treadle.core.item import Item
+from treadle.core.lanes import Feedback
 from treadle.core.outcome import AnyOutcome, Cancelled, Succeeded, TimedOut
 from treadle.core.policy import Policy
 from treadle.core.protocols import Broken, Capabilities, Delivered, Finished, Returned
@@ -51,6 +52,7 @@ from treadle.errors import SourceFailed, UsageError
 
 # Seconds for which a cancelled run waits for items of which none runs: they gain nothing by grace.
 STUCK_AFTER = 1.0
+LANES_EVERY = 0.1  # seconds between snapshots of the lanes, as often as those of what runs
 
 
 class Machine:
@@ -86,6 +88,10 @@ class Machine:
         self._bulk: Sequence[AnyOutcome] = ()  # the same, all delivered together: nothing else is
 
         self._waiting = Waiting(policy)
+        self._waits: dict[int, int] = {}  # by index: attempts that were only told to come later
+        self._first_failed: dict[int, float] = {}  # by index, where that matters
+        self._lanes_told_at = -math.inf
+        self._left: str | None = None  # why items of a closed lane were left, if any were
         self._delayed: list[tuple[float, int, Item]] = []  # heap of (due, tie-break, item)
         self._in_flight: dict[int, Item] = {}
         self._held: dict[int, AnyOutcome] = {}  # settled, but an earlier item has not (ordered)
@@ -197,6 +203,7 @@ class Machine:
         self._tell(events.ItemsRead, now, count=len(items))
         if self._cancelling is None:
             self._waiting.extend(items)
+            self._leave_closed()
         else:
             self._settle_cancelled(items)
 
@@ -236,22 +243,86 @@ class Machine:
     def _finished(self, endings: Sequence[tuple[Item, AnyOutcome]], now: float) -> None:
         in_flight = self._in_flight
         fresh = self._fresh
-        tracked = self._waiting.limits_capacity
+        tracked, lanes = self._waiting.limits_capacity, self._policy.lanes
         late = self._policy.timeout if not self._capabilities.interrupts_timeouts else None
         for item, outcome in endings:
             if in_flight.pop(item.index, None) is None:
                 continue  # Stopped a moment before it ended: it has settled another way.
+            if late is not None and outcome.duration > late:
+                outcome = _timed_out_late(outcome, late)  # noqa: PLW2901  that is what it is
+            if lanes is not None:
+                self._ended_in_lane(item, outcome, now)
+                continue
             if tracked:
                 self._waiting.gave_back(item)
-            if late is not None and outcome.duration > late:
-                self._failed(item, _timed_out_late(outcome, late), now)
-            elif type(outcome) is Succeeded:  # half the cost of asking ``outcome.ok``
+            if type(outcome) is Succeeded:  # half the cost of asking ``outcome.ok``
                 fresh.append(outcome)
             else:
                 self._failed(item, outcome, now)
 
+    def _ended_in_lane(self, item: Item, outcome: AnyOutcome, now: float) -> None:
+        """Let the lane learn from an attempt, before it is decided what becomes of the item."""
+        lanes = self._waiting.lanes
+        assert lanes is not None
+        assert item.lane is not None
+        feedback = self._feedback(outcome, now)
+        lanes.ended(item, feedback, ok=outcome.ok, began=now - outcome.duration, now=now)
+        closed = lanes.closed(item.lane[0])
+        if outcome.ok:
+            self._forget_tries(item.index)
+            self._fresh.append(outcome)
+        elif closed and feedback is not None and (feedback.closed or feedback.fault):
+            self._leave([item], closed)  # not its own fault: a resumed run does it
+        else:
+            if feedback is not None and not feedback.charged:
+                self._waits[item.index] = self._waits.get(item.index, 0) + 1
+            self._failed(item, outcome, now)
+        if closed:
+            self._leave_closed()
+
+    def _feedback(self, outcome: AnyOutcome, now: float) -> Feedback | None:
+        lanes = self._policy.lanes
+        if lanes is None or lanes.feedback is None:
+            return None
+        try:
+            return lanes.feedback(outcome)
+        except BaseException as error:
+            if is_ctrl_c(error):
+                raise
+            wrong = UsageError(
+                f"the function given as Lanes(feedback=...) raised {in_words(error)}",
+                hint="it gets the outcome of an attempt and returns a treadle.Feedback or None",
+            )
+            wrong.__cause__ = error
+            self._break(wrong, now)
+            return None
+
+    def _leave_closed(self) -> None:
+        """Settle what waits for a lane that is closed: nothing of it was done or will be."""
+        for item, why in self._waiting.take_closed():
+            self._leave([item], why)
+        lanes = self._waiting.lanes
+        if lanes is None or not self._delayed:
+            return
+        delayed, self._delayed = self._delayed, []
+        for due, order, item in delayed:
+            assert item.lane is not None
+            if why := lanes.closed(item.lane[0]):
+                self._leave([item], why)
+            else:
+                heapq.heappush(self._delayed, (due, order, item))
+
+    def _leave(self, items: Sequence[Item], why: str) -> None:
+        for item in items:
+            lane = "" if item.lane is None else item.lane[0]
+            self._left = self._left or f"the lane {lane!r} is closed: {why}"
+        self._settle_cancelled(items, reason=why)
+
     def _failed(self, item: Item, outcome: AnyOutcome, now: float) -> None:
         if self._deserves_retry(item, outcome, now):
+            if self._cancelling is not None:  # its ending is not known: a resumed run tries on
+                self._settle_cancelled([item])
+                return
             assert not outcome.ok
             delay = self._policy.retry.delay(item.attempt, outcome.error, self._random)
             self._retries += 1
@@ -270,8 +341,13 @@ class Machine:
 
     def _deserves_retry(self, item: Item, outcome: AnyOutcome, now: float) -> bool:
         retry = self._policy.retry
-        if self._cancelling is not None or item.attempt >= retry.attempts:
+        waits = self._waits.get(item.index, 0)
+        if waits > retry.waits or item.attempt - waits >= retry.attempts:
             return False
+        if retry.within is not None:
+            first = self._first_failed.setdefault(item.index, now)
+            if now - first > retry.within:
+                return False
         if retry.budget is not None and self._retries >= retry.budget:
             return False
         try:
@@ -288,6 +364,7 @@ class Machine:
             return False
 
     def _settle_failed(self, outcome: AnyOutcome, now: float) -> None:
+        self._forget_tries(outcome.index)
         self._fresh.append(outcome)
         if outcome.kind == "cancelled":
             return
@@ -295,6 +372,10 @@ class Machine:
         limit = self._policy.max_failures
         if limit is not None and self._failures >= limit:
             self._cancel("failure limit", self._policy.grace, now)
+
+    def _forget_tries(self, index: int) -> None:
+        self._waits.pop(index, None)
+        self._first_failed.pop(index, None)
 
     def _returned(self, items: Sequence[Item]) -> None:
         mine = [item for item in items if self._in_flight.pop(item.index, None) is not None]
@@ -353,8 +434,8 @@ class Machine:
             self._orders.append(StopItems(running))
             self._settle_cancelled(running)
 
-    def _settle_cancelled(self, items: Sequence[Item]) -> None:
-        reason = self._cancelling or "cancelled"
+    def _settle_cancelled(self, items: Sequence[Item], reason: str | None = None) -> None:
+        reason = reason or self._cancelling or "cancelled"
         self._fresh += [
             Cancelled(item.key, item.index, item.attempt, 0.0, 0.0, None, None, None, reason)
             for item in items
@@ -363,7 +444,8 @@ class Machine:
     # ── the passing of time ─────────────────────────────────────────────────────────────────
 
     def _tick(self, tick: Tick, now: float) -> None:
-        self._window = max(1, tick.window)
+        lanes = self._policy.lanes
+        self._window = max(1, tick.window, 0 if lanes is None else lanes.ahead)
         self._consumed = tick.consumed
         self._room = tick.room
         if tick.running is not None:
@@ -377,6 +459,8 @@ class Machine:
             self._time_out(tick.running, now)
         if self._cancelling is None and not self._paused:
             self._start(tick.room, now)
+        if lanes is not None and now >= self._lanes_told_at + LANES_EVERY:
+            self._tell_lanes(now)
         self._read_ahead()
 
     def _look_for_stuck(self, running: Sequence[tuple[Item, events.Running]], now: float) -> None:
@@ -408,8 +492,12 @@ class Machine:
             self._orders.append(StopItems([item for item, _ in overdue]))
         for item, where in overdue:
             del self._in_flight[item.index]
-            self._waiting.gave_back(item)
-            self._failed(item, self._timed_out(item, where, timeout, now), now)
+            outcome = self._timed_out(item, where, timeout, now)
+            if self._policy.lanes is not None:
+                self._ended_in_lane(item, outcome, now)
+            else:
+                self._waiting.gave_back(item)
+                self._failed(item, outcome, now)
 
     def _timed_out(self, item: Item, where: events.Running, timeout: float, now: float) -> TimedOut:
         return TimedOut(
@@ -432,6 +520,7 @@ class Machine:
                 due.append(heapq.heappop(self._delayed)[2])
             self._waiting.put_first(due)
         items = self._waiting.take(room, now) if room > 0 else []
+        self._leave_closed()  # taking may find that no total has room for an item
         if not items:
             return
         self._room -= len(items)
@@ -451,6 +540,10 @@ class Machine:
             self._reading += want
             self._orders.append(ReadItems(want))
 
+    def _tell_lanes(self, now: float) -> None:
+        self._lanes_told_at = now
+        self._tell(events.LanesChanged, now, lanes=self._waiting.lane_states(now))
+
     # ── what comes out ──────────────────────────────────────────────────────────────────────
 
     def _publish(self, now: float) -> None:
@@ -463,7 +556,9 @@ class Machine:
                 self._orders.append(Release(out))
         if self._source_ended and not self._unsettled:
             self.ended = True
-            self._tell(events.RunEnded, now, stopped=self._cancelling)
+            if self._policy.lanes is not None:
+                self._tell_lanes(now)
+            self._tell(events.RunEnded, now, stopped=self._cancelling or self._left)
             self._orders.append(End(self.error))
 
     def _in_order(self, fresh: Sequence[AnyOutcome]) -> list[AnyOutcome]:

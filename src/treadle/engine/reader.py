@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable, Generator, Hashable, Iterator
+from collections.abc import Callable, Generator, Hashable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from treadle.core.failures import failure_from, shown
@@ -31,6 +31,7 @@ class Reader:
         pack: ``Backend.pack``.
         key: Returns the key of a value at a position; None takes the position.
         lane: ``Policy.lane`` when limits are keyed, else None.
+        cost: ``Lanes.cost``, or None.
         screen: Gets key, value and position; returns False to leave a value out. What it raises is
             the failure of that item.
         wake: Wakes the dispatcher.
@@ -45,6 +46,7 @@ class Reader:
         key: Callable[[Any, int], Key] | None,
         lane: Callable[[Any], tuple[Hashable, Hashable] | None] | None,
         wake: Callable[[], None],
+        cost: Callable[[Any], Mapping[str, Any]] | None = None,
         screen: Callable[[Key, Any, int], bool] | None = None,
     ) -> None:
         self._values = values
@@ -54,6 +56,7 @@ class Reader:
         check = getattr(values, "check_value", None)
         self._check = check if callable(check) else None
         self._lane = lane
+        self._cost = cost
         self._screen = screen
         self._wake = wake
         self._iterator: Iterator[Any] | None = None
@@ -147,7 +150,8 @@ class Reader:
 
     def _read_from(self, values: Iterator[Any], count: int) -> bool:
         """Take up to *count* values, those that are left out included; False when stopped."""
-        key_of, lane_of, pack, call = self._key, self._lane, self._pack, self._call
+        key_of, lane_of, cost_of = self._key, self._lane, self._cost
+        pack, call = self._pack, self._call
         check, screen = self._check, self._screen
         append, index = self._items.append, self._index
         left = count
@@ -164,7 +168,8 @@ class Reader:
                     if check is not None:
                         check(value)
                     lane = None if lane_of is None else _checked_lane(lane_of(value))
-                    append(Item(index, key, pack(value), call, lane))
+                    cost = None if cost_of is None else cost_of(value)
+                    append(Item(index, key, pack(value), call, lane, cost))
             except SourceFailed:
                 raise  # what was read is not what it should be: not the fault of one item
             except Exception as error:

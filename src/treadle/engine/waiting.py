@@ -1,4 +1,4 @@
-"""Items ready to start, as far as rate and capacity let them. Pure, like the machine it serves."""
+"""Items ready to start, as far as their limits let them. Pure, like the machine it serves."""
 
 from __future__ import annotations
 
@@ -8,31 +8,35 @@ from collections import defaultdict
 from collections.abc import Hashable, Sequence
 from typing import TypeAlias
 
+from treadle.core.events import LaneState
 from treadle.core.item import Item
 from treadle.core.policy import Policy
+from treadle.engine.lanes import LaneStates
 
-Lane: TypeAlias = tuple[Hashable, Hashable] | None
+Keys: TypeAlias = tuple[Hashable, Hashable] | None
 
 
 class Waiting:
     """
-    Items ready to start, as far as rate and capacity let them.
+    Items ready to start, as far as rate and capacity, or the limits of their lanes, let them.
 
-    One queue per lane (the keys of the limits that apply), served in turn, so that a lane that
-    has used up its limit never blocks another one.
+    One queue for each combination of the keys of the limits that apply, served in turn, so that one
+    that has used up its limit never blocks another one.
     """
 
     def __init__(self, policy: Policy) -> None:
         self._rate = policy.rate
         self._capacity = policy.capacity
-        self._lanes: dict[Lane, list[Item]] = {}
+        self._queues: dict[Keys, list[Item]] = {}
         self._size = 0
         self._busy: defaultdict[Hashable, int] = defaultdict(int)  # in flight per capacity key
         self._next_start: dict[Hashable, float] = {}  # per rate key; see _reserve
         self._prune_at = 64
         self.ready_at = math.inf
-        self.limits_capacity = self._capacity is not None
+        self.lanes = None if policy.lanes is None else LaneStates(policy.lanes)
+        self.limits_capacity = self._capacity is not None or self.lanes is not None
         self.keyed = self.limits_capacity or (self._rate is not None and self._rate.key is not None)
+        self._is_free = self._rate is None and not self.limits_capacity
 
     def __len__(self) -> int:
         return self._size
@@ -40,74 +44,97 @@ class Waiting:
     def extend(self, items: Sequence[Item]) -> None:
         """Queue items behind all others."""
         self._size += len(items)
-        if self._rate is None and self._capacity is None:
-            self._lane(None).extend(items)
+        if self._is_free:
+            self._queue(None).extend(items)
             return
         for item in items:
-            self._lane(item.lane).append(item)
+            self._queue(item.lane).append(item)
 
     def put_first(self, items: Sequence[Item]) -> None:
         """Queue items before all others, keeping their order."""
         self._size += len(items)
-        by_lane: defaultdict[Lane, list[Item]] = defaultdict(list)
+        by_keys: defaultdict[Keys, list[Item]] = defaultdict(list)
         for item in items:
-            by_lane[item.lane].append(item)
-        for lane, mine in by_lane.items():
-            self._lane(lane)[:0] = mine
+            by_keys[item.lane].append(item)
+        for keys, mine in by_keys.items():
+            self._queue(keys)[:0] = mine
 
     def take_all(self) -> list[Item]:
         """Remove and return everything, in input order."""
-        items = sorted(itertools.chain.from_iterable(self._lanes.values()), key=_by_index)
-        self._lanes.clear()
+        items = sorted(itertools.chain.from_iterable(self._queues.values()), key=_by_index)
+        self._queues.clear()
         self._size = 0
         return items
 
     def take(self, room: int, now: float) -> list[Item]:
         """Remove and return up to *room* items that may start now."""
-        if self._rate is None and self._capacity is None:
-            lane = self._lane(None)
-            taken = lane[:room]
-            del lane[:room]
+        if self._is_free:
+            queue = self._queue(None)
+            taken = queue[:room]
+            del queue[:room]
             self._size -= len(taken)
             return taken
         return self._take_limited(room, now)
 
     def gave_back(self, item: Item) -> None:
-        """Count *item* as no longer in flight."""
-        if self._capacity is not None and item.lane is not None:
+        """Count *item* as no longer in flight: it ended, or with lanes, it never began."""
+        if self.lanes is not None:
+            self.lanes.gave_back(item)
+        elif self._capacity is not None and item.lane is not None:
             key = item.lane[1]
             self._busy[key] -= 1
             if not self._busy[key]:
                 del self._busy[key]  # there may be as many keys as items
 
-    def _lane(self, lane: Lane) -> list[Item]:
+    def take_closed(self) -> list[tuple[Item, str]]:
+        """Remove and return the items of lanes that are closed, each with why."""
+        if self.lanes is None:
+            return []
+        found = []
+        for keys in list(self._queues):
+            assert keys is not None
+            if why := self.lanes.closed(keys[0]):
+                found += [(item, why) for item in self._queues.pop(keys)]
+        self._size -= len(found)
+        return found
+
+    def lane_states(self, now: float) -> tuple[LaneState, ...]:
+        """Return the state of all lanes; none without lanes."""
+        if self.lanes is None:
+            return ()
+        waiting = {keys[0]: len(queue) for keys, queue in self._queues.items() if keys is not None}
+        return self.lanes.snapshot(waiting, now)
+
+    def _queue(self, keys: Keys) -> list[Item]:
         # Lists, although items leave at the front: moving a window of pointers is one fast copy,
         # and a slice takes a whole batch.
-        return self._lanes.setdefault(lane, [])
+        return self._queues.setdefault(keys, [])
 
     def _take_limited(self, room: int, now: float) -> list[Item]:
         taken: list[Item] = []
         self.ready_at = math.inf
-        open_lanes = list(self._lanes)
-        while open_lanes and len(taken) < room:
-            for lane in list(open_lanes):
-                queue = self._lanes[lane]
+        open_queues = list(self._queues)
+        while open_queues and len(taken) < room:
+            for keys in list(open_queues):
+                queue = self._queues[keys]
                 if len(taken) >= room:
                     break
-                if not queue or not self._admit(lane, now):
-                    open_lanes.remove(lane)
+                if not queue or not self._admit(keys, queue[0], now):
+                    open_queues.remove(keys)
                     continue
                 taken.append(queue.pop(0))
-        # A lane that was just served moves behind the others: over time each gets its turn.
-        for lane in {item.lane: None for item in taken}:
-            queue = self._lanes.pop(lane)
+        # A queue that was just served moves behind the others: over time each gets its turn.
+        for keys in {item.lane: None for item in taken}:
+            queue = self._queues.pop(keys)
             if queue:
-                self._lanes[lane] = queue
+                self._queues[keys] = queue
         self._size -= len(taken)
         return taken
 
-    def _admit(self, lane: Lane, now: float) -> bool:
-        rate_key, capacity_key = lane or (None, None)
+    def _admit(self, keys: Keys, item: Item, now: float) -> bool:
+        rate_key, capacity_key = keys or (None, None)
+        if self.lanes is not None:
+            return self._admit_to_lane(rate_key, item, now)
         limit = math.inf if self._capacity is None else self._capacity.of(capacity_key)
         if self._busy.get(capacity_key, 0) >= limit:
             return False
@@ -116,6 +143,13 @@ class Waiting:
         if self._capacity is not None:
             self._busy[capacity_key] += 1
         return True
+
+    def _admit_to_lane(self, key: Hashable, item: Item, now: float) -> bool:
+        assert self.lanes is not None
+        self.lanes.ready_at = math.inf
+        admitted = self.lanes.admit(key, item, now)
+        self.ready_at = min(self.ready_at, self.lanes.ready_at)
+        return admitted
 
     def _reserve(self, key: Hashable, now: float) -> bool:
         """

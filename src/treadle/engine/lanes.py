@@ -1,0 +1,325 @@
+"""What each lane may do now: its limit, its pace, its pauses, and when it is closed. Pure.
+
+An item starts when its lane is open, not paused, has a place free, and the budgets of lane and run
+have room for what the item may use. What an attempt teaches comes back as a ``Feedback``.
+
+The limit of a lane without a fixed one follows additive increase, multiplicative decrease (D.-M.
+Chiu and R. Jain, 1989): a round of as many successes as the limit lets it grow, by doubling until
+the first overload and by a tenth from then on; an overload takes three tenths away, once for all
+attempts that were in flight at that time. Growth only follows a round in which all places were
+used, or the limit would say nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+from treadle.core.events import LaneState
+from treadle.core.item import Item
+from treadle.core.lanes import Feedback, Lane, Lanes
+from treadle.core.limits import Rate
+
+_DOUBLING = 2.0
+_TENTH = 0.1
+_SHRINK = 0.7
+# A lane with a brake keeps growth that made it faster by at least so much, and else tries again
+# after so many rounds.
+_WORTH = 1.1
+_HOLD = 8
+_STARTS = ""  # the name of the bucket of starts; budgets have names of their own
+_NOTHING = Feedback()
+# Rounding must not turn "now" into a wake-up that finds nothing to do.
+_ROUNDING = 1e-9
+
+
+class LaneStates:
+    """
+    The lanes of one run.
+
+    Args:
+        policy: What the user asked for.
+    """
+
+    def __init__(self, policy: Lanes) -> None:
+        self._policy = policy
+        self._lanes: dict[Hashable, _Lane] = {}
+        self._left: dict[str, Any] = dict(policy.totals)
+        self._in_flight = 0
+        self.ready_at = math.inf
+
+    def closed(self, key: Hashable) -> str:
+        """Return why the lane *key* is closed; empty while it is open."""
+        return self._of(key).closed
+
+    def snapshot(self, waiting: Mapping[Hashable, int], now: float) -> tuple[LaneState, ...]:
+        """Return the state of all lanes, given how many items of each wait."""
+        return tuple(
+            LaneState(
+                key,
+                waiting.get(key, 0),
+                lane.in_flight,
+                None if math.isinf(lane.places) else int(lane.places),
+                lane.paused_until if lane.paused_until > now else 0.0,
+                lane.closed,
+            )
+            for key, lane in self._lanes.items()
+        )
+
+    def admit(self, key: Hashable, item: Item, now: float) -> bool:
+        """
+        Count *item* as in flight, if it may start now.
+
+        Sets ``ready_at`` to when it may be asked again where only time is in the way. An item that
+        no total has room for, with nothing in flight that could give some back, closes the lane.
+        """
+        lane = self._of(key)
+        if lane.closed or lane.in_flight >= lane.places:
+            return False
+        earliest = lane.earliest()
+        if earliest > now + _ROUNDING:
+            self.ready_at = min(self.ready_at, earliest)
+            return False
+        amounts = item.cost or {}
+        if (short := self._short(amounts)) is not None:
+            if not self._in_flight:
+                lane.closed = self._spent(short, amounts[short])
+            return False
+        for name in self._left.keys() & amounts.keys():
+            self._left[name] -= amounts[name]
+        self._in_flight += 1
+        lane.start(amounts, now)
+        return True
+
+    def ended(
+        self, item: Item, feedback: Feedback | None, *, ok: bool, began: float, now: float
+    ) -> None:
+        """
+        Take in how an attempt ended.
+
+        Args:
+            item: The item.
+            feedback: What the attempt has taught; None for nothing.
+            ok: Whether it succeeded.
+            began: When the attempt did.
+            now: Monotonic seconds.
+        """
+        assert item.lane is not None
+        lane = self._of(item.lane[0])
+        told = feedback or _NOTHING
+        amounts = item.cost or {}
+        self._settle(lane, amounts, told.used, ok=ok)
+        lane.end(told, ok=ok, began=began, now=now)
+
+    def gave_back(self, item: Item) -> None:
+        """Count *item* as no longer in flight: it never began."""
+        assert item.lane is not None
+        lane = self._of(item.lane[0])
+        self._settle(lane, item.cost or {}, {}, ok=False)
+        lane.in_flight -= 1
+
+    def _settle(
+        self, lane: _Lane, amounts: Mapping[str, Any], used: Mapping[str, Any], *, ok: bool
+    ) -> None:
+        """Put what was used in the place of what was reserved."""
+        self._in_flight -= 1
+        for name in amounts.keys() | used.keys():
+            reserved = amounts.get(name, 0)
+            really = used.get(name, reserved if ok else 0)
+            if name in self._left:
+                self._left[name] += reserved - really
+            lane.settle(name, float(really - reserved))
+
+    def _of(self, key: Hashable) -> _Lane:
+        lane = self._lanes.get(key)
+        if lane is None:
+            lane = self._lanes[key] = _Lane(self._policy.of(key))
+        return lane
+
+    def _short(self, amounts: Mapping[str, Any]) -> str | None:
+        """Return the name of a total that has no room for *amounts*; None when all have."""
+        for name, left in self._left.items():
+            if amounts.get(name, 0) > left:
+                return name
+        return None
+
+    def _spent(self, name: str, amount: Any) -> str:
+        total, left = self._policy.totals[name], self._left[name]
+        return f"{name} is limited to {total}: {left} is left, and the next item may use {amount}"
+
+
+class _Lane:
+    """The state of one lane."""
+
+    __slots__ = (
+        "_before",
+        "_buckets",
+        "_clean",
+        "_cut_at",
+        "_doubles",
+        "_faults",
+        "_hold",
+        "_is_warm",
+        "_lane",
+        "_limit",
+        "_round_began",
+        "_saturated",
+        "closed",
+        "in_flight",
+        "paused_until",
+    )
+
+    def __init__(self, lane: Lane) -> None:
+        self._lane = lane
+        self.in_flight = 0
+        self.paused_until = -math.inf
+        self.closed = ""
+        most = math.inf if lane.concurrency is None else lane.concurrency
+        self._limit = most if lane.start is None else float(min(lane.start, most))
+        self._is_warm = not lane.warm_up
+        self._faults = 0
+        self._buckets = {name: _Bucket(rate) for name, rate in lane.budgets.items()}
+        if lane.rate is not None:
+            self._buckets[_STARTS] = _Bucket(lane.rate)
+        self._clean = 0  # successes of this round
+        self._saturated = False
+        self._doubles = True
+        self._cut_at = -math.inf
+        self._round_began = -math.inf
+        self._before: tuple[float, float] | None = None  # limit and speed before the last growth
+        self._hold = 0
+
+    @property
+    def places(self) -> float:
+        """How many may be in flight."""
+        return (
+            math.floor(self._limit)
+            if self._is_warm and self._limit < math.inf
+            else (self._limit if self._is_warm else 1)
+        )
+
+    def earliest(self) -> float:
+        """Return when the next item may start, as far as only time is in the way."""
+        return max([self.paused_until, *(bucket.earliest for bucket in self._buckets.values())])
+
+    def start(self, amounts: Mapping[str, Any], now: float) -> None:
+        """Count one item more, which may use *amounts*."""
+        self.in_flight += 1
+        self._saturated |= self.in_flight >= self.places
+        for name, bucket in self._buckets.items():
+            bucket.take(1.0 if name == _STARTS else float(amounts.get(name, 0)), now)
+
+    def settle(self, name: str, difference: float) -> None:
+        """Take *difference* more, or less, out of a budget."""
+        bucket = self._buckets.get(name)
+        if bucket is not None:
+            bucket.settle(difference)
+
+    def end(self, told: Feedback, *, ok: bool, began: float, now: float) -> None:
+        """Count one item less, and learn from it."""
+        self.in_flight -= 1
+        self._learn_rates(told)
+        if told.closed is not None:
+            self.closed = self.closed or told.closed
+        if told.fault is not None:
+            self._faults += 1
+            if self._faults >= self._lane.trip_after:
+                times = "" if self._faults == 1 else f" ({self._faults} times in a row)"
+                self.closed = self.closed or told.fault + times
+        if told.pause is not None:
+            self._pause(told.pause, now)
+        # A lane whose pace nobody knows finds it by its limit alone.
+        hasty = told.pause is not None and _STARTS not in self._buckets
+        if told.overloaded or hasty:
+            self._shrink(began, now)
+        if ok:
+            self._faults = 0
+            self._succeeded(now)
+        elif told.charged and told.fault is None and told.closed is None:
+            self._is_warm = True  # it failed by itself, so the lane works
+
+    def _pause(self, seconds: float, now: float) -> None:
+        if seconds > self._lane.max_pause:
+            self.closed = self.closed or (
+                f"told to wait for {seconds:,.0f} s, longer than {self._lane.max_pause:,.0f} s"
+            )
+            return
+        self.paused_until = max(self.paused_until, now + seconds)
+        self._is_warm = False  # one item alone first: the pause may not have been enough
+
+    def _shrink(self, began: float, now: float) -> None:
+        if began <= self._cut_at or self._lane.start is None:
+            return  # it was in flight at the last cut, which has answered it
+        self._limit = max(1.0, min(self._limit, self.in_flight + 1.0) * _SHRINK)
+        self._cut_at = now
+        self._doubles = False
+        self._new_round(now)
+
+    def _succeeded(self, now: float) -> None:
+        self._is_warm = True
+        if self._lane.start is None:
+            return
+        self._clean += 1
+        if self._clean < self._limit:
+            return
+        speed = self._clean / max(now - self._round_began, 1e-9)
+        if self._hold > 0:
+            self._hold -= 1
+        elif self._lane.braked and self._before is not None and speed < _WORTH * self._before[1]:
+            self._limit, self._before, self._hold = self._before[0], None, _HOLD
+        elif self._saturated:
+            self._before = (self._limit, speed)
+            more = (
+                self._limit * _DOUBLING
+                if self._doubles
+                else (self._limit + max(1.0, self._limit * _TENTH))
+            )
+            most = math.inf if self._lane.concurrency is None else self._lane.concurrency
+            self._limit = min(more, most)
+        self._new_round(now)
+
+    def _new_round(self, now: float) -> None:
+        self._clean = 0
+        self._round_began = now
+        self._saturated = self.in_flight >= self.places
+
+    def _learn_rates(self, told: Feedback) -> None:
+        rates: dict[str, Rate] = dict(told.budgets)
+        if told.rate is not None:
+            rates[_STARTS] = told.rate
+        for name, rate in rates.items():
+            own = self._lane.rate if name == _STARTS else self._lane.budgets.get(name)
+            slower = rate if own is None or rate.interval > own.interval else own
+            if name in self._buckets:
+                self._buckets[name].rate = slower
+            else:
+                self._buckets[name] = _Bucket(slower)
+
+
+class _Bucket:
+    """
+    A budget that refills evenly: the generic cell rate algorithm (ITU-T I.371) with amounts.
+
+    An amount may be taken when what was taken before is paid for, however large it is itself: what
+    is larger than a whole period must start at some time, too, and is paid for afterwards.
+    """
+
+    __slots__ = ("_due", "rate")
+
+    def __init__(self, rate: Rate) -> None:
+        self.rate = rate
+        self._due = -math.inf
+
+    @property
+    def earliest(self) -> float:
+        """When the next amount may be taken."""
+        return self._due - (self.rate.depth - 1) * self.rate.interval
+
+    def take(self, amount: float, now: float) -> None:
+        """Take *amount*."""
+        self._due = max(self._due, now) + amount * self.rate.interval
+
+    def settle(self, difference: float) -> None:
+        """Take *difference* more; less when it is negative."""
+        self._due += difference * self.rate.interval

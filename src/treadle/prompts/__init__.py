@@ -1,0 +1,1 @@
+"""LLM experiments from a table: rows × prompts × models, many providers, nothing lost."""

@@ -1,0 +1,124 @@
+"""From an outcome of the engine, live or read back from a record, to how its request ended.
+
+In a record a failure is text: its kind is told by the names of its classes, its HTTP status by the
+message. A live failure is treated alike, so that a row reads the same before and after the results
+are rebuilt.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import treadle
+from treadle.prompts.errors import KINDS, RequestFailed
+from treadle.prompts.values import Answer, Ended
+
+REQUEST_ID_NOTE = "request id: "
+"""How the note of an exception begins that keeps the request's name in a record."""
+
+_STATUS = re.compile(r"\bHTTP (\d{3})\b")
+_STOPPED = frozenset({"interrupted", "deadline", "failure limit"})
+_SPENT = re.compile(r"\b(budget|total|spent)\b")
+
+
+def ended_of(outcome: treadle.AnyOutcome, *, waited: float = 0.0) -> Ended:
+    """
+    Return how the request of *outcome* ended.
+
+    The kind of an error is that of the nearest class in ``errors``. Other exceptions, which a
+    provider should not raise, have the name of their own class for a kind; a row that could not be
+    sent has ``"bad_row"``. An item that the run left is skipped: ``"budget"`` when too little was
+    left to spend, ``"stopped"`` when the run ended first, else ``"closed"``.
+
+    Args:
+        outcome: Of the engine, or from its record.
+        waited: Seconds between attempts, all together.
+    """
+    if outcome.ok:
+        return _answered(outcome, waited)
+    if outcome.kind == "cancelled":
+        return _ended(outcome, waited, "skipped", _why_left(outcome.reason), outcome.reason)
+    failure = outcome.failure
+    return _ended(
+        outcome,
+        waited,
+        "error",
+        _kind_of(failure),
+        failure.message,
+        http_status=_status_of(outcome),
+        request_id=_request_id_of(outcome),
+    )
+
+
+def _answered(outcome: treadle.Succeeded[Any], waited: float) -> Ended:
+    answer = outcome.value
+    if not isinstance(answer, Answer):
+        message = f"the provider returned no Answer but {answer!r:.80}"
+        return _ended(outcome, waited, "error", "bad_reply", message)
+    return Ended(
+        status=answer.status,
+        answer=answer,
+        http_status=answer.http_status,
+        attempts=outcome.attempts,
+        waited=waited,
+        started=outcome.started,
+        request_id=answer.request_id,
+    )
+
+
+def _ended(
+    outcome: treadle.AnyOutcome,
+    waited: float,
+    status: str,
+    error_type: str,
+    error: str,
+    *,
+    http_status: int = 0,
+    request_id: str = "",
+) -> Ended:
+    return Ended(
+        status=status,
+        error_type=error_type,
+        error=error,
+        http_status=http_status,
+        attempts=outcome.attempts,
+        waited=waited,
+        started=outcome.started,
+        request_id=request_id,
+    )
+
+
+def _why_left(reason: str) -> str:
+    if reason in _STOPPED:
+        return "stopped"
+    return "budget" if _SPENT.search(reason) else "closed"
+
+
+def _kind_of(failure: treadle.Failure) -> str:
+    for name in (failure.type, *failure.mro):
+        if name in KINDS:
+            return KINDS[name].kind
+    own = failure.type.rpartition(".")[2]
+    # A record may name public classes with or without the module that they live in.
+    return {"BadRowError": "bad_row", "CallTimedOut": "timeout"}.get(own, own)
+
+
+def _status_of(outcome: treadle.FailedOutcome) -> int:
+    error = outcome.error
+    if isinstance(error, RequestFailed):
+        return error.status
+    if not any(name in KINDS for name in outcome.failure.mro or (outcome.failure.type,)):
+        return 0
+    found = _STATUS.search(outcome.failure.message)
+    return int(found[1]) if found else 0
+
+
+def _request_id_of(outcome: treadle.FailedOutcome) -> str:
+    error = outcome.error
+    if isinstance(error, RequestFailed):
+        return error.request_id
+    for note in outcome.failure.notes:
+        if note.startswith(REQUEST_ID_NOTE):
+            return note.removeprefix(REQUEST_ID_NOTE)
+    return ""

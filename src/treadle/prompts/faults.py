@@ -1,0 +1,429 @@
+"""Say what a failed request means: by its status, by what the reply says, and by its headers.
+
+None of these can be trusted alone: a 429 may mean too fast, too many at once, nothing left to
+spend, or too long for any limit; its body may call itself an internal error; and an error may come
+with status 200. Words that name a cause count first, then the status.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from treadle.prompts import errors, headers
+
+if TYPE_CHECKING:
+    from treadle.prompts.providers.base import HttpReply
+
+SHOWN = 300
+"""Characters of a server's own words that a message holds."""
+
+
+def failure_of(
+    reply: HttpReply, *, provider: str, secrets: Sequence[str] = ()
+) -> errors.RequestFailed:
+    """
+    Return the failure that *reply* means: a status of 300 or more, or an ``error`` with less.
+
+    Args:
+        reply: What came back.
+        provider: Who was asked, for messages.
+        secrets: What the request held and no message may show.
+    """
+    said = _said(reply)
+    told = headers.announced(
+        reply.headers,
+        status=said.status,
+        body=reply.body.decode("utf-8", "replace"),
+        now=time.time(),
+    )
+    kind = _kind(said, told.exceeded)
+    words = redacted(said.text or excerpt(reply.body), secrets)[:SHOWN]
+    status = f"HTTP {reply.status}"
+    if said.status != reply.status:
+        status += f" with error {said.status}"
+    return kind(
+        f"{status}: {words or 'without a word'}",
+        hint=_hint(kind, said, provider),
+        status=reply.status,
+        request_id=request_id(reply),
+        retry_after=told.retry_after,
+        limits=headers.kept(reply.headers),
+    )
+
+
+def no_json(reply: HttpReply, *, provider: str) -> errors.BadReply:
+    """Return the failure of a *reply* that claims success and is empty, cut off or no JSON."""
+    shown = excerpt(reply.body)
+    what = "the reply is no JSON, or cut off" if reply.body.strip() else "the reply is empty"
+    return errors.BadReply(
+        f"HTTP {reply.status}: {what}" + (f": {redacted(shown)}" if shown else ""),
+        hint=f"does the url of {provider} end where the API begins, often in /v1?",
+        status=reply.status,
+        request_id=request_id(reply),
+        limits=headers.kept(reply.headers),
+    )
+
+
+def network_failure(
+    error: BaseException,
+    *,
+    provider: str = "the server",
+    url: str = "",
+    timeout: float | None = None,
+    idle: float | None = None,
+    secrets: Sequence[str] = (),
+) -> errors.RequestFailed:
+    """
+    Return the failure that *error* means, which was raised while a request was on its way.
+
+    Args:
+        error: Of aiohttp or of the system.
+        provider: Who was asked, for messages.
+        url: Where the request went.
+        timeout: The seconds that it had, for messages.
+        idle: The seconds between two pieces that it had, for messages.
+        secrets: What the request held and no message may show.
+    """
+    import aiohttp
+
+    place = _place(url)
+    words = redacted(str(error) or type(error).__name__, secrets)[:SHOWN]
+    match error:
+        case aiohttp.ConnectionTimeoutError():
+            return errors.NetworkError(
+                f"no connection to {place} in time",
+                hint=f"is the address of {provider} right, and does a proxy stand before it?",
+            )
+        case aiohttp.SocketTimeoutError():
+            return errors.NoReply(
+                f"nothing more came from {place}" + (f" for {idle:g} s" if idle else ""),
+                hint="a longer idle-timeout may help",
+            )
+        case TimeoutError():
+            return errors.NoReply(
+                f"no answer from {place}" + (f" within {timeout:g} s" if timeout else " in time"),
+                hint="a longer --timeout may help, or a smaller max_tokens",
+            )
+        case aiohttp.ClientPayloadError():
+            return errors.BadReply(f"the reply of {place} was cut off: {words}")
+        case aiohttp.ClientConnectorDNSError():
+            return errors.NetworkError(
+                f"no address is known for {place}: {words}",
+                hint=f"look at the url of {provider}, and at the network",
+            )
+        case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientConnectorSSLError():
+            return errors.NetworkError(
+                f"no secure connection to {place}: {words}",
+                hint="a server without a certificate is reached by http://, and a company's own"
+                " authority is named by SSL_CERT_FILE",
+            )
+        case aiohttp.ClientConnectorError():
+            return errors.NetworkError(
+                f"no connection to {place}: {words}",
+                hint=f"does {provider} run, and is its url right?",
+            )
+        case aiohttp.InvalidURL() | aiohttp.NonHttpUrlClientError():
+            return errors.ModelNotFound(
+                f"{place} is no address", hint=f"look at the url of {provider}: http://host:port/v1"
+            )
+        case aiohttp.ClientResponseError():
+            return errors.BadReply(
+                f"{place} does not answer in HTTP: {words}",
+                hint=f"look at the url of {provider}: its port may be another program's",
+            )
+        case aiohttp.ClientError() | OSError():
+            return errors.NetworkError(f"the connection to {place} broke: {words}")
+        case _ if isinstance(error, ValueError) and hasattr(error, "doc"):  # of the json module
+            return errors.BadReply(f"a piece of the answer of {place} is no JSON: {words}")
+        case _:
+            return errors.BadRequest(
+                f"the request to {place} cannot be sent: {words}",
+                hint=f"look at the url and the headers of {provider}",
+            )
+
+
+def request_id(reply: HttpReply) -> str:
+    """Return what the provider calls the request; empty when it does not say."""
+    for name in _REQUEST_IDS:
+        if found := reply.headers.get(name):
+            return found
+    value = reply.json
+    if not isinstance(value, dict):
+        return ""
+    found = value.get("id") or value.get("request_id")
+    return found if isinstance(found, str) else ""
+
+
+_REQUEST_IDS = (
+    "x-request-id",
+    "request-id",  # Anthropic
+    "apim-request-id",  # Azure
+    "x-litellm-call-id",
+    "x-generation-id",  # OpenRouter
+)
+
+
+def excerpt(body: bytes) -> str:
+    """Return the beginning of *body* as one line of text; of a page in HTML, its words."""
+    text = body[: 20 * SHOWN].decode("utf-8", "replace")
+    if _PAGE.match(text):
+        title = _TITLE.search(text)
+        text = title[1] if title and title[1].strip() else _TAGS.sub(" ", text)
+        text = html.unescape(text)
+    return _line(text)[:SHOWN]
+
+
+_PAGE = re.compile(r"\s*<(?:!doctype|html|head|body|\?xml)", re.IGNORECASE)
+_TITLE = re.compile(r"<title[^>]*>([^<]*)<", re.IGNORECASE)
+_TAGS = re.compile(r"<(?:script|style)\b.*?</(?:script|style)>|<[^>]*>", re.DOTALL | re.IGNORECASE)
+
+
+def redacted(text: str, secrets: Sequence[str] = ()) -> str:
+    """Return *text* without the *secrets*, and without what looks like a key."""
+    for secret in secrets:
+        if len(secret) >= 4:  # a shorter one would blacken innocent letters
+            text = text.replace(secret, "***")
+    return _KEYS.sub(lambda match: f"{match[1] or match[2]}***", text)
+
+
+# The keys of OpenAI, Anthropic and OpenRouter (sk-), of Google, Groq, xAI and Hugging Face.
+_KEYS = re.compile(
+    r"\b(sk-|AIza|gsk_|xai-|hf_)[\w*.\-]{6,}|\b(Bearer\s+)[\w*.\-/+=]{6,}", re.IGNORECASE
+)
+
+
+@dataclass(slots=True)
+class _Said:
+    """
+    What a reply says of its error.
+
+    Attributes:
+        status: Its HTTP status, or the one that its body names where that claims success.
+        words: All codes and types in it, in lower case.
+        text: Its message.
+    """
+
+    status: int
+    words: frozenset[str]
+    text: str
+
+
+def _said(reply: HttpReply) -> _Said:
+    found = _error_in(reply.json)
+    entries = _entries(found)
+    words = {
+        str(value).lower()
+        for entry in entries
+        for name in ("code", "type", "status", "reason", "error_type")
+        if (value := entry.get(name)) and isinstance(value, (str, int))
+    }
+    return _Said(_status(reply.status, words), frozenset(words), _line(_text(found)))
+
+
+def _error_in(value: Any) -> Any:
+    """Return the error in the JSON of a reply, wherever its dialect keeps it."""
+    if isinstance(value, list) and value:  # Google
+        value = value[0]
+    if not isinstance(value, dict):
+        return value if isinstance(value, str) else None
+    if value.get("error"):
+        error = value["error"]
+        # Ollama, proxies: text beside other fields. FastAPI keeps all of it in `detail`.
+        return error if isinstance(error, dict) else {**value, "message": error}
+    choices = value.get("choices")
+    if isinstance(choices, list) and choices and isinstance(choices[0], dict):  # OpenRouter
+        return choices[0].get("error")
+    detail = value.get("detail")
+    if isinstance(detail, dict):
+        return _error_in(detail) if detail.get("error") else detail
+    return value
+
+
+def _entries(error: Any) -> list[Mapping[str, Any]]:
+    """Return *error* and what is nested in it: Azure, OpenRouter and Google keep causes there."""
+    if not isinstance(error, dict):
+        return []
+    nested = [error.get("innererror"), error.get("metadata")]
+    details = error.get("details")
+    nested += details if isinstance(details, list) else []
+    return [error, *(entry for entry in nested if isinstance(entry, dict))]
+
+
+def _text(error: Any) -> str:
+    if not isinstance(error, dict):
+        return error if isinstance(error, str) else ""
+    message = next(
+        (error[name] for name in ("message", "detail", "error", "msg", "title") if error.get(name)),
+        "",
+    )
+    if isinstance(message, list):  # FastAPI: one entry for each field that is wrong
+        message = "; ".join(_field(entry) for entry in message)
+    text = message if isinstance(message, str) else str(message)
+    metadata = error.get("metadata")
+    raw = metadata.get("raw") if isinstance(metadata, dict) else None
+    if raw and isinstance(metadata, dict):  # OpenRouter: what the one behind it said
+        text += f" ({metadata.get('provider_name') or 'upstream'}: {raw})"
+    return text
+
+
+def _field(entry: Any) -> str:
+    if not isinstance(entry, dict):
+        return str(entry)
+    place = entry.get("loc")
+    name = ".".join(map(str, place)) if isinstance(place, list) else ""
+    return f"{name}: {entry.get('msg', entry)}" if name else str(entry.get("msg", entry))
+
+
+def _status(status: int, words: set[str]) -> int:
+    if status >= 300:
+        return status
+    named = (int(word) for word in words if word.isascii() and word.isdigit() and len(word) == 3)
+    return next((number for number in named if 400 <= number < 600), status)
+
+
+def _line(text: str) -> str:
+    """Return *text* in one line, without control characters."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+def _kind(said: _Said, exceeded: str | None) -> type[errors.RequestFailed]:
+    """Return the class of the failure."""
+    words, text, status = said.words, said.text.lower(), said.status
+    if status == 402 or words & _QUOTA or _QUOTA_TEXT.search(text):
+        return errors.OutOfQuota
+    if words & _OVERFLOW or (status not in {401, 403} and _OVERFLOW_TEXT.search(text)):
+        return errors.ContextOverflow
+    if words & _FILTER or (status in {400, 403} and _FILTER_TEXT.search(text)):
+        return errors.Filtered
+    if words & _NO_MODEL or (status in {400, 422} and _NO_MODEL_TEXT.search(text)):
+        return errors.ModelNotFound
+    if status == 429 or words & _TOO_FAST:
+        at_once = exceeded == "max_parallel_requests" or (
+            exceeded is None and _AT_ONCE_TEXT.search(text)
+        )
+        return errors.TooManyAtOnce if at_once else errors.RateLimited
+    if status in {401, 403, 407} or words & _KEY:
+        return errors.Unauthorized
+    return _by_status(status, words)
+
+
+def _by_status(status: int, words: frozenset[str]) -> type[errors.RequestFailed]:
+    """Return the class where nothing but the status, or the general kind of error, tells."""
+    if status in {503, 529} or words & _OVERLOADED:
+        return errors.Overloaded
+    if status == 413:
+        return errors.ContextOverflow
+    if status in {404, 405, 410}:
+        return errors.ModelNotFound
+    if status in {408, 409, 425} or (status >= 500 and status not in {501, 505}):
+        return errors.ServerError
+    if status < 300 and not words & {"invalid_request_error", "invalid_prompt"}:
+        return errors.ServerError  # it had begun, and broke
+    return errors.BadRequest
+
+
+_QUOTA = {
+    "access_terminated",
+    "billing_hard_limit_reached",
+    "billing_not_active",
+    "budget_exceeded",  # LiteLLM
+    "insufficient_balance",
+    "insufficient_credits",
+    "insufficient_quota",
+    "payment_required",
+}
+_QUOTA_TEXT = re.compile(
+    r"insufficient_quota|insufficient (?:credits|balance|funds)|credit balance is too low"
+    r"|budget has been exceeded"
+)
+_OVERFLOW = {
+    "context_length_exceeded",
+    "context_window_exceeded",
+    "exceed_context_size_error",  # llama.cpp
+    "string_above_max_length",
+}
+_OVERFLOW_TEXT = re.compile(
+    r"maximum context length|context_length_exceeded|contextwindowexceeded"
+    r"|exceeds? the (?:available |maximum |model'?s? )*context|longer than the (?:\w+ )*context"
+    r"|prompt is too long|input is too long"
+    # No waiting helps with one request that is larger than what a whole minute allows.
+    r"|request too large .*requested"
+)
+_FILTER = {
+    "blocked",
+    "content_filter",
+    "content_policy_violation",
+    "data_inspection_failed",
+    "moderation_blocked",
+    "prohibited_content",
+    "responsibleaipolicyviolation",  # Azure
+}
+_FILTER_TEXT = re.compile(
+    r"content management policy|content_filter|content policy|input was flagged|usage policies"
+)
+_NO_MODEL = {
+    "deploymentnotfound",  # Azure
+    "invalid_model",
+    "model_not_found",
+    "model_not_available",
+}
+_NO_MODEL_TEXT = re.compile(
+    r"invalid model name|not a valid model|no such model|unknown model"
+    r"|model\b.{0,80}\b(?:not found|does not exist|not exist)"
+)
+_TOO_FAST = {
+    "rate_limit_error",
+    "rate_limit_exceeded",
+    "resource_exhausted",  # Google
+    "throttling_error",
+    "too_many_requests",
+}
+_AT_ONCE_TEXT = re.compile(
+    r"max_parallel|parallel requests|concurren|simultaneous|too many (?:open |active )?connections"
+)
+_KEY = {
+    "api_key_invalid",  # Google
+    "authentication_error",
+    "invalid_api_key",
+    "no_db_connection",  # LiteLLM without a database: any other key than its own
+    "permission_error",
+}
+_OVERLOADED = {"overloaded", "overloaded_error", "engine_overloaded", "unavailable"}
+
+
+def _hint(kind: type[errors.RequestFailed], said: _Said, provider: str) -> str | None:
+    if 300 <= said.status < 400:
+        return f"the server is elsewhere: look at the url of {provider}"
+    if kind is errors.ContextOverflow and "request too large" in said.text.lower():
+        return "a shorter prompt or a smaller max_tokens, or a higher limit of tokens per minute"
+    if kind is errors.ModelNotFound and said.status == 405:
+        return f"nothing is asked there: look at the url of {provider}"
+    hint = _HINTS.get(kind)
+    return hint.format(provider=provider) if hint else None
+
+
+_HINTS: dict[type[errors.RequestFailed], str] = {
+    errors.Unauthorized: "look at the key of {provider}, and at what it is allowed to do",
+    errors.OutOfQuota: "look at the balance and the limits of the account at {provider}",
+    errors.ContextOverflow: "a shorter prompt, or a model with a larger context window",
+    errors.ModelNotFound: "`treadle prompts models {provider}` lists those that there are",
+    errors.Filtered: "the provider refuses this content; other words may pass",
+}
+
+
+def _place(url: str) -> str:
+    """Return scheme, host and port of *url*: what stands around them may be secret."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        return "the url"
+    if not host:
+        return redacted(url) or "the server"
+    return f"{parts.scheme}://{host}" + (f":{port}" if port else "")

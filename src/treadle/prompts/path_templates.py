@@ -1,0 +1,74 @@
+"""Paths with variables: where the part that is fixed ends, and what each name after it holds."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import treadle
+from treadle.prompts.template import Template, compiled
+
+# A slash inside of `{{...}}` parts no names.
+_NAMES = re.compile(r"(?:\{\{[^{}\n]*\}\}|[^/])+")
+
+
+class PathTemplate:
+    """
+    A path that may hold ``{{variables}}``.
+
+    Args:
+        text: The path as it is typed.
+        root: What a path that is not absolute is relative to.
+
+    Attributes:
+        text: The path as it is typed.
+        fixed: The folder in which all paths lie that it can come to; the whole path when it has
+            no variables.
+        varied: What comes after it: one template for each name, the last for the file.
+
+    Raises:
+        UsageError: The text is empty or no template.
+    """
+
+    def __init__(self, text: str, root: Path) -> None:
+        if not text.strip() or "\x00" in text:
+            raise treadle.UsageError(f"no file has the path {text!r}", hint="name a file")
+        self.text = text
+        names: list[str] = _NAMES.findall(text)
+        templates = [compiled(name, name=f"the path {text}") for name in names]
+        first = next((at for at, each in enumerate(templates) if each.variables), None)
+        self.varied: tuple[Template, ...] = () if first is None else tuple(templates[first:])
+        self.fixed = self._folder(root, templates[:first])
+
+    def _folder(self, root: Path, templates: list[Template]) -> Path:
+        names = [each.fill({}).text for each in templates]
+        return Path("/", *names) if self.text.startswith("/") else root.joinpath(*names)
+
+    @property
+    def is_templated(self) -> bool:
+        """Whether it holds variables."""
+        return bool(self.varied)
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The variables that have no default."""
+        return frozenset().union(*(each.names for each in self.varied))
+
+    def filled(self, values: Mapping[str, str]) -> list[str]:
+        """
+        Return the names after the fixed folder, one for each of ``varied``, with *values* put in.
+
+        Raises:
+            UsageError: A variable has no value.
+        """
+        names = []
+        for template in self.varied:
+            filled = template.fill(values)
+            if filled.missing:
+                raise treadle.UsageError(
+                    f"the path {self.text} needs {{{{{filled.missing[0]}}}}}, which has no value",
+                    hint=f"known are: {', '.join(sorted(values)) or 'none'}",
+                )
+            names.append(filled.text)
+        return names

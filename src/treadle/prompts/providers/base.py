@@ -1,0 +1,293 @@
+"""What every provider is: something that answers an ask. How it is reached is left to ``wire``.
+
+Most speak HTTP and JSON. Those derive from :class:`HttpProvider` and write two pure functions: what
+to send, and what came back. A provider of another package is a class like these; see
+``examples/prompts_provider.py`` and ``registry``.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import treadle
+from treadle.prompts import errors, faults, headers
+from treadle.prompts.values import Answer, Ask, LaneSettings, Model
+
+if TYPE_CHECKING:
+    import aiohttp
+
+
+@dataclass(slots=True)
+class HttpRequest:
+    """
+    What is sent.
+
+    Attributes:
+        url: Where to, whole.
+        headers: All headers of ours; content type and length are added.
+        json: The body; None for none.
+        method: ``"POST"`` or ``"GET"``.
+        stream: The answer comes in pieces, as server-sent events.
+        idle: Seconds without a piece after which a streamed answer is given up; None for no limit
+            but the timeout.
+    """
+
+    url: str
+    headers: Mapping[str, str]
+    json: Any = None
+    method: str = "POST"
+    stream: bool = False
+    idle: float | None = None
+
+
+@dataclass(slots=True)
+class HttpReply:
+    """
+    What came back.
+
+    Attributes:
+        status: Such as 200.
+        headers: By name in lower case.
+        body: As it came, uncompressed.
+        json: The body, parsed; None where it is no JSON. Of a streamed answer: its pieces, put
+            together by `HttpProvider.folded`.
+        seconds: From sending to the last byte.
+        ttft: Seconds to the first token; None when the answer was not streamed.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    json: Any = None
+    seconds: float = 0.0
+    ttft: float | None = None
+
+
+class Provider(ABC):
+    """
+    Somebody who answers.
+
+    One object serves all lanes and all requests of a run, many at a time, in one event loop.
+
+    Attributes:
+        name: What ``provider`` in the settings calls it, and the lane that it has by default.
+        url: Base URL where a lane has none of its own; empty where there is none.
+        url_env: The environment variable that names another base URL; empty for none.
+        key_env: The environment variable that its key comes from; empty where it has none.
+        needs_key: Without a key nothing can be asked.
+        local: It usually runs on this machine, and becomes slow instead of refusing.
+    """
+
+    name: ClassVar[str]
+    url: ClassVar[str] = ""
+    url_env: ClassVar[str] = ""
+    key_env: ClassVar[str] = ""
+    needs_key: ClassVar[bool] = True
+    local: ClassVar[bool] = False
+
+    @abstractmethod
+    async def ask(self, ask: Ask, lane: LaneSettings, session: aiohttp.ClientSession) -> Answer:
+        """
+        Send *ask* once and return what comes back.
+
+        Raises:
+            RequestFailed: Nothing useful came back; the class says why.
+        """
+
+    async def models(self, lane: LaneSettings, session: aiohttp.ClientSession) -> list[Model]:
+        """
+        Return the models that can be asked.
+
+        Raises:
+            UsageError: The provider cannot list them.
+            RequestFailed: It did not.
+        """
+        del lane, session
+        raise treadle.UsageError(
+            f"the provider {self.name!r} cannot list its models",
+            hint="look them up on its site; any name can be asked",
+        )
+
+    async def prepare(
+        self, model: str, lane: LaneSettings, session: aiohttp.ClientSession
+    ) -> Model | None:
+        """
+        Return what is known of *model* beyond its name, such as its context window.
+
+        Called before its first request, once for each model. What it says is a note, never a gate:
+        None where nothing is known.
+        """
+        del model, lane, session
+        return None
+
+    def key_needed(self, lane: LaneSettings) -> bool:
+        """Tell whether *lane* cannot be asked without a key."""
+        del lane
+        return self.needs_key
+
+
+class HttpProvider(Provider):
+    """
+    A provider that is reached by HTTP and speaks JSON.
+
+    A class of this kind says what to send and what a reply means. It need not look for what is
+    missing in a reply: a ``KeyError`` and its like become ``BadReply``. Time, status, request id
+    and rate limits are filled in.
+    """
+
+    @abstractmethod
+    def request(self, ask: Ask, lane: LaneSettings) -> HttpRequest:
+        """Return what to send."""
+
+    @abstractmethod
+    def answer(self, reply: HttpReply, ask: Ask) -> Answer:
+        """
+        Return what *reply* to *ask* says: its text, finish, model and usage.
+
+        *reply* has a status below 300, and JSON that is no error.
+        """
+
+    def models_request(self, lane: LaneSettings) -> HttpRequest | None:
+        """Return what to send for a list of models; None where there is no list."""
+        del lane
+        return None
+
+    def models_from(self, reply: HttpReply) -> list[Model]:
+        """Return the models that *reply* lists; as OpenAI and its like do, if not overridden."""
+        return [
+            Model(id=each["id"], context_window=window(each), max_output=max_output(each))
+            for each in reply.json["data"]
+        ]
+
+    def folded(self, events: Sequence[Mapping[str, Any]]) -> Any:
+        """
+        Return what the *events* of a streamed answer come to: the JSON of one that was not.
+
+        Raises:
+            BadReply: The last piece is missing.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not stream ({len(events)} events)")
+
+    def has_text(self, event: Mapping[str, Any]) -> bool:
+        """Tell whether *event* of a streamed answer holds a token."""
+        del event
+        return True
+
+    async def ask(self, ask: Ask, lane: LaneSettings, session: aiohttp.ClientSession) -> Answer:
+        from treadle.prompts.providers import wire
+
+        request = self.request(ask, lane)
+        if request.stream:
+            reply = await wire.stream_send(
+                session,
+                request,
+                timeout=lane.timeout,
+                provider=lane.name,
+                folded=self.folded,
+                has_text=self.has_text,
+            )
+        else:
+            reply = await wire.send(session, request, timeout=lane.timeout, provider=lane.name)
+        try:
+            answer = self.answer(reply, ask)
+        except treadle.TreadleError:
+            raise
+        except (LookupError, TypeError, AttributeError, ValueError) as error:
+            raise _not_understood(reply, lane, error) from error
+        answer.latency = reply.seconds
+        answer.ttft = reply.ttft
+        answer.http_status = reply.status
+        answer.limits = headers.kept(reply.headers)
+        answer.request_id = answer.request_id or faults.request_id(reply)
+        if lane.options.get("raw"):
+            answer.raw = reply.json
+        return answer
+
+    async def models(self, lane: LaneSettings, session: aiohttp.ClientSession) -> list[Model]:
+        from treadle.prompts.providers import wire
+
+        request = self.models_request(lane)
+        if request is None:
+            return await super().models(lane, session)
+        reply = await wire.send(
+            session, request, timeout=min(lane.timeout, 30.0), provider=lane.name
+        )
+        try:
+            return self.models_from(reply)
+        except (LookupError, TypeError, AttributeError, ValueError) as error:
+            raise _not_understood(reply, lane, error) from error
+
+    def endpoint(self, lane: LaneSettings, path: str) -> str:
+        """
+        Return the whole URL of *path*, such as ``"/chat/completions"``.
+
+        Raises:
+            UsageError: The lane has no base URL, and the provider none of its own.
+        """
+        base = lane.url or self.url
+        if not base:
+            raise treadle.UsageError(
+                f"the lane {lane.name!r} has no url",
+                hint=f'set url = "https://..." in [prompts.lanes.{lane.name}] of treadle.toml',
+            )
+        return base.rstrip("/") + path
+
+    def key(self, lane: LaneSettings) -> str:
+        """
+        Return the key of *lane*, for a header; empty where there is none and none is needed.
+
+        Raises:
+            Unauthorized: It is missing, or cannot stand in a header.
+        """
+        name = lane.key_env or self.key_env
+        text = lane.key.reveal().strip() if lane.key is not None else ""
+        if not text and self.key_needed(lane):
+            raise errors.Unauthorized(
+                f"the lane {lane.name!r} has no key: {name or 'its variable'} is not set",
+                hint=f"export {name}=... or write it into .env" if name else None,
+            )
+        if not (text.isascii() and text.isprintable()):
+            raise errors.Unauthorized(
+                f"the key of the lane {lane.name!r} holds characters that no key has",
+                hint=f"look at {name}: a line break or a quote may have slipped in",
+            )
+        return text
+
+
+def window(entry: Mapping[str, Any]) -> int | None:
+    """Return the context window that an entry of a list of models names, in any dialect."""
+    meta = entry.get("meta")
+    served = meta.get("n_ctx") if isinstance(meta, Mapping) else None
+    named = (entry.get(name) for name in _WINDOWS)
+    return next((value for value in (served, *named) if _is_count(value)), None)
+
+
+def max_output(entry: Mapping[str, Any]) -> int | None:
+    """Return the longest answer that an entry of a list of models names, in any dialect."""
+    top = entry.get("top_provider")
+    nested = top.get("max_completion_tokens") if isinstance(top, Mapping) else None
+    named = (nested, entry.get("max_output_tokens"), entry.get("max_completion_tokens"))
+    return next((value for value in named if _is_count(value)), None)
+
+
+# OpenRouter and Together; vLLM; LiteLLM; Groq.
+_WINDOWS = ("context_length", "max_model_len", "max_input_tokens", "context_window")
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
+def _not_understood(reply: HttpReply, lane: LaneSettings, error: Exception) -> errors.BadReply:
+    what = f"no {error} in it" if isinstance(error, LookupError) else str(error)
+    return errors.BadReply(
+        f"HTTP {reply.status}: the reply of {lane.name} is not what was expected ({what}): "
+        f"{faults.excerpt(reply.body)}",
+        hint="is the provider of the lane the right one for this server?",
+        status=reply.status,
+        request_id=faults.request_id(reply),
+        limits=headers.kept(reply.headers),
+    )
