@@ -10,14 +10,17 @@ BASE      := $(VENV)/.installed-base
 LAB       := $(VENV)/.installed-lab
 DEV       := $(VENV)/.installed-dev
 BENCH     := $(VENV)/.installed-bench
+# Two environments of their own: LiteLLM and mitmproxy want different versions of the same libraries.
+PEERS     := .venvs/peers
+BETWEEN   := .venvs/mitmproxy
 PIP       := --quiet --disable-pip-version-check
 DEMO      := demo-results
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-all lint bench chaos clean
+.PHONY: help venv demo test test-all test-peers lint bench chaos clean
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 $(BASE): pyproject.toml
 	@$(BIN)/python -m pip --version > /dev/null 2>&1 || { \
@@ -38,6 +41,17 @@ $(DEV): $(BASE)
 $(BENCH): $(DEV)
 	@echo "installing the peers that the benchmarks run beside us (once)"
 	@$(BIN)/python -m pip install $(PIP) --editable '.[bench]'
+	@touch $@
+
+$(PEERS)/.installed-peers: pyproject.toml tests/peers/requirements.txt
+	@$(MAKE) --no-print-directory VENV=$(PEERS) venv
+	@echo "installing the servers that the tests put us beside (once; 1 GB, two minutes)"
+	@$(PEERS)/bin/python -m pip install $(PIP) --requirement tests/peers/requirements.txt
+	@touch $@
+
+$(BETWEEN)/.installed: $(PEERS)/.installed-peers tests/peers/requirements-mitmproxy.txt
+	@$(PEERS)/bin/python -m venv --clear $(BETWEEN)
+	@$(BETWEEN)/bin/python -m pip install $(PIP) --requirement tests/peers/requirements-mitmproxy.txt
 	@touch $@
 
 venv: $(DEV)  ## set up .venv with everything a developer needs
@@ -97,6 +111,10 @@ test-all:  ## run the tests with every Python 3.11, 3.12 and 3.13 found
 	done; \
 	echo "passed:$${done:- none}   failed:$${failed:- none}   skipped, not found:$${skipped:- none}"; \
 	test -z "$$failed" && test -n "$$done"
+
+test-peers: $(BETWEEN)/.installed  ## run `treadle prompts` against real servers: LiteLLM, llama.cpp, mitmproxy
+	PATH="$(CURDIR)/$(BETWEEN)/bin:$$PATH" $(PEERS)/bin/python -m pytest -m peers \
+	  --timeout=120 -o faulthandler_timeout=0 tests/peers
 
 lint: $(DEV)  ## check style, format, types and layers
 	$(BIN)/ruff check

@@ -12,9 +12,12 @@
     coroutines   many short waits on one event loop
     durability   what a record costs, and how fast a run is resumed
     lab          `treadle lab` beside two plain processes that only read and write the files
+    prompts      `treadle prompts run` beside a bare loop of aiohttp, and LiteLLM
 
     lab_tree     the files of a laboratory: a generator
     lab_floor    those two processes, and what each part of theirs costs
+    prompts_server   answers any chat after 0.2 s
+    prompts_peers    the bare loop, and two ways to use LiteLLM
     peers        one small class per engine
     functions    what the workers run
     harness      fresh process per measurement, interleaving, medians, tables, result files

@@ -21,6 +21,7 @@ CASES = (
     "coroutines",
     "durability",
     "lab",
+    "prompts",
 )
 
 

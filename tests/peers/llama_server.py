@@ -54,9 +54,7 @@ def write_model(path: Path, seed: int = 7) -> None:
     writer.add_bos_token_id(1)
     writer.add_eos_token_id(2)
     writer.add_unk_token_id(0)
-    writer.add_chat_template(
-        "{% for message in messages %}{{ message['content'] }}\n{% endfor %}"
-    )
+    writer.add_chat_template("{% for message in messages %}{{ message['content'] }}\n{% endfor %}")
     for name, values in _tensors(np.random.default_rng(seed), len(pieces)):
         writer.add_tensor(name, values)
     writer.write_header_to_file()

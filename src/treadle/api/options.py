@@ -14,8 +14,8 @@ from treadle.core.checks import function_or_none, positive, positive_int
 from treadle.core.item import Key
 from treadle.core.lanes import Lanes
 from treadle.core.limits import Capacity, Rate
-from treadle.core.policy import Policy, Retry
 from treadle.core.outcome import AnyOutcome
+from treadle.core.policy import Policy, Retry
 from treadle.core.protocols import Listener
 from treadle.errors import UsageError
 

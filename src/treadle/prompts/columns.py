@@ -18,7 +18,7 @@ from treadle.prompts.json_columns import JsonColumns
 from treadle.prompts.values import Answer, Ask, Ended
 
 Cell: TypeAlias = str | int | float | None
-"""What the csv module writes as it should be read: None is an empty cell."""
+"""A cell; None for an empty one. ``str`` of the others is what a file has."""
 
 Profile: TypeAlias = Literal["treadle", "parallamr"]
 
@@ -134,7 +134,7 @@ class Columns:
         return ["" if cell is None else str(cell) for cell in self.row(ask, ended)]
 
     def row(self, ask: Ask, ended: Ended) -> list[Cell]:
-        """Return the cells of one request for a ``csv.writer``, in the order of `names`."""
+        """Return the cells of one request with numbers as numbers, in the order of `names`."""
         row = self._parallamr(ask, ended) if self._like_parallamr else self._treadle(ask, ended)
         if self._guard:
             return [_guarded(cell) if type(cell) is str else cell for cell in row]
@@ -156,7 +156,7 @@ class Columns:
 
     def without_lost(self, row: Sequence[Cell]) -> list[Cell]:
         """Return *row* with U+FFFD for what CSV or UTF-8 cannot hold, and a warning if any was."""
-        clean = [cell.translate(_LOST) if isinstance(cell, str) else cell for cell in row]
+        clean = [representable(cell) if isinstance(cell, str) else cell for cell in row]
         if clean != list(row):
             name = "error_message" if self._like_parallamr else "warnings"
             at = self.names.index(self.prefix + name)
@@ -236,6 +236,11 @@ class Columns:
     def _score_cells(self, answer: Answer | None) -> list[Cell]:
         scores: Mapping[str, Any] = {} if answer is None else answer.scores
         return [_score(scores.get(name)) for name in self._scores]
+
+
+def representable(text: str) -> str:
+    """Return *text* with U+FFFD for NUL, which CSV readers stumble over, and for surrogates."""
+    return text.translate(_LOST)
 
 
 class _Axes:

@@ -32,6 +32,7 @@ EVERY = 0.1  # seconds between redraws of a terminal
 SELDOM = 5.0  # seconds between lines where the cursor cannot be moved
 OFTEN = 1.0  # seconds between objects for programs
 _WINDOW = 60  # seconds over which rates are taken
+_STALE = 30.0  # seconds after which it is of no interest why something was tried again
 _KINDS = 12  # kinds of errors that are told of; the summary has all of them
 
 
@@ -170,7 +171,7 @@ class Progress:
     def __init__(self, lanes: Iterable[Hashable], total: int | None) -> None:
         self.stats = treadle.Stats()
         self.all = Figures()
-        self.retried = ""
+        self._retried = (float("-inf"), "")
         self.now = 0.0
         self._total = total
         self._states: dict[Hashable, treadle.events.LaneState] = {}
@@ -195,13 +196,19 @@ class Progress:
             case treadle.events.LanesChanged(lanes=lanes):
                 for state in lanes:
                     self._take(state)
-            case treadle.events.Retrying(failure=failure):
-                self.retried = printable(failure.message)
+            case treadle.events.Retrying(at=at, failure=failure):
+                self._retried = (at, printable(failure.message))
             case treadle.events.Cancelling(reason=reason, grace=grace):
                 wait = f"; what runs may end within {seconds(grace)}" if grace > 0 else ""
                 self._news.append(f"stopping: {printable(reason)}{wait}")
             case _:
                 pass
+
+    @property
+    def retried(self) -> str:
+        """Why something was tried again lately; empty when nothing was."""
+        at, why = self._retried
+        return why if self.now - at < _STALE else ""
 
     def settled(self, ask: Ask, ended: Ended) -> None:
         """Take the end of one request."""
@@ -321,7 +328,7 @@ class Live:
 
         width = self._console.width
         for line in self._progress.news():
-            self._console.print(Text(self._fit(line)), soft_wrap=True)
+            self._console.print(Text(self._fit(line)))
         lines = [("", bar_line(self._progress, width, self._marks))]
         if not closing and self._progress.stats.ended is None:
             # A block taller than the terminal could not be lifted again.

@@ -18,8 +18,9 @@ REQUEST_ID_NOTE = "request id: "
 """How the note of an exception begins that keeps the request's name in a record."""
 
 _STATUS = re.compile(r"\bHTTP (\d{3})\b")
-_STOPPED = frozenset({"interrupted", "deadline", "failure limit"})
-_SPENT = re.compile(r"\b(budget|total|spent)\b")
+# Why the engine cancels: these words, the sentence about a total, or why the lane was closed.
+_STOPPED = frozenset({"cancelled", "closed", "deadline", "failure limit", "interrupted"})
+_SPENT = re.compile(r"\S+ is limited to .* is left\b")
 
 
 def ended_of(outcome: treadle.AnyOutcome, *, waited: float = 0.0) -> Ended:
@@ -92,7 +93,7 @@ def _ended(
 def _why_left(reason: str) -> str:
     if reason in _STOPPED:
         return "stopped"
-    return "budget" if _SPENT.search(reason) else "closed"
+    return "budget" if _SPENT.match(reason) else "closed"
 
 
 def _kind_of(failure: treadle.Failure) -> str:

@@ -8,7 +8,9 @@ with status 200. Words that name a cause count first, then the status.
 from __future__ import annotations
 
 import html
+import os
 import re
+import socket
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -114,7 +116,7 @@ def network_failure(
             return errors.BadReply(f"the reply of {place} was cut off: {words}")
         case aiohttp.ClientConnectorDNSError():
             return errors.NetworkError(
-                f"no address is known for {place}: {words}",
+                f"no address is known for {place}: {_system_words(error.os_error)}",
                 hint=f"look at the url of {provider}, and at the network",
             )
         case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientConnectorSSLError():
@@ -125,7 +127,7 @@ def network_failure(
             )
         case aiohttp.ClientConnectorError():
             return errors.NetworkError(
-                f"no connection to {place}: {words}",
+                f"no connection to {place}: {_system_words(error.os_error)}",
                 hint=f"does {provider} run, and is its url right?",
             )
         case aiohttp.InvalidURL() | aiohttp.NonHttpUrlClientError():
@@ -146,6 +148,13 @@ def network_failure(
                 f"the request to {place} cannot be sent: {words}",
                 hint=f"look at the url and the headers of {provider}",
             )
+
+
+def _system_words(error: OSError) -> str:
+    """Return what the system calls *error*: asyncio writes the address into it once more."""
+    if isinstance(error, socket.gaierror) or not error.errno or error.errno < 0:
+        return _line(error.strerror or str(error))[:SHOWN]
+    return os.strerror(error.errno).lower()
 
 
 def request_id(reply: HttpReply) -> str:
@@ -237,8 +246,9 @@ def _error_in(value: Any) -> Any:
         # Ollama, proxies: text beside other fields. FastAPI keeps all of it in `detail`.
         return error if isinstance(error, dict) else {**value, "message": error}
     choices = value.get("choices")
-    if isinstance(choices, list) and choices and isinstance(choices[0], dict):  # OpenRouter
-        return choices[0].get("error")
+    if isinstance(choices, list):  # OpenRouter
+        broken = (choice.get("error") for choice in choices if isinstance(choice, dict))
+        return next(filter(None, broken), None)
     detail = value.get("detail")
     if isinstance(detail, dict):
         return _error_in(detail) if detail.get("error") else detail
@@ -365,7 +375,7 @@ _FILTER = {
     "responsibleaipolicyviolation",  # Azure
 }
 _FILTER_TEXT = re.compile(
-    r"content management policy|content_filter|content policy|input was flagged|usage policies"
+    r"content management policy|content_filter|content ?policy|flagged|usage polic"
 )
 _NO_MODEL = {
     "deploymentnotfound",  # Azure
@@ -402,8 +412,8 @@ def _hint(kind: type[errors.RequestFailed], said: _Said, provider: str) -> str |
         return f"the server is elsewhere: look at the url of {provider}"
     if kind is errors.ContextOverflow and "request too large" in said.text.lower():
         return "a shorter prompt or a smaller max_tokens, or a higher limit of tokens per minute"
-    if kind is errors.ModelNotFound and said.status == 405:
-        return f"nothing is asked there: look at the url of {provider}"
+    if kind is errors.ModelNotFound and "model" not in said.text.lower():
+        return f"nothing is asked there: look at the url of {provider}, which often ends in /v1"
     hint = _HINTS.get(kind)
     return hint.format(provider=provider) if hint else None
 

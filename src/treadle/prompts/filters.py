@@ -14,12 +14,13 @@ A missing value stays missing until a ``default``.
 
 from __future__ import annotations
 
-import difflib
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import treadle
+from treadle.prompts.near import did_you_mean
 from treadle.prompts.text_files import TextFiles
 
 
@@ -48,6 +49,7 @@ WITHOUT_ARGUMENT: Mapping[str, Callable[[str], str]] = {
     "strip": str.strip,
     "upper": str.upper,
 }
+_COUNT = re.compile(r"[0-9]{1,9}")
 NAMES = ("default", "file", "json", "lower", "strip", "trunc", "upper")
 
 
@@ -74,18 +76,16 @@ def filter_for(text: str, where: str, files: TextFiles) -> Filter:
     if name == "default" and colon:
         default = _unquoted(argument)
         return Filter(name, lambda value: value or default)
-    if name == "trunc" and argument.isascii() and argument.isdecimal():
+    if name == "trunc" and _COUNT.fullmatch(argument) is not None:
         most = int(argument)
         return Filter(name, lambda value: value[:most])
     if name in {"default", "trunc"}:
         example = "default:none" if name == "default" else "trunc:200"
         raise treadle.UsageError(
-            f"{where}: the filter {text!r} says too little", hint=f"such as |{example}"
+            f"{where}: the filter {text!r} is not understood", hint=f"such as |{example}"
         )
-    near = difflib.get_close_matches(name, NAMES, n=1)
     raise treadle.UsageError(
-        f"{where}: no filter {name!r}",
-        hint=f"did you mean {near[0]!r}?" if near else f"known are: {', '.join(NAMES)}",
+        f"{where}: no filter {name!r}", hint=did_you_mean(name, NAMES, called="filters")
     )
 
 

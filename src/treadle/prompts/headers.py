@@ -13,7 +13,6 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Literal, TypeAlias
 
 Exceeded: TypeAlias = Literal["requests", "tokens", "max_parallel_requests"]
@@ -192,38 +191,38 @@ def _headers_in(text: str) -> Iterable[tuple[str, str]]:
 
 def _limits(names: Mapping[str, str], now: float, *, litellm: bool) -> dict[str, Limit]:
     """Return the tightest limit of each kind."""
-    told: dict[tuple[str, str], dict[str, str]] = {}  # by kind, and by name without its field
+    told: dict[tuple[str, str, str, bool], dict[str, str]] = {}
     for name, value in names.items():
         match = _OPENAI.fullmatch(name) or _ANTHROPIC.fullmatch(name)
         if match is None:
             continue
         words = match.groupdict()
-        about, start, end = words["field"], match.start("field"), match.end("field")
         kind = {None: "requests", "req": "requests"}.get(words["kind"], words["kind"])
-        group = told.setdefault((str(kind).replace("-", "_"), name[:start] + name[end:]), {})
-        group[about] = value
-        group["every"] = words.get("every") or ""
+        place = name[: match.start("field")] + name[match.end("field") :]
         # Without a kind of its own nothing tells the period: OpenRouter has minutes and days.
-        group["known"] = "yes" if words["kind"] and not litellm else ""
+        is_known = bool(words["kind"]) and not litellm
+        which = (str(kind).replace("-", "_"), place, words.get("every") or "", is_known)
+        told.setdefault(which, {})[words["field"]] = value
     found: dict[str, Limit] = {}
-    for (kind, _), group in told.items():
-        limit = _limit(group, now)
+    for (kind, _, every, is_known), fields in told.items():
+        limit = _limit(fields, now, every=every, is_known=is_known)
         if limit != Limit() and (kind not in found or _pace(limit) < _pace(found[kind])):
             found[kind] = limit
     return found
 
 
-def _limit(group: Mapping[str, str], now: float) -> Limit:
-    limit = _whole(group.get("limit"))
-    remaining = _whole(group.get("remaining"))
+def _limit(fields: Mapping[str, str], now: float, *, every: str, is_known: bool) -> Limit:
+    """Return one limit; *every* names its period, and without it one may be known by its kind."""
+    limit = _whole(fields.get("limit"))
+    remaining = _whole(fields.get("remaining"))
     if limit is not None and limit <= 0:  # Azure: -1 and 0 for what it does not count
         limit = remaining = None
-    reset = _until(group.get("reset"), now)
-    period = _PERIODS.get(group["every"])
-    renewal = _number(group.get("renewalperiod"))
+    reset = _until(fields.get("reset"), now)
+    period = _PERIODS.get(every)
+    renewal = _number(fields.get("renewalperiod"))
     if renewal is not None and renewal > 0:
         period = renewal
-    elif period is None and group["known"]:
+    elif period is None and is_known:
         period = _period(limit, remaining, reset)
     return Limit(limit, remaining, reset, None if limit is None else period)
 
@@ -413,10 +412,16 @@ def _moment(text: str) -> float | None:
     upper = text.upper()
     iso = upper.removesuffix(" UTC") + "+00:00" if upper.endswith(" UTC") else upper
     try:
-        moment = datetime.fromisoformat(iso) if text[0].isdigit() else parsedate_to_datetime(text)
+        moment = datetime.fromisoformat(iso) if text[0].isdigit() else _http_date(text)
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=UTC)
         return moment.timestamp()
     # The parser of mail dates fails in many ways on what is none.
     except (ValueError, TypeError, IndexError, OverflowError, AttributeError):
         return None
+
+
+def _http_date(text: str) -> datetime:
+    from email.utils import parsedate_to_datetime  # late: it brings half of the mail library
+
+    return parsedate_to_datetime(text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 
 import treadle
@@ -23,11 +24,12 @@ class OutputPath:
         root: Usually the current folder.
 
     Raises:
-        UsageError: The text is empty or no template.
+        UsageError: The text is empty or no template, or has ``..`` after a variable.
     """
 
     def __init__(self, template: str, root: Path) -> None:
         self._path = PathTemplate(template, root)
+        self._placed = lru_cache(maxsize=1024)(self._placed_now)
 
     def __str__(self) -> str:
         return self._path.text
@@ -57,10 +59,15 @@ class OutputPath:
         """
         if not self.is_templated:
             return self._path.fixed
-        *folders, name = self._path.filled(values)
-        for folder in folders:
+        return self._placed(tuple(self._path.filled(values)))
+
+    def _placed_now(self, filled: tuple[str, ...]) -> Path:
+        for folder in filled[:-1]:
             self._check_folder(folder)
-        names = [portable_name(each) for each in (*folders, name)]
+        names = [
+            portable_name(name) if template.variables else name
+            for name, template in zip(filled, self._path.varied, strict=True)
+        ]
         path = self._path.fixed.joinpath(*names)
         check_below(self._path.fixed, path, "/".join(names))
         return path

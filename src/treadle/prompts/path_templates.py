@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import treadle
+from treadle.prompts.near import did_you_mean
 from treadle.prompts.template import Template, compiled
 
 # A slash inside of `{{...}}` parts no names.
@@ -28,7 +29,7 @@ class PathTemplate:
         varied: What comes after it: one template for each name, the last for the file.
 
     Raises:
-        UsageError: The text is empty or no template.
+        UsageError: The text is empty or no template, or has ``..`` after a variable.
     """
 
     def __init__(self, text: str, root: Path) -> None:
@@ -38,6 +39,10 @@ class PathTemplate:
         names: list[str] = _NAMES.findall(text)
         templates = [compiled(name, name=f"the path {text}") for name in names]
         first = next((at for at, each in enumerate(templates) if each.variables), None)
+        if first is not None and {".", ".."} & set(names[first:]):
+            raise treadle.UsageError(
+                f"the path {text} climbs after a variable", hint="put folders that are fixed first"
+            )
         self.varied: tuple[Template, ...] = () if first is None else tuple(templates[first:])
         self.fixed = self._folder(root, templates[:first])
 
@@ -65,10 +70,10 @@ class PathTemplate:
         names = []
         for template in self.varied:
             filled = template.fill(values)
-            if filled.missing:
+            for name in filled.missing:
                 raise treadle.UsageError(
-                    f"the path {self.text} needs {{{{{filled.missing[0]}}}}}, which has no value",
-                    hint=f"known are: {', '.join(sorted(values)) or 'none'}",
+                    f"the path {self.text} needs {{{{{name}}}}}, which has no value",
+                    hint=did_you_mean(name, values, called="variables"),
                 )
             names.append(filled.text)
         return names

@@ -26,8 +26,9 @@ from treadle.prompts.text_files import TextFiles
 _RAW = re.compile(r"\{%-?\s*raw\s*-?%\}")
 _END = re.compile(r"\{%-?\s*endraw\s*-?%\}")
 _BRACES = re.compile(r"\{+|\}+")
-_INSIDE = re.compile(r"([^{}]*)\}\}")
-_UNCLOSED = re.compile(r"\s*([^\W\d][\w .-]*?)\s*(?:\||\}|$)")
+_INSIDE = re.compile(r"([^{}]*+)\}\}")
+_BEGUN = re.compile(r"[^{}|\n]*")
+_NAME = re.compile(r"[^\W\d][\w .-]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +58,14 @@ class PlainTemplate:
         text: The template.
         name: What messages call it.
         files: Where the filter ``file`` reads.
+        line: The line of its file at which it begins.
 
     Raises:
         UsageError: A variable is not closed, or a filter is not known.
     """
 
-    def __init__(self, text: str, *, name: str, files: TextFiles) -> None:
-        self._parts = _merged(_parts(text, name, files))
+    def __init__(self, text: str, *, name: str, files: TextFiles, line: int = 1) -> None:
+        self._parts = _merged(_parts(text, name, files, line))
         found = [part for part in self._parts if isinstance(part, _Variable)]
         self.variables = frozenset(each.name for each in found)
         self.names = frozenset(each.name for each in found if not each.has_default)
@@ -106,17 +108,16 @@ def _merged(parts: Iterator[str | _Variable]) -> tuple[str | _Variable, ...]:
     return (*merged, "".join(texts))
 
 
-def _parts(text: str, name: str, files: TextFiles) -> Iterator[str | _Variable]:
+def _parts(text: str, name: str, files: TextFiles, line: int) -> Iterator[str | _Variable]:
     """Take the text apart: raw blocks, and lines between them."""
-    line = 1
     for piece, is_raw in _pieces(text):
         if is_raw:
             yield piece
             line += piece.count("\n")
             continue
-        for each in piece.splitlines(keepends=True):  # may part at more than \n: see _line
+        for each in piece.splitlines(keepends=True):
             yield from _line(each, f"{name}, line {line}", files)
-            line += each.endswith("\n")
+            line += each.endswith("\n")  # they part at form feeds and others too
 
 
 def _pieces(text: str) -> Iterator[tuple[str, bool]]:
@@ -140,6 +141,7 @@ def _line(line: str, where: str, files: TextFiles) -> Iterator[str | _Variable]:
     open a variable. Closing braces are an escape only after an opening one, for ``}}}}`` is
     what nested JSON ends with.
     """
+    balanced = line.count("{") == line.count("}")
     at = 0
     escapes = 0
     while run := _BRACES.search(line, at):
@@ -158,11 +160,13 @@ def _line(line: str, where: str, files: TextFiles) -> Iterator[str | _Variable]:
         inside = _INSIDE.match(line, at)
         variable = None if inside is None else _variable(inside[1], where, files)
         if variable is None or inside is None:
-            _check_closed(line, at, where)
+            if not balanced:
+                _check_begun(line, at, where)
             yield "{{"
         else:
             yield variable
             at = inside.end()
+    yield line[at:]
 
 
 def _variable(inside: str, where: str, files: TextFiles) -> _Variable | None:
@@ -177,12 +181,12 @@ def _variable(inside: str, where: str, files: TextFiles) -> _Variable | None:
     )
 
 
-def _check_closed(line: str, at: int, where: str) -> None:
-    unclosed = _UNCLOSED.match(line, at)
-    if unclosed is None or line.count("{") == line.count("}"):
-        return
-    name = unclosed[1]
-    raise treadle.UsageError(
-        f"{where}: {{{{{name} is not closed",
-        hint=f"{{{{{name}}}}} is a variable; for braces as text, write {{{{{{{{ for {{{{",
-    )
+def _check_begun(line: str, at: int, where: str) -> None:
+    """Refuse what begins like a variable: in a line whose braces match it may be anything."""
+    begun = _BEGUN.match(line, at)
+    name = begun[0].strip() if begun is not None else ""
+    if _NAME.fullmatch(name) is not None:
+        raise treadle.UsageError(
+            f"{where}: {{{{{name} is not closed",
+            hint=f"{{{{{name}}}}} is a variable; for braces as text, write {{{{{{{{ for {{{{",
+        )

@@ -1,4 +1,4 @@
-"""Paths made of values from a table: never outside the folder they belong to, good on any system."""
+"""Paths made of values from a table: never outside their folder, and good on any system."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ LONGEST = 255
 """Bytes of a name, as UTF-8: the limit of all file systems in use."""
 
 _FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f-\x9f\ud800-\udfff]')
-_RESERVED = re.compile(r"(CON|PRN|AUX|NUL|COM[0-9¹²³]|LPT[0-9¹²³]|CONIN\$|CONOUT\$)(?=\s*(\.|$))", re.I)
+_RESERVED = re.compile(
+    r"(CON|PRN|AUX|NUL|COM[0-9¹²³]|LPT[0-9¹²³]|CONIN\$|CONOUT\$)(?=\s*(\.|$))", re.IGNORECASE
+)
 
 
 def below(folder: Path, typed: str) -> Path:

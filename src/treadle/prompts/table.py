@@ -72,7 +72,7 @@ def snapshot(path: Path, to: Path) -> None:
     """
     half = to.with_name(to.name + ".half")
     try:
-        if to.exists() and os.path.samefile(path, to):
+        if to.exists() and to.samefile(path):
             return
         shutil.copyfile(path, half)
         half.replace(to)
@@ -186,11 +186,11 @@ def _spooled(stdin: IO[Any] | None, keep_in: Path | None) -> Path:
     source = getattr(source, "buffer", source)
     if keep_in is None:
         descriptor, name = tempfile.mkstemp(prefix="treadle-", suffix=".table")
+        os.close(descriptor)
         path = Path(name)
     else:
         path = keep_in / "stdin.table"
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with open(descriptor, "wb") as file:
+    with path.open("wb") as file:
         while block := source.read(_BLOCK):
             file.write(block.encode() if isinstance(block, str) else block)
     return path

@@ -172,7 +172,7 @@ class JsonFormat(Format):
         if count and not header:
             raise treadle.UsageError(
                 f"{name} holds no JSON object: {problem or 'all of them are empty'}",
-                hint="each line has to be one object, such as {\"topic\": \"tides\"}; an array is"
+                hint='each line has to be one object, such as {"topic": "tides"}; an array is'
                 " taken apart by: jq -c '.[]' FILE",
             )
         self.header, self.count = tuple(header), count

@@ -6,14 +6,13 @@ other one, Jinja2, is in :mod:`~treadle.prompts.jinja_template` and loaded when 
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol, TypeAlias
+from typing import Protocol
 
 import treadle
 from treadle.prompts.text_files import TextFiles
-
-Engine: TypeAlias = Literal["plain", "jinja"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +55,12 @@ class Template(Protocol):
 
 
 def compiled(
-    text: str, *, name: str = "prompt", engine: str = "plain", files: TextFiles | None = None
+    text: str,
+    *,
+    name: str = "prompt",
+    engine: str = "plain",
+    files: TextFiles | None = None,
+    line: int = 1,
 ) -> Template:
     """
     Read *text* as a template.
@@ -66,6 +70,7 @@ def compiled(
         name: What messages call it, such as the name of its file.
         engine: ``"plain"`` or ``"jinja"``.
         files: Where the filter ``file`` reads; default: below the current folder.
+        line: The line of its file at which the text begins, for messages.
 
     Raises:
         UsageError: The text is no template, or there is no such engine.
@@ -75,9 +80,11 @@ def compiled(
     if engine == "plain":
         from treadle.prompts.plain_template import PlainTemplate
 
-        return PlainTemplate(text, name=name, files=files)
+        return PlainTemplate(text, name=name, files=files, line=line)
     if engine == "jinja":
+        if importlib.util.find_spec("jinja2") is None:
+            raise treadle.MissingExtra("jinja2", None, purpose="the template engine 'jinja'")
         from treadle.prompts.jinja_template import JinjaTemplate
 
-        return JinjaTemplate(text, name=name, files=files)
+        return JinjaTemplate(text, name=name, files=files, line=line)
     raise treadle.UsageError(f"no template engine {engine!r}", hint="known are: plain, jinja")

@@ -1,4 +1,4 @@
-"""Reads the text files that prompts are made of: UTF-8, without a mark, lines ended by ``\\n``."""
+"""Reads the text files that prompts are made of: UTF-8, with Unix line ends, without a mark."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def read_text(path: Path) -> str:
 
 def decoded(data: bytes, *, name: str) -> str:
     """
-    Return *data* as text, without a byte order mark and with ``\\n`` between lines.
+    Return *data* as text with Unix line ends, without a byte order mark.
 
     Args:
         data: UTF-8.
@@ -57,7 +57,7 @@ def decoded(data: bytes, *, name: str) -> str:
 
 
 def normalised(text: str) -> str:
-    """Return *text* without a byte order mark and with ``\\n`` between lines."""
+    """Return *text* with Unix line ends, without a byte order mark."""
     return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
 
 
@@ -71,7 +71,7 @@ class TextFiles:
 
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = Path.cwd() if folder is None else folder
-        self._read = lru_cache(maxsize=KEPT)(read_text)
+        self._read = lru_cache(maxsize=KEPT)(self._read_now)
 
     def read(self, typed: str) -> str:
         """
@@ -80,9 +80,12 @@ class TextFiles:
         Raises:
             BadRowError: It is outside the folder, not there, or not UTF-8.
         """
+        return self._read(typed)
+
+    def _read_now(self, typed: str) -> str:
         path = below(self.folder, typed)
         try:
-            return self._read(path)
+            return read_text(path)
         except treadle.UsageError as error:
             raise treadle.BadRowError(error.message, hint=error.hint) from error
 

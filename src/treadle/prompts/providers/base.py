@@ -10,6 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import treadle
@@ -77,6 +78,8 @@ class Provider(ABC):
         url: Base URL where a lane has none of its own; empty where there is none.
         url_env: The environment variable that names another base URL; empty for none.
         key_env: The environment variable that its key comes from; empty where it has none.
+        header_envs: Further headers, each with the environment variable that it comes from where
+            that is set; for its own `url` only, not for lanes that lead elsewhere.
         needs_key: Without a key nothing can be asked.
         local: It usually runs on this machine, and becomes slow instead of refusing.
     """
@@ -85,6 +88,7 @@ class Provider(ABC):
     url: ClassVar[str] = ""
     url_env: ClassVar[str] = ""
     key_env: ClassVar[str] = ""
+    header_envs: ClassVar[Mapping[str, str]] = MappingProxyType({})
     needs_key: ClassVar[bool] = True
     local: ClassVar[bool] = False
 
@@ -177,6 +181,7 @@ class HttpProvider(Provider):
         return True
 
     async def ask(self, ask: Ask, lane: LaneSettings, session: aiohttp.ClientSession) -> Answer:
+        """Send what `request` makes of *ask*, and return what `answer` makes of the reply."""
         from treadle.prompts.providers import wire
 
         request = self.request(ask, lane)
@@ -207,6 +212,7 @@ class HttpProvider(Provider):
         return answer
 
     async def models(self, lane: LaneSettings, session: aiohttp.ClientSession) -> list[Model]:
+        """Return the models that the server lists."""
         from treadle.prompts.providers import wire
 
         request = self.models_request(lane)
@@ -233,7 +239,8 @@ class HttpProvider(Provider):
                 f"the lane {lane.name!r} has no url",
                 hint=f'set url = "https://..." in [prompts.lanes.{lane.name}] of treadle.toml',
             )
-        return base.rstrip("/") + path
+        base, mark, query = base.partition("?")  # Azure: ?api-version=...
+        return f"{base.rstrip('/')}{path}{mark}{query}"
 
     def key(self, lane: LaneSettings) -> str:
         """
@@ -255,6 +262,18 @@ class HttpProvider(Provider):
                 hint=f"look at {name}: a line break or a quote may have slipped in",
             )
         return text
+
+
+def tokens(usage: Any, *path: str) -> int | None:
+    """Return the number that *usage* has at *path*; None where there is none, or nonsense."""
+    for name in path:
+        if not isinstance(usage, dict):
+            return None
+        usage = usage.get(name)
+    if isinstance(usage, float) and usage.is_integer():
+        usage = int(usage)
+    is_whole = isinstance(usage, int) and not isinstance(usage, bool)
+    return usage if is_whole and usage >= 0 else None
 
 
 def window(entry: Mapping[str, Any]) -> int | None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 
 import treadle
+from treadle.prompts.near import did_you_mean
 from treadle.prompts.providers.base import Provider
 
 GROUP = "treadle.prompts.providers"
@@ -76,9 +76,7 @@ def _made(found: object, place: str) -> Provider:
 
 
 def _unknown(name: str) -> treadle.UsageError:
-    known = provider_names()
-    near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.5)
     return treadle.UsageError(
         f"no provider is called {name!r}",
-        hint=f"did you mean {near[0]!r}?" if near else f"choose one of: {', '.join(known)}",
+        hint=did_you_mean(name, provider_names(), called="providers"),
     )

@@ -102,8 +102,8 @@ async def stream_send(
         RequestFailed: There is no whole answer; the class says why.
     """
     started = time.monotonic()
-    ttft: float | None = None
     events: list[Mapping[str, Any]] = []
+    times: list[float] = []
     body = b""
     try:
         async with _opened(session, request, timeout) as response:
@@ -112,20 +112,28 @@ async def stream_send(
             if is_stream:
                 split = Events()
                 async for chunk in response.content.iter_any():
-                    for event in split.feed(chunk):
-                        if ttft is None and has_text(event):
-                            ttft = time.monotonic() - started
-                        events.append(event)
+                    found = split.feed(chunk)
+                    events += found
+                    times += [time.monotonic() - started] * len(found)
             else:
                 body = await response.read()
     except (aiohttp.ClientError, OSError, ValueError) as error:
         raise _failure(error, request, provider, timeout) from error
-    reply = HttpReply(status, lowered, body, None, time.monotonic() - started, ttft)
+    reply = HttpReply(status, lowered, body, None, time.monotonic() - started)
     if not is_stream:
         reply.json = parsed(body)
         return _checked(reply, request, provider)
     broken = next((event for event in events if event.get("error")), None)
-    reply.json = folded(events) if broken is None else broken
+    try:
+        reply.json = folded(events) if broken is None else broken
+        pairs = zip(events, times, strict=True)
+        reply.ttft = next((seconds for event, seconds in pairs if has_text(event)), None)
+    except (LookupError, TypeError, AttributeError, ValueError) as error:
+        raise errors.BadReply(
+            f"the pieces of the answer of {provider} are not what was expected: {error!r}",
+            hint="leave out the option stream",
+            status=status,
+        ) from error
     return _checked(reply, request, provider)
 
 
@@ -145,7 +153,7 @@ class Events:
             ValueError: The data of an event are no JSON.
         """
         *blocks, self._rest = (self._rest + chunk).replace(b"\r\n", b"\n").split(b"\n\n")
-        found = []
+        found: list[Mapping[str, Any]] = []
         for block in blocks:
             data = b"\n".join(
                 line[5:].strip() for line in block.split(b"\n") if line.startswith(b"data:")

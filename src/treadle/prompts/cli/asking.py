@@ -1,0 +1,194 @@
+"""The commands that ask, or say what would be asked: ``run`` and ``plan``."""
+
+from __future__ import annotations
+
+import json as jsons
+import logging
+from typing import TYPE_CHECKING, Any
+
+import treadle
+from treadle.cli import Exit, hint, put, say, terminate_like_ctrl_c, warn, width
+from treadle.prompts.cli import options, words
+
+if TYPE_CHECKING:
+    from treadle.prompts.running import Report
+
+RUN = """\
+\b
+Examples:
+  treadle prompts run -p prompt.txt -e experiments.csv -o results.csv
+  treadle prompts run -p a.txt -p b.txt -e rows.csv -o results.csv \\
+      --model openai/gpt-4o-mini --model ollama/llama3.2 --max-cost 5
+  treadle prompts run -p prompt.txt -e rows.csv -o '{{topic}}.csv' --limit 10
+
+\b
+The same command again asks what is missing, and nothing twice. All options can
+stand in treadle.toml, in [prompts] or [prompts.run], and lanes in
+[prompts.lanes.NAME]. Keys come from the environment or .env.
+
+\b
+Exit codes: 0 all answered, 1 some failed, 2 usage (nothing was sent), 3 no row,
+or rows were left: a lane is closed or the money is spent; 130 interrupted.
+"""
+
+PLAN = """\
+\b
+Examples:
+  treadle prompts plan -p prompt.txt -e experiments.csv
+  treadle prompts plan -p prompt.txt -e rows.csv -m openai/gpt-4o-mini --json
+
+\b
+Requests, tokens, cost and time, and what is wrong, before anything is sent.
+
+\b
+Exit codes: 0 it can run, 1 some rows cannot be sent, 2 usage, 3 no row.
+"""
+
+
+def run(
+    *,
+    prompt: options.Prompts = None,
+    experiments: options.Experiments = None,
+    output: options.Output = None,
+    context: options.Context = None,
+    system: options.System = None,
+    model: options.Models = None,
+    repeats: options.Repeats = None,
+    param: options.Params = None,
+    where: options.Where = None,
+    limit: options.Limit = None,
+    shuffle: options.Shuffle = None,
+    missing: options.Missing = None,
+    engine: options.Engine = None,
+    max_concurrent: options.MaxConcurrent = None,
+    sequential: options.Sequential = None,
+    concurrency: options.Concurrency = None,
+    lane_concurrency: options.LaneConcurrency = None,
+    openrouter_concurrency: options.OpenRouterConcurrency = None,
+    ollama_concurrency: options.OllamaConcurrency = None,
+    openai_concurrency: options.OpenAIConcurrency = None,
+    mock_concurrency: options.MockConcurrency = None,
+    timeout: options.Timeout = None,
+    retries: options.Retries = None,
+    backoff: options.Backoff = None,
+    stream: options.Stream = None,
+    max_cost: options.MaxCost = None,
+    max_tokens_total: options.MaxTokensTotal = None,
+    flatten: options.Flatten = None,
+    json_column: options.JsonColumns = None,
+    score: options.Score = None,
+    prefix: options.Prefix = None,
+    columns: options.Columns = None,
+    parallamr_columns: options.ParallamrColumns = None,
+    bom: options.Bom = None,
+    guard: options.Guard = None,
+    raw: options.Raw = None,
+    retry_errors: options.RetryErrors = None,
+    fresh: options.Fresh = None,
+    dry_run: options.DryRun = None,
+    grace: options.Grace = None,
+    config: options.Config = None,
+    progress: options.Progress = None,
+    quiet: options.Quiet = None,
+    verbose: options.Verbose = None,
+    json: options.Json = False,
+) -> int:
+    """
+    Ask each row with each prompt and each model, and write the answers.
+
+    Answers are safe on disk before they count; the results file grows as they come.
+    """
+    values = options.merged(run, locals())
+    if values.get("dry_run"):
+        return _planned(values, json=json)
+    if values.get("verbose"):
+        _log()
+    table, prompts, results = options.experiment(values)
+    report = _run(table, prompts, results, values)
+    _tell(report, values, json=json)
+    return _exit(report)
+
+
+def plan(
+    *,
+    prompt: options.Prompts = None,
+    experiments: options.Experiments = None,
+    output: options.Output = None,
+    context: options.Context = None,
+    system: options.System = None,
+    model: options.Models = None,
+    repeats: options.Repeats = None,
+    param: options.Params = None,
+    where: options.Where = None,
+    limit: options.Limit = None,
+    missing: options.Missing = None,
+    engine: options.Engine = None,
+    concurrency: options.Concurrency = None,
+    lane_concurrency: options.LaneConcurrency = None,
+    max_concurrent: options.MaxConcurrent = None,
+    max_cost: options.MaxCost = None,
+    max_tokens_total: options.MaxTokensTotal = None,
+    config: options.Config = None,
+    json: options.Json = False,
+) -> int:
+    """Say what a run would send, cost and take; nothing is sent."""
+    return _planned(options.merged(plan, locals()), json=json)
+
+
+def _planned(values: dict[str, Any], *, json: bool) -> int:
+    from treadle.prompts.experiment import Experiment
+
+    table, prompts, results = options.experiment(values)
+    made = options.python(values)
+    experiment = Experiment.of(table, prompts, results, made, copies=False)  # type: ignore[arg-type]  # checked there
+    planned = experiment.plan()
+    if json:
+        put(jsons.dumps(planned.as_json()) + "\n")
+    else:
+        put("".join(f"{line}\n" for line in planned.lines(width() or 80)))
+    if not planned.items:
+        return Exit.NOTHING
+    return Exit.ITEMS_FAILED if planned.problems or planned.bad_rows else Exit.OK
+
+
+def _run(table: str, prompts: list[str], results: str | None, values: dict[str, Any]) -> Report:
+    from treadle.prompts.running import run as run_all
+
+    choice = "none" if values.get("quiet") else values.get("progress", "auto")
+    made = options.python(values)
+    try:
+        with terminate_like_ctrl_c():
+            return run_all(table, prompts, results, progress=choice, **made)
+    except treadle.Interrupted as error:
+        report: Any = error.report
+        if report is not None and not values.get("quiet"):
+            say(*words.of_run(report, width() or 80))
+            hint("all that was answered is safe: the same command goes on with the rest")
+        raise
+
+
+def _tell(report: Report, values: dict[str, Any], *, json: bool) -> None:
+    if json:
+        put(words.as_json(report) + "\n")
+        return
+    if values.get("quiet"):
+        return
+    say(*words.of_run(report, width() or 80))
+    for warning in report.warnings:
+        warn(warning)
+    for lane, why in report.closed.items():
+        warn(f"the lane {lane} was closed: {why}")
+    if report.pending:
+        hint("mend that, and the same command asks the rest")
+    elif report.failed:
+        hint("--retry-errors asks again what has failed")
+
+
+def _exit(report: Report) -> int:
+    if not report.requests or report.pending:
+        return Exit.NOTHING
+    return Exit.ITEMS_FAILED if report.failed else Exit.OK
+
+
+def _log() -> None:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")

@@ -1,0 +1,131 @@
+"""Find the JSON in an answer, and make cells of it: a flat mapping of names to text."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+# JSON that is tried at each brace may take so many times the length of the answer: text made of
+# braces would else take the square of it.
+_PATIENCE = 8
+_LEAST_PATIENCE = 100_000
+_COST_OF_A_TRY = 100
+
+_NOT_IN_NAME = re.compile(r"[\W_]+")
+_JSON = json.JSONDecoder()
+
+
+def find_json(text: str) -> dict[str, Any] | list[Any] | None:
+    """
+    Return the JSON object or array in *text*; None if there is none.
+
+    The first that is sound, of: blocks fenced as ``json``, other fenced blocks, the whole text,
+    objects anywhere in the text, arrays anywhere in the text.
+    """
+    if "{" not in text and "[" not in text:
+        return None
+    for candidate in (*_fenced(text), text):
+        found = _parsed(candidate)
+        if found is not None:
+            return found
+    found = _first_at(text, "{")
+    return _first_at(text, "[") if found is None else found
+
+
+def flattened(value: Any, *, max_items: int = 10, depth: int = 5) -> dict[str, str]:
+    """
+    Return the leaves of *value* as text, by names that are joined by ``_``.
+
+    An array at the top is called ``items``. Empty objects and arrays are ``{}`` and ``[]``, null is
+    empty text. What stands in a name beside letters, digits and ``_`` becomes ``_``; of names that
+    come out equal, the later ones are numbered.
+
+    Args:
+        value: What `find_json` returns.
+        max_items: Items of an array that get columns; ``_more`` counts the rest.
+        depth: Levels that get columns; what is below is one cell of JSON.
+    """
+    flat: dict[str, str] = {}
+    top = {"items": value} if isinstance(value, list) else value
+    for path, leaf in _leaves(top, (), max_items, depth):
+        name = _name("_".join(path))
+        unique, number = name, 1
+        while unique in flat:
+            number += 1
+            unique = f"{name}_{number}"
+        flat[unique] = leaf
+    return flat
+
+
+def _fenced(text: str) -> Iterator[str]:
+    # Split rather than matched: a pattern would go back over what follows each fence.
+    blocks = [block.lstrip() for block in text.split("```")[1::2]]
+    for block in blocks:
+        if block[:4].lower() == "json":
+            yield block[4:]
+    for block in blocks:
+        if block[:4].lower() != "json":
+            yield block if block.startswith(("{", "[")) else block.partition("\n")[2]
+
+
+def _parsed(text: str) -> dict[str, Any] | list[Any] | None:
+    text = text.strip("\ufeff \t\r\n")
+    if not text.startswith(("{", "[")):
+        return None
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):  # ValueError also for a number of thousands of digits
+        return None
+    return found if isinstance(found, dict | list) else None
+
+
+def _first_at(text: str, opening: str) -> dict[str, Any] | list[Any] | None:
+    """Return the first sound value that begins with *opening*."""
+    patience = _PATIENCE * len(text) + _LEAST_PATIENCE
+    at = text.find(opening)
+    while at >= 0 and patience > 0:
+        try:
+            found: dict[str, Any] | list[Any] = _JSON.raw_decode(text, at)[0]
+        except json.JSONDecodeError as error:
+            # It names where an unterminated string begins, but has read on to the end.
+            end = len(text) if error.msg.startswith("Unterminated") else error.pos
+            patience -= end - at + _COST_OF_A_TRY
+        except (ValueError, RecursionError):
+            patience -= len(text) - at + _COST_OF_A_TRY
+        else:
+            return found
+        at = text.find(opening, at + 1)
+    return None
+
+
+def _leaves(
+    value: Any, path: tuple[str, ...], max_items: int, depth: int
+) -> Iterator[tuple[tuple[str, ...], str]]:
+    if not isinstance(value, dict | list) or not value or len(path) >= depth:
+        yield path, _text(value)
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _leaves(inner, (*path, key), max_items, depth)
+    else:
+        for number, inner in enumerate(value[:max_items]):
+            yield from _leaves(inner, (*path, str(number)), max_items, depth)
+        if len(value) > max_items:
+            yield (*path, "more"), str(len(value) - max_items)
+
+
+def _text(leaf: Any) -> str:
+    if leaf is None:
+        return ""
+    if isinstance(leaf, str):
+        return leaf
+    try:
+        return json.dumps(leaf, ensure_ascii=False)
+    except RecursionError:  # what the decoder can read is not always what the encoder can write
+        return "[nested too deeply]"
+
+
+def _name(path: str) -> str:
+    name = _NOT_IN_NAME.sub("_", path)
+    return f"_{name}" if not name or name[0].isdigit() else name

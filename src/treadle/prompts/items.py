@@ -1,0 +1,354 @@
+"""What a run asks: each row of a table with each prompt and model, repeated.
+
+``Items`` is the source of a run. It yields an :class:`~treadle.prompts.values.Ask` for each
+combination, lazily and as often as it is asked to, with a key made of what is sent:
+
+    f3a90c…            16 hex digits over lane, model, messages, parameters and number of repeat
+    f3a90c…#2          the second request that is exactly the same
+    row-17:f3a90c…     where the table has a column of unique ids
+
+So a run that is resumed knows what it has, in whatever order and with whatever rows it is resumed,
+and asks again what was changed: in the table, in a prompt, in a parameter.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any, get_args
+
+import treadle
+from treadle.prompts.drafts import Drafts
+from treadle.prompts.near import did_you_mean, near
+from treadle.prompts.output_paths import OutputPath
+from treadle.prompts.prompt_files import Missing, Prompt
+from treadle.prompts.selection import Selection
+from treadle.prompts.table import Row, Table
+from treadle.prompts.values import Ask, LaneSettings
+from treadle.prompts.where import Where
+
+BUILT_IN = ("provider", "model", "row", "repeat")
+"""Variables that are there without a column; a column of that name goes before."""
+
+_MODEL = "name models with --model LANE/MODEL"
+
+
+class Items:
+    """
+    The requests of an experiment, as the source of a run.
+
+    They come row by row, and within a row by prompt, model and repeat, so that all lanes have
+    something to do from the beginning.
+
+    Args:
+        table: The rows.
+        prompts: The prompts that each row is put into.
+        lanes: The lanes by name.
+        models: Pairs of lane and model that each row is sent to; none for those in its columns
+            ``provider`` and ``model``.
+        repeats: How often each is asked.
+        params: Parameters of all requests; they go over those of a prompt file, and a column
+            ``param.NAME`` goes over both where its cell is not empty.
+        where: Which rows take part, by their cells; None for all. Rows that cannot be read do.
+        limit: Take only the first so many of these rows; None for all.
+        shuffle: Take the rows in random order, the same for the same number; `limit` then takes a
+            random sample. None for the order of the table.
+        missing: What becomes of a row whose template needs a variable that it has not: it fails,
+            or is sent with the variable as it is typed and a warning, or with nothing in its place.
+        output: The results file, which may depend on the row; None for standard output.
+        id_column: The column with an id for each row, which its keys begin with. It is used when
+            all rows have one and no two the same.
+
+    Attributes:
+        notes: What is odd about the table as a whole, such as ids that are not unique.
+        missing: As it was given.
+        variants: The number of requests for each row.
+
+    Raises:
+        UsageError: There are no prompts, no models, or there is no such lane or column.
+    """
+
+    fingerprint = None  # the key holds all that could change
+
+    def __init__(
+        self,
+        table: Table,
+        prompts: Sequence[Prompt],
+        *,
+        lanes: Mapping[str, LaneSettings],
+        models: Sequence[tuple[str, str]] = (),
+        repeats: int = 1,
+        params: Mapping[str, Any] | None = None,
+        where: Callable[[Mapping[str, str]], bool] | None = None,
+        limit: int | None = None,
+        shuffle: int | None = None,
+        missing: Missing = "error",
+        output: OutputPath | None = None,
+        id_column: str = "id",
+    ) -> None:
+        _check_choices(repeats, limit, missing)
+        _check_models(table, lanes, models)
+        if not prompts:
+            raise treadle.UsageError("there is no prompt", hint="name one: --prompt prompt.txt")
+        if isinstance(where, Where):
+            where.check(table.header)
+        if output is not None:
+            _check_output(output, table)
+        self.table = table
+        self.prompts = tuple(prompts)
+        self.variants = len(prompts) * max(1, len(models)) * repeats
+        self._selection = Selection(table, where=where, limit=limit, shuffle=shuffle)
+        made = partial(
+            Drafts, params=params or {}, header=table.header, lanes=lanes, missing=missing
+        )
+        drafts = [made(prompt) for prompt in prompts]
+        self._drafts = list(zip(_named(prompts), drafts, strict=True))
+        self._models = tuple(models)
+        self._repeats = range(1, repeats + 1)
+        self._output = output
+        self.missing: Missing = missing
+        reason = _why_no_ids(table, id_column)
+        self._id_column = id_column if reason == "" else None
+        self.notes: tuple[str, ...] = (reason,) if reason else ()
+        self._ordinals: Mapping[int, int] | None = None
+
+    @property
+    def rows(self) -> int:
+        """The number of rows that take part."""
+        return len(self._selection)
+
+    @property
+    def has_ids(self) -> bool:
+        """Whether keys begin with the id of their row."""
+        return self._id_column is not None
+
+    def __len__(self) -> int:
+        return len(self._selection) * self.variants
+
+    def __iter__(self) -> Iterator[Ask]:
+        """Yield all requests in the order of the run."""
+        if not self._selection.shuffled:
+            return self.in_input_order()
+        if self._ordinals is None and not self.has_ids:
+            # Which of several that are the same is the first, the order of the table tells.
+            for _ask in self.in_input_order():
+                pass
+        return self._asks(self._selection.in_run_order(), _Twins(self._ordinals), None)
+
+    def in_input_order(
+        self, on_missing: Callable[[int, str], object] | None = None
+    ) -> Iterator[Ask]:
+        """
+        Yield all requests in the order of the table; all but ``index`` is as in the run.
+
+        Args:
+            on_missing: Called with the number of the row and the name of the variable for each
+                that a template needs and the row has not.
+        """
+        twins = _Twins(self._ordinals)
+        yield from self._asks(iter(self._selection), twins, on_missing)
+        if self._ordinals is None and not self.has_ids:
+            self._ordinals = twins.ordinals
+
+    def key(self, ask: Ask, index: int) -> str:  # noqa: ARG002  # a source is asked so
+        """Return the stable key of *ask*."""
+        return ask.key
+
+    def check_value(self, ask: Ask) -> None:
+        """
+        Make sure that *ask* can be sent.
+
+        Raises:
+            BadRowError: It cannot; says why.
+        """
+        if ask.problem:
+            raise treadle.BadRowError(ask.problem)
+
+    def _asks(
+        self,
+        rows: Iterator[Row],
+        twins: _Twins,
+        on_missing: Callable[[int, str], object] | None,
+    ) -> Iterator[Ask]:
+        # Once for each request: what can be looked up before is.
+        header, width = self.table.header, len(self.table.header)
+        id_column, models, all_drafts, repeats = (
+            self._id_column,
+            self._models,
+            self._drafts,
+            self._repeats,
+        )
+        output = self._output if self._output is not None and self._output.is_templated else None
+        file = "" if self._output is None or output else str(self._output.resolve({}))
+        index = 0
+        for row in rows:
+            number, cells, problem = row
+            position = (number - 1) * self.variants
+            # A row that is not sound may have any id, or none.
+            prefix = "" if id_column is None or problem else f"{cells[id_column]}:"
+            of_row = twins if not prefix else _Twins(None)
+            whole = cells
+            if len(cells) < width:  # a JSON object need not have all columns
+                whole = {name: cells.get(name, "") for name in header}
+            pairs = models or ((cells.get("provider", "").strip(), cells.get("model", "").strip()),)
+            for prompt, drafts in all_drafts:
+                for lane, model in pairs:
+                    for repeat in repeats:
+                        values = {
+                            "provider": lane,
+                            "model": model,
+                            "row": str(number),
+                            "repeat": str(repeat),
+                            **cells,
+                        }
+                        digest, messages, prompt_hash, params, missing, warnings, problem = (
+                            drafts.draft(row, lane, model, repeat, values)
+                        )
+                        if output is not None:
+                            file, bad_path = _resolved(output, values)
+                            problem = problem or bad_path
+                        if missing and on_missing is not None:
+                            for name in missing:
+                                on_missing(number, name)
+                        ordinal = of_row.ordinal(int(digest, 16), position)
+                        yield Ask(
+                            key=f"{prefix}{digest}"
+                            if ordinal == 1
+                            else f"{prefix}{digest}#{ordinal}",
+                            index=index,
+                            row=number,
+                            prompt=prompt,
+                            prompt_hash=prompt_hash,
+                            lane=lane,
+                            model=model,
+                            messages=messages,
+                            params=params,
+                            repeat=repeat,
+                            warnings=warnings,
+                            output=file,
+                            cells=whole,
+                            problem=problem,
+                        )
+                        index += 1
+                        position += 1
+
+
+class _Twins:
+    """
+    Counts requests that are exactly the same, at eight bytes' worth of number for each request.
+
+    Args:
+        known: What an earlier pass has found; None to find it.
+
+    Attributes:
+        ordinals: Which of its kind a request is, by its position in the table; the first of each
+            kind is not here.
+    """
+
+    def __init__(self, known: Mapping[int, int] | None) -> None:
+        self.ordinals: dict[int, int] = {}
+        self._known = known
+        self._seen: set[int] = set()
+        self._counts: dict[int, int] = {}
+
+    def ordinal(self, digest: int, position: int) -> int:
+        """Return which of its kind, from 1, the request at *position* is."""
+        if self._known is not None:
+            return self._known.get(position, 1)
+        seen = self._seen
+        before = len(seen)
+        seen.add(digest)
+        if len(seen) > before:
+            return 1
+        ordinal = self._counts.get(digest, 1) + 1
+        self._counts[digest] = self.ordinals[position] = ordinal
+        return ordinal
+
+
+def _resolved(output: OutputPath, values: Mapping[str, str]) -> tuple[str, str]:
+    """Return the file that a row's results go to, and why there is none."""
+    try:
+        return str(output.resolve(values)), ""
+    except treadle.TreadleError as error:
+        return "", error.message
+
+
+def _named(prompts: Sequence[Prompt]) -> list[str]:
+    """Return a name for each prompt; the second of the same name gets a number."""
+    counts: Counter[str] = Counter()
+    names = []
+    for prompt in prompts:
+        counts[prompt.name] += 1
+        count = counts[prompt.name]
+        names.append(prompt.name if count == 1 else f"{prompt.name}#{count}")
+    return names
+
+
+def _check_choices(repeats: int, limit: int | None, missing: str) -> None:
+    if repeats < 1:
+        raise treadle.UsageError(f"cannot ask {repeats} times", hint="--repeats 3")
+    if limit is not None and limit < 1:
+        raise treadle.UsageError(f"a limit of {limit} rows leaves none", hint="--limit 10")
+    if missing not in get_args(Missing):
+        raise treadle.UsageError(
+            f"missing cannot be {missing!r}", hint="choose one of: error, warn, empty"
+        )
+
+
+def _check_models(
+    table: Table, lanes: Mapping[str, LaneSettings], models: Sequence[tuple[str, str]]
+) -> None:
+    for lane, model in models:
+        if lane not in lanes:
+            raise treadle.UsageError(
+                f"there is no lane {lane!r}", hint=did_you_mean(lane, lanes, called="lanes")
+            )
+        if not model:
+            raise treadle.UsageError(f"no model is named for the lane {lane!r}", hint=_MODEL)
+    if models:
+        return
+    for column in ("provider", "model"):
+        if column not in table.header:
+            guess = near(column, table.header)
+            meant = f"is it the column {guess!r}? Else " if guess else ""
+            raise treadle.UsageError(
+                f"{table.name} has no column {column!r}, and no model is named", hint=meant + _MODEL
+            )
+
+
+def _check_output(output: OutputPath, table: Table) -> None:
+    known = [*table.header, *BUILT_IN]
+    for name in sorted(output.names):
+        if name not in known:
+            raise treadle.UsageError(
+                f"the path {output} needs {{{{{name}}}}}, which the table has not",
+                hint=did_you_mean(name, known, called="columns"),
+            )
+
+
+def _why_no_ids(table: Table, column: str) -> str | None:
+    """
+    Return why keys cannot begin with the ids in *column*; empty when they can, None without one.
+
+    The whole table decides, not the rows that take part: a pilot and the run after it agree then.
+    """
+    if column not in table.header:
+        if column == "id":
+            return None
+        raise treadle.UsageError(
+            f"the table has no column {column!r} for ids",
+            hint=did_you_mean(column, table.header, called="columns"),
+        )
+    seen: set[int] = set()
+    for row in table:
+        if row.problem:
+            continue
+        text = row.cells.get(column, "")
+        if not text:
+            return f"column {column!r} is no id: row {row.number} has none"
+        before = len(seen)
+        seen.add(hash(text))
+        if len(seen) == before:
+            return f"column {column!r} is no id: {text!r:.60} stands in row {row.number} again"
+    return ""

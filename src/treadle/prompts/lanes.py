@@ -1,0 +1,257 @@
+"""What each lane may do, and what its replies teach: settings and replies into ``treadle.Lanes``.
+
+The engine obeys and decides; here the words of providers become its words. A lane is a model of a
+provider, or all models of it together where they share their limits.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Hashable, Mapping
+from decimal import Decimal
+from typing import Any
+
+import treadle
+from treadle.prompts import errors, headers
+from treadle.prompts.estimates import Estimates
+from treadle.prompts.prices import Prices
+from treadle.prompts.values import Answer, Ask, LaneSettings
+from treadle.prompts.worst_case import WorstCase
+
+COST = "cost"
+"""The total of US dollars, as ``treadle.Lanes`` calls it."""
+
+TOTAL_TOKENS = "total_tokens"
+"""The total of tokens, in and out; beside the budget ``tokens``, which is per minute."""
+
+_START, _MOST = 10, 200
+_LOCAL_START, _LOCAL_MOST = 1, 16
+# A little below what is allowed: clocks differ, and a refusal costs more than what is left unused.
+_PACE = 0.975
+_MINUTE = 60.0
+# Told "too fast" without a word on how long to wait.
+_PAUSE = 2.0
+# Above so many per second, a limit is none.
+_NO_LIMIT = 1e6
+# The provider may have answered, and charged, although nothing of use came back.
+_PERHAPS_CHARGED = (errors.NoReply, errors.BadReply)
+
+
+def lanes_for(
+    lanes: Mapping[str, LaneSettings],
+    *,
+    estimates: Estimates,
+    prices: Prices,
+    max_cost: Decimal | None = None,
+    max_tokens_total: int | None = None,
+    spent: Decimal = Decimal(0),
+    spent_tokens: int = 0,
+    ahead: int = 1000,
+    clock: Callable[[], float] = time.time,
+) -> treadle.Lanes:
+    """
+    Return the policy for a run whose items are :class:`~treadle.prompts.values.Ask`.
+
+    Args:
+        lanes: All lanes, by name.
+        estimates: What tokens are expected; somebody else lets them learn.
+        prices: What the models cost.
+        max_cost: US dollars that all attempts together never exceed; None for no limit.
+        max_tokens_total: The same for tokens, in and out.
+        spent: US dollars that earlier parts of the run have cost.
+        spent_tokens: Tokens that they have used.
+        ahead: As in ``treadle.Lanes``.
+        clock: Seconds since the epoch; replies name points in time.
+    """
+    totals: dict[str, Any] = {}
+    if max_cost is not None:
+        totals[COST] = max(max_cost - spent, Decimal(0))
+    if max_tokens_total is not None:
+        totals[TOTAL_TOKENS] = max(max_tokens_total - spent_tokens, 0)
+    policy = _Policy(lanes, estimates, WorstCase(lanes, prices), frozenset(totals), clock)
+    return treadle.Lanes(
+        key=policy.key,
+        limits=policy.limits,
+        cost=policy.cost,
+        feedback=policy.feedback,
+        totals=totals,
+        ahead=ahead,
+    )
+
+
+class _Policy:
+    """The functions of ``treadle.Lanes``, and what they share."""
+
+    def __init__(
+        self,
+        lanes: Mapping[str, LaneSettings],
+        estimates: Estimates,
+        worst: WorstCase,
+        totals: frozenset[str],
+        clock: Callable[[], float],
+    ) -> None:
+        self._lanes = lanes
+        self._estimates = estimates
+        self._worst = worst
+        self._totals = totals
+        self._clock = clock
+        # By the keys of items: an attempt that failed is known by its key alone.
+        self._reserved: dict[Hashable, dict[str, Any]] = {}
+
+    def key(self, ask: Ask) -> Hashable:
+        """Return the lane of *ask*."""
+        settings = self._lanes.get(ask.lane)
+        shared = settings is not None and settings.shared
+        return ask.lane if shared else (ask.lane, ask.model)
+
+    def limits(self, key: Hashable) -> treadle.Lane:
+        """Return what the lane *key* may do."""
+        name = key[0] if isinstance(key, tuple) else key
+        settings = self._lanes.get(str(name))
+        return treadle.Lane() if settings is None else _lane(settings)
+
+    def cost(self, ask: Ask) -> Mapping[str, Any]:
+        """
+        Return what an attempt at *ask* will use, and at worst can use.
+
+        Raises:
+            UsageError: A limit for the run is set and the worst case is not known; planning says
+                so earlier.
+        """
+        if ask.problem:
+            return {}  # it is never sent
+        tokens_in = self._estimates.tokens(ask.size, ask.lane)
+        tokens_out = self._estimates.output(ask)
+        expected = _tokens(tokens_in, tokens_out)
+        if not self._totals:
+            return expected
+        worst: dict[str, Any] = {}
+        if COST in self._totals:
+            worst[COST] = self._worst.cost(ask)
+        if TOTAL_TOKENS in self._totals:
+            worst[TOTAL_TOKENS] = self._worst.tokens(ask)
+        self._reserved[ask.key] = worst
+        return expected | worst
+
+    def feedback(self, outcome: treadle.AnyOutcome) -> treadle.Feedback | None:
+        """Return what *outcome* teaches about its lane."""
+        if isinstance(outcome, treadle.Succeeded):
+            self._reserved.pop(outcome.key, None)
+            value = outcome.value
+            return self._answered(value) if isinstance(value, Answer) else None
+        if isinstance(outcome, treadle.TimedOut):
+            return treadle.Feedback(used=self._reserved.get(outcome.key, {}), overloaded=True)
+        if isinstance(outcome, treadle.Raised) and isinstance(outcome.error, errors.RequestFailed):
+            return self._refused(outcome.key, outcome.error)
+        self._reserved.pop(outcome.key, None)
+        return None
+
+    def _answered(self, answer: Answer) -> treadle.Feedback:
+        said = self._read(answer.limits, status=answer.http_status or 200)
+        rate, budgets = _rates(said)
+        return treadle.Feedback(
+            used=self._used(answer), pause=_until_more(said), rate=rate, budgets=budgets
+        )
+
+    def _used(self, answer: Answer) -> dict[str, Any]:
+        usage = answer.usage
+        used = _tokens(usage.input, usage.output)
+        # An estimate may be too low: then the worst case, which was reserved, stands.
+        counted = usage.source == "usage"
+        certain = counted or answer.cost_source == "provider" or answer.cost == 0
+        if COST in self._totals and answer.cost is not None and certain:
+            used[COST] = answer.cost
+        if TOTAL_TOKENS in self._totals and counted and "tokens" in used:
+            used[TOTAL_TOKENS] = used["tokens"]
+        return used
+
+    def _refused(self, key: Hashable, error: errors.RequestFailed) -> treadle.Feedback:
+        lost = self._reserved.get(key, {}) if isinstance(error, _PERHAPS_CHARGED) else {}
+        if not error.again:
+            self._reserved.pop(key, None)
+        said = self._read(error.limits, status=error.status, body=error.message)
+        rate, budgets = _rates(said)
+        told = error.retry_after if error.retry_after is not None else said.retry_after
+        too_fast = isinstance(error, errors.RateLimited)
+        too_many = isinstance(error, errors.TooManyAtOnce)
+        pause = _PAUSE if told is None and too_fast else told
+        return treadle.Feedback(
+            used=lost,
+            pause=pause if error.again and not too_many else None,
+            overloaded=isinstance(error, (errors.TooManyAtOnce, errors.Overloaded, errors.NoReply)),
+            charged=not (too_fast or too_many),
+            fault=error.message if error.lane_fault else None,
+            closed=error.message if error.closes_lane else None,
+            rate=rate,
+            budgets=budgets,
+        )
+
+    def _read(self, limits: Mapping[str, str], *, status: int, body: str = "") -> headers.Announced:
+        if not limits and not body:
+            return headers.Announced()
+        return headers.announced(limits, status=status, body=body, now=self._clock())
+
+
+def _tokens(tokens_in: int | None, tokens_out: int | None) -> dict[str, Any]:
+    """Return the amounts of the budgets of tokens; what is not known is not there."""
+    amounts: dict[str, Any] = {}
+    if tokens_in is not None:
+        amounts["input_tokens"] = tokens_in
+    if tokens_out is not None:
+        amounts["output_tokens"] = tokens_out
+    if tokens_in is not None and tokens_out is not None:
+        amounts["tokens"] = tokens_in + tokens_out
+    return amounts
+
+
+def _lane(settings: LaneSettings) -> treadle.Lane:
+    per_minute = {
+        "tokens": settings.tpm,
+        "input_tokens": settings.input_tpm,
+        "output_tokens": settings.output_tpm,
+    }
+    budgets = {name: _paced(each, _MINUTE) for name, each in per_minute.items() if each}
+    start: int | None = None
+    concurrency = settings.concurrency
+    if concurrency is None:
+        start, concurrency = (_LOCAL_START, _LOCAL_MOST) if settings.local else (_START, _MOST)
+    return treadle.Lane(
+        concurrency=concurrency,
+        start=start,
+        rate=_paced(settings.rpm, _MINUTE) if settings.rpm else None,
+        budgets=budgets,
+        warm_up=True,
+        braked=settings.local and start is not None,
+    )
+
+
+def _paced(amount: float, period: float) -> treadle.Rate:
+    return treadle.Rate(amount * _PACE, per=period)
+
+
+def _rates(said: headers.Announced) -> tuple[treadle.Rate | None, dict[str, treadle.Rate]]:
+    """Return the limits that were announced with their periods: of starts, and of budgets."""
+    rates: dict[str, treadle.Rate] = {}
+    for name, limit in said.limits.items():
+        amount, period = limit.limit, limit.period
+        if amount and period and 0 < amount / period < _NO_LIMIT:
+            rates[name] = _paced(amount, period)
+    return rates.pop("requests", None), rates
+
+
+def _until_more(said: headers.Announced) -> float | None:
+    """
+    Return how long to wait after a reply that says that nothing is left.
+
+    Limits with a known period need no wait: the lane keeps their pace, and they may refill
+    steadily, long before the reset.
+    """
+    waits = [
+        limit.reset
+        for limit in said.limits.values()
+        if limit.period is None and limit.reset and (limit.remaining or 0) <= 0
+        if limit.remaining is not None
+    ]
+    if said.retry_after:
+        waits.append(said.retry_after)
+    return max(waits, default=None)
