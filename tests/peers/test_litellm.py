@@ -138,7 +138,8 @@ def test_a_key_that_it_does_not_know_is_unauthorized(litellm, between, experimen
 
     assert done.code not in {0, 2}, done.said
     assert len(proxy.exchanges()) == 1
-    assert "unauthorized" in {row["_error_type"] for row in done.rows}
+    assert {(row["_status"], row["_error_type"]) for row in done.rows} == {("skipped", "closed")}
+    assert all("401" in row["_error"] for row in done.rows)
     assert "sk-nobody" not in done.path.read_text(encoding="utf-8") + done.said
 
 

@@ -149,8 +149,9 @@ def test_tokens_of_a_cache_are_part_of_the_input():
 
 
 def test_no_usage_is_no_zero():
-    found = answer(reply(usage=None)).usage
-    assert (found.input, found.output) == (None, None)
+    for usage in (None, {}, "many"):
+        found = answer(reply(usage=usage)).usage
+        assert (found.input, found.output) == (None, None)
 
 
 @pytest.mark.parametrize(
@@ -202,13 +203,10 @@ def test_an_answer_without_text_is_empty():
     assert answer(reply(content=[])).status == "empty"
 
 
-@pytest.mark.parametrize("odd", [{}, [], {"content": [{}]}, {"content": 1}, reply(usage={"a": 1})])
+@pytest.mark.parametrize("odd", [{}, [], {"content": [{}]}, {"content": 1}])
 def test_what_is_no_answer_is_a_bad_reply(odd):
-    if odd and "usage" in odd:
-        assert answer(odd).usage.input is None
-    else:
-        with pytest.raises(errors.BadReply):
-            answer(odd)
+    with pytest.raises(errors.BadReply):
+        answer(odd)
 
 
 # --- what goes wrong ----------------------------------------------------------------------------
@@ -298,15 +296,12 @@ def test_streamed_thoughts_are_no_part_of_the_answer():
     assert answer(stream, options={"stream": True}).status == "empty"
 
 
-@pytest.mark.parametrize("count", range(1, 8))
+@pytest.mark.parametrize("count", range(1, 7))
 def test_a_stream_that_breaks_off_is_no_answer(count):
     whole = pieces(text_delta("Hi"))
     assert len(whole) == 7
-    if count == 7:
-        assert answer(events(*whole, done=False), options={"stream": True}).text == "Hi"
-    else:
-        with pytest.raises(errors.BadReply):
-            answer(events(*whole[:count], done=False), options={"stream": True})
+    with pytest.raises(errors.BadReply):
+        answer(events(*whole[:count], done=False), options={"stream": True})
 
 
 def test_an_error_in_the_stream_is_an_error():

@@ -3,9 +3,10 @@
 import dataclasses
 
 import pytest
-import treadle
 from hypothesis import given
 from hypothesis import strategies as st
+
+import treadle
 from treadle.prompts.items import Items
 from treadle.prompts.output_paths import OutputPath
 from treadle.prompts.prompt_files import Prompt
@@ -410,8 +411,9 @@ def test_a_run_calls_what_is_sound_and_names_the_rest(experiment):
     experiment.table("provider,model,topic", "mock,m1,tides", "mock,m1", "mock,m1,moons")
     items = experiment.items()
 
-    outcomes = list(
-        treadle.map(lambda ask: ask.messages[0].content, items, backend="inline").outcomes()
+    outcomes = sorted(
+        treadle.map(lambda ask: ask.messages[0].content, items, backend="inline"),
+        key=lambda outcome: outcome.index,
     )
 
     assert [outcome.key for outcome in outcomes] == [ask.key for ask in items]

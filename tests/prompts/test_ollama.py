@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -186,6 +187,13 @@ def test_a_model_that_is_not_installed_says_how_to_get_it():
     with pytest.raises(errors.ModelNotFound, match="model 'huge' not found") as caught:
         answer(asked(model="huge"))
     assert caught.value.hint == "ollama pull huge"
+
+
+def test_a_server_that_is_no_ollama_is_not_sent_models():
+    nothing = web.Response(status=404, text="404 page not found")
+    with pytest.raises(errors.ModelNotFound, match="404 page not found") as caught:
+        ask_once(OLLAMA, nothing)
+    assert "pull" not in caught.value.hint
 
 
 def test_a_prompt_that_does_not_fit_is_an_error_and_not_cut_off():

@@ -6,15 +6,14 @@ import json
 import os
 
 import pytest
-import treadle
 from hypothesis import given
 from hypothesis import strategies as st
+
+import treadle
 from treadle.prompts.table import open_table, snapshot
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12)
-ROWS = st.lists(
-    st.tuples(TEXT.filter(bool), TEXT, TEXT).map(list), min_size=1, max_size=12
-)
+ROWS = st.lists(st.tuples(TEXT.filter(bool), TEXT, TEXT).map(list), min_size=1, max_size=12)
 
 
 def write(folder, content, name="table.csv"):
@@ -33,10 +32,14 @@ def test_rows_are_numbered_from_one_and_read_again_each_time(tmp_path):
     assert table.header == ("topic", "level")
     assert len(table) == 2
     assert [row.number for row in table] == [1, 2]
-    assert cells(table) == cells(table) == [
-        {"topic": "tides", "level": "low"},
-        {"topic": "moons", "level": "high"},
-    ]
+    assert (
+        cells(table)
+        == cells(table)
+        == [
+            {"topic": "tides", "level": "low"},
+            {"topic": "moons", "level": "high"},
+        ]
+    )
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
@@ -95,8 +98,10 @@ def test_whatever_json_lines_hold_comes_back(tmp_path_factory, rows):
         assert found.cells.keys() == row.keys()
         for name, value in row.items():
             text = found.cells[name]
-            assert (text or None) == (value or None) if isinstance(value, str | None) else (
-                json.loads(text) == value
+            assert (
+                (text or None) == (value or None)
+                if isinstance(value, str | None)
+                else (json.loads(text) == value)
             )
     assert set(table.header) == {name for row in rows for name in row}
 
@@ -110,8 +115,10 @@ def test_a_row_that_is_not_sound_does_not_end_the_others(tmp_path):
     assert problems == [
         "",
         "row 2 has 2 cells, but the table has 3 columns: nothing for 'c'",
-        "row 3 has 4 cells, but the table has 3 columns: '4' is beyond the last; "
-        "is a delimiter in a cell not quoted?",
+        (
+            "row 3 has 4 cells, but the table has 3 columns: '4' is beyond the last; "
+            "is a delimiter in a cell not quoted?"
+        ),
         "",
     ]
     assert [row.cells["a"] for row in table] == ["1", "1", "1", "5"]
@@ -221,7 +228,7 @@ def test_standard_input_without_a_folder_leaves_nothing_behind():
 
 
 def test_standard_input_is_called_so_in_messages(tmp_path):
-    with pytest.raises(treadle.UsageError, match="^standard input has no rows"):
+    with pytest.raises(treadle.UsageError, match=r"^standard input has no rows"):
         open_table("-", stdin=io.BytesIO(b"a,b\n"), keep_in=tmp_path)
 
 

@@ -3,9 +3,10 @@
 import operator
 
 import pytest
-import treadle
 from hypothesis import given
 from hypothesis import strategies as st
+
+import treadle
 from treadle.prompts.where import compiled
 
 CELLS = {"topic": "physics", "year": "2020", "my col": "a=b", "empty": "", "word": "n/a"}

@@ -9,6 +9,7 @@ import socket
 import sys
 from pathlib import Path
 
+import aiohttp
 import pytest
 from aiohttp import web
 from hypothesis import given
@@ -299,6 +300,37 @@ def test_a_header_that_cannot_be_sent_is_a_bad_request_without_its_value():
     assert seen == []
 
 
+class Closing:
+    """A session whose first connections turn out closed before anything is sent."""
+
+    def __init__(self, session, times):
+        self.session, self.times = session, times
+
+    async def request(self, *args, **fields):
+        self.times -= 1
+        if self.times >= 0:
+            cause = ConnectionResetError("Cannot write to closing transport")
+            raise aiohttp.ClientOSError(None, "Can not write request body") from cause
+        return await self.session.request(*args, **fields)
+
+
+def test_a_kept_connection_that_was_closed_costs_no_attempt():
+    async def use(session, url):
+        return await wire.send(Closing(session, 2), HttpRequest(url, {}, {}), timeout=20.0)
+
+    reply, seen = served(lambda _: {"ok": 1}, use)
+    assert (reply.json, len(seen)) == ({"ok": 1}, 1)
+
+
+def test_what_closes_each_time_is_a_network_error():
+    async def use(session, url):
+        with pytest.raises(errors.NetworkError, match="broke"):
+            await wire.send(Closing(session, 9), HttpRequest(url, {}, {}), timeout=20.0)
+
+    _, seen = served(lambda _: {"ok": 1}, use)
+    assert seen == []
+
+
 # --- in pieces ------------------------------------------------------------------------------------
 
 
@@ -326,6 +358,13 @@ def test_a_server_that_does_not_stream_is_understood():
 def test_an_error_among_the_pieces_fails_the_request():
     with pytest.raises(errors.Overloaded, match="busy"):
         streamed(lambda _: events({"t": "a"}, {"error": {"code": 503, "message": "busy"}}))
+
+
+def test_the_wait_that_an_error_among_the_pieces_asks_for_is_handed_on():
+    error = {"error": {"code": 429, "message": "Please try again in 8.71s."}}
+    with pytest.raises(errors.RateLimited) as caught:
+        streamed(lambda _: events({"t": "a"}, error))
+    assert caught.value.retry_after == 8.71
 
 
 def test_a_piece_that_is_no_json_is_a_bad_reply():

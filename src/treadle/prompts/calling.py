@@ -74,9 +74,7 @@ async def call(ask: Ask, state: State) -> Answer:
     return _completed(ask, answer, lane, model, state)
 
 
-async def _known(
-    ask: Ask, lane: LaneSettings, provider: Provider, state: State
-) -> Model | None:
+async def _known(ask: Ask, lane: LaneSettings, provider: Provider, state: State) -> Model | None:
     """Return what is known of the model; asked for once, however many requests want it."""
     which = ask.lane, ask.model
     if which not in state.known:
@@ -131,5 +129,3 @@ def _estimated(ask: Ask, answer: Answer, state: State) -> Usage:
         ),
         source="estimate",
     )
-
-

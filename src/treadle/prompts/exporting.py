@@ -62,9 +62,7 @@ def report(which: str | None, to: Path | None = None) -> Written:
     place = to or _beside(experiment)
     with Endings(run) as endings:
         rows = Rows(experiment.items, endings)
-        for _ in rows:
-            pass  # the summary stands above the rows
-        write_report(rows, place, title=_title(experiment), summary=rows.summary)
+        write_report(rows, place, title=_title(experiment))
         return Written(rows.count, str(place))
 
 
@@ -76,5 +74,3 @@ def _beside(experiment: Experiment) -> Path:
 
 def _title(experiment: Experiment) -> str:
     return Path(str(experiment.output)).name if experiment.output else experiment.place.name
-
-

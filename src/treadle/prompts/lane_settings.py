@@ -54,8 +54,8 @@ def lanes(
         UsageError: A section cannot be used, or what was typed names no lane.
     """
     names = [*PROVIDERS, *(name for name in sections if name not in PROVIDERS)]
-    asked_for = dict.fromkeys((*overrides, *used))
-    names += [name for name in asked_for if name in provider_names() and name not in names]
+    further = dict.fromkeys((*overrides, *used)).keys() - {ALL, *names}
+    names += sorted(further & {*provider_names()}) if further else []
     for name in overrides.keys() - {ALL, *names}:
         raise treadle.UsageError(
             f"no lane is called {name!r}", hint=did_you_mean(name, names, called="lanes")
@@ -119,7 +119,7 @@ def _lane(
 
 def _provider(name: str, named: str | None, where: str) -> Provider:
     wanted = named or name
-    if named is None and name not in provider_names():
+    if named is None and name not in PROVIDERS and name not in provider_names():
         raise treadle.UsageError(
             f"{where} does not say which provider speaks to it",
             hint='provider = "openai" is for every server that speaks as OpenAI\'s',

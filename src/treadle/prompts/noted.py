@@ -153,4 +153,3 @@ def _write(path: Path, text: str) -> None:
 
 def _whole(path: str | os.PathLike[str]) -> str:
     return os.path.join(Path.cwd(), Path(os.fspath(path)).expanduser())  # noqa: PTH118  as typed
-

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -36,7 +36,7 @@ from treadle.prompts.record import Endings, answers
 from treadle.prompts.results_files import ResultsFiles
 from treadle.prompts.rows import Rows
 from treadle.prompts.summary import Summary
-from treadle.prompts.values import Ask, Ended
+from treadle.prompts.values import Ask
 
 _IN_ALL = 1000  # requests in flight, over all lanes
 _ADAPTIVE, _ADAPTIVE_LOCAL = 200, 16  # the most that a lane tries by itself; see ``lanes``
@@ -110,7 +110,7 @@ def run(
     """
     check_extra()
     began = time.monotonic()
-    names = [prompts] if isinstance(prompts, str | os.PathLike) else list(prompts)
+    names = _several(prompts)
     out = None if output is None else OutputPath(os.fspath(output), Path.cwd())
     place = Place.of(out, os.fspath(experiments))
     with only_one(place.folder, str(output or "standard output")):
@@ -121,6 +121,33 @@ def run(
         _check(planned)
         note(experiment, experiments, names)
         return _Session(experiment, planned, earlier, began).run()
+
+
+def plan(
+    experiments: str | os.PathLike[str],
+    prompts: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    output: str | os.PathLike[str] | None = None,
+    **options: Unpack[Options],
+) -> Plan:
+    """
+    Find out what :func:`run` would send, cost and take; nothing is sent.
+
+    Args:
+        experiments: As for `run`, and so on.
+        prompts: The same.
+        output: The same.
+        options: The same.
+
+    Raises:
+        UsageError: Something cannot be read or makes no sense.
+    """
+    return Experiment.of(experiments, _several(prompts), output, options, copies=False).plan()
+
+
+def _several(
+    prompts: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+) -> list[str | os.PathLike[str]]:
+    return [prompts] if isinstance(prompts, str | os.PathLike) else list(prompts)
 
 
 def _check(planned: Plan) -> None:
@@ -149,7 +176,7 @@ def _spare(experiment: Experiment, earlier: treadle.Run | None) -> None:
     if earlier is not None or experiment.options.get("fresh"):
         return
     for name in experiment.paths:
-        if name and os.path.isfile(name) and os.path.getsize(name):
+        if name and Path(name).is_file() and Path(name).stat().st_size:
             raise treadle.UsageError(
                 f"{name!r} exists, and there is no record of an experiment that wrote it",
                 hint="choose another file, or --fresh to write over it",
@@ -379,9 +406,7 @@ async def _state(experiment: Experiment) -> calling.State:
     return calling.State(
         session=open_session(0),
         lanes=experiment.lanes,
-        providers={
-            name: provider_named(lane.provider) for name, lane in experiment.lanes.items()
-        },
+        providers={name: provider_named(lane.provider) for name, lane in experiment.lanes.items()},
         prices=experiment.prices,
         estimates=experiment.estimates,
         scorers=experiment.scorers,

@@ -9,7 +9,9 @@ from typing import Any, Literal, TypeAlias
 
 Status: TypeAlias = Literal["ok", "truncated", "filtered", "empty"]
 
-_TRUNCATED = frozenset({"length", "max_tokens", "max_output_tokens", "incomplete"})
+_TRUNCATED = frozenset(
+    {"length", "max_tokens", "max_output_tokens", "incomplete", "model_context_window_exceeded"}
+)
 _FILTERED = frozenset({"content_filter", "refusal", "safety"})
 
 
@@ -217,7 +219,8 @@ class Ended:
         status: Of the answer: ok, truncated, filtered, empty; or ``"error"``; or ``"skipped"`` for
             one that was left because its lane was closed or the money was spent.
         answer: What came back; None where nothing did.
-        error_type: The kind of error in a word, or ``"budget"`` or ``"closed"``; empty for none.
+        error_type: The kind of error in a word, or ``"bad_row"``, ``"budget"``,
+            ``"closed"``, ``"stopped"``; empty for none.
         error: What was wrong; empty for nothing.
         http_status: Of the last reply; 0 where there was none.
         attempts: Times that it was sent.

@@ -26,7 +26,9 @@ def input_tokens(ask: Ask) -> int:
     """Return the most tokens that can be sent, tools and formats among the parameters included."""
     sent = ask.size + _PER_MESSAGE * len(ask.messages)
     if ask.params:
-        sent += len(json.dumps(dict(ask.params), default=str, ensure_ascii=False).encode())
+        sent += len(
+            json.dumps(dict(ask.params), default=str, ensure_ascii=False).encode("utf-8", "replace")
+        )
     return sent
 
 

@@ -1,4 +1,4 @@
-"""The command ``treadle prompts``, which Treadle finds through the entry point ``treadle.commands``.
+"""The command ``treadle prompts``, found through the entry point ``treadle.commands``.
 
 options   what was typed and what a file sets, put together
 asking    run, plan

@@ -136,12 +136,10 @@ def plan(
 
 
 def _planned(values: dict[str, Any], *, json: bool) -> int:
-    from treadle.prompts.experiment import Experiment
+    from treadle.prompts.running import plan as plan_all
 
     table, prompts, results = options.experiment(values)
-    made = options.python(values)
-    experiment = Experiment.of(table, prompts, results, made, copies=False)  # type: ignore[arg-type]  # checked there
-    planned = experiment.plan()
+    planned = plan_all(table, prompts, results, **options.python(values))
     if json:
         put(jsons.dumps(planned.as_json()) + "\n")
     else:

@@ -22,7 +22,7 @@ Prompts: TypeAlias = Annotated[
 ]
 Experiments: TypeAlias = Annotated[
     str | None,
-    typer.Option("--experiments", "-e", metavar="FILE", help="The rows, CSV or JSONL; - for stdin."),
+    typer.Option("--experiments", "-e", metavar="FILE", help="The rows, CSV or JSONL; or -."),
 ]
 Output: TypeAlias = Annotated[
     str | None,
@@ -98,7 +98,10 @@ Sequential: TypeAlias = Annotated[
 Concurrency: TypeAlias = Annotated[
     int | None,
     typer.Option(
-        "--concurrency", metavar="N", min=1, help="In flight in each lane. Default: found by trying."
+        "--concurrency",
+        metavar="N",
+        min=1,
+        help="In flight in each lane. Default: found.",
     ),
 ]
 LaneConcurrency: TypeAlias = Annotated[

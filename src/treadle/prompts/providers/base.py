@@ -223,6 +223,8 @@ class HttpProvider(Provider):
         )
         try:
             return self.models_from(reply)
+        except treadle.TreadleError:
+            raise
         except (LookupError, TypeError, AttributeError, ValueError) as error:
             raise _not_understood(reply, lane, error) from error
 

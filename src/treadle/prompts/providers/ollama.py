@@ -115,7 +115,8 @@ class Ollama(HttpProvider):
         try:
             return await super().ask(ask, lane, session)
         except errors.ModelNotFound as error:
-            error.hint = f"ollama pull {ask.model}"
+            if "model" in error.message:  # else it is the address that is wrong
+                error.hint = f"ollama pull {ask.model}"
             raise
         except errors.NetworkError as error:
             error.hint = "start it by `ollama serve`, or say where it runs in OLLAMA_BASE_URL"

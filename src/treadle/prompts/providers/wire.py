@@ -66,7 +66,7 @@ async def send(
     """
     started = time.monotonic()
     try:
-        async with _opened(session, request, timeout) as response:
+        async with await _opened(session, request, timeout) as response:
             body = await response.read()
     except (aiohttp.ClientError, OSError, ValueError) as error:
         raise _failure(error, request, provider, timeout) from error
@@ -106,7 +106,7 @@ async def stream_send(
     times: list[float] = []
     body = b""
     try:
-        async with _opened(session, request, timeout) as response:
+        async with await _opened(session, request, timeout) as response:
             status, lowered = response.status, _lowered(response)
             is_stream = status < 300 and response.content_type == "text/event-stream"
             if is_stream:
@@ -124,6 +124,8 @@ async def stream_send(
         reply.json = parsed(body)
         return _checked(reply, request, provider)
     broken = next((event for event in events if event.get("error")), None)
+    if broken is not None:
+        reply.body = dumped(broken)  # its text may say how long to wait
     try:
         reply.json = folded(events) if broken is None else broken
         pairs = zip(events, times, strict=True)
@@ -242,9 +244,29 @@ def _timeout(total: float, idle: float | None) -> aiohttp.ClientTimeout:
     return aiohttp.ClientTimeout(total=total, sock_connect=CONNECT_TIMEOUT, sock_read=idle)
 
 
-def _opened(
+async def _opened(
+    session: aiohttp.ClientSession,
+    request: HttpRequest,
+    timeout: float,  # noqa: ASYNC109  as in `send`
+) -> aiohttp.ClientResponse:
+    """
+    Send *request* and return the response, of which the head has come.
+
+    Some servers close a connection that was to be kept, llama.cpp after each stream. Where that is
+    noticed before anything was sent, another connection is taken: this is no second attempt.
+    """
+    for _ in range(2):
+        try:
+            return await _sent(session, request, timeout)
+        except aiohttp.ClientOSError as error:
+            if "closing transport" not in str(error.__cause__):
+                raise
+    return await _sent(session, request, timeout)
+
+
+def _sent(
     session: aiohttp.ClientSession, request: HttpRequest, timeout: float
-) -> aiohttp.client._RequestContextManager:
+) -> Awaitable[aiohttp.ClientResponse]:
     url, proxy = _target(request.url)
     headers = request.headers
     body = None
