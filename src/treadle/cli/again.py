@@ -42,9 +42,12 @@ def typed_for(run: Run) -> MapOptions:
     noted = command.get("map")
     if not isinstance(noted, Mapping) or not {"function", "source"} <= noted.keys():
         program = run.record.facts.get("program") or "a program"
+        typed = command.get("typed")
         raise UsageError(
-            f"the run {run.id} was made by {program}, not by treadle map",
-            hint=f"call treadle.run(..., resume={run.id!r}) from that program",
+            f"the run {run.id} was made by {typed or program}, not by treadle map",
+            hint=f"cd {command.get('cwd', '.')} && {typed}"
+            if typed
+            else f"call treadle.run(..., resume={run.id!r}) from that program",
         )
     if unknown := sorted(set(noted) - set(_DEFAULTS)):
         raise UsageError(

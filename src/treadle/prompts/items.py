@@ -13,6 +13,8 @@ and asks again what was changed: in the table, in a prompt, in a parameter.
 
 from __future__ import annotations
 
+from array import array
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -111,7 +113,7 @@ class Items:
         reason = _why_no_ids(table, id_column)
         self._id_column = id_column if reason == "" else None
         self.notes: tuple[str, ...] = (reason,) if reason else ()
-        self._ordinals: Mapping[int, int] | None = None
+        self._twins: _Twins | None = None
 
     @property
     def rows(self) -> int:
@@ -130,11 +132,11 @@ class Items:
         """Yield all requests in the order of the run."""
         if not self._selection.shuffled:
             return self.in_input_order()
-        if self._ordinals is None and not self.has_ids:
+        if self._twins is None and not self.has_ids:
             # Which of several that are the same is the first, the order of the table tells.
             for _ask in self.in_input_order():
                 pass
-        return self._asks(self._selection.in_run_order(), _Twins(self._ordinals), None)
+        return self._asks(self._selection.in_run_order(), _Twins(self._twins), None)
 
     def in_input_order(
         self, on_missing: Callable[[int, str], object] | None = None
@@ -146,10 +148,11 @@ class Items:
             on_missing: Called with the number of the row and the name of the variable for each
                 that a template needs and the row has not.
         """
-        twins = _Twins(self._ordinals)
+        twins = _Twins(self._twins)
         yield from self._asks(iter(self._selection), twins, on_missing)
-        if self._ordinals is None and not self.has_ids:
-            self._ordinals = twins.ordinals
+        if self._twins is None and not self.has_ids:
+            twins.forget_digests()
+            self._twins = twins
 
     def key(self, ask: Ask, index: int) -> str:  # noqa: ARG002  # a source is asked so
         """Return the stable key of *ask*."""
@@ -236,34 +239,49 @@ class Items:
 
 class _Twins:
     """
-    Counts requests that are exactly the same, at eight bytes' worth of number for each request.
+    Counts requests that are exactly the same.
+
+    Of each request, 64 bits of its digest are kept; of one that came before, twelve bytes more.
 
     Args:
-        known: What an earlier pass has found; None to find it.
-
-    Attributes:
-        ordinals: Which of its kind a request is, by its position in the table; the first of each
-            kind is not here.
+        known: What an earlier pass in the order of the table has found; None to find it now.
     """
 
-    def __init__(self, known: Mapping[int, int] | None) -> None:
-        self.ordinals: dict[int, int] = {}
+    def __init__(self, known: _Twins | None) -> None:
         self._known = known
         self._seen: set[int] = set()
         self._counts: dict[int, int] = {}
+        # Of those that came before: where they stand, ascending, and which of their kind they are.
+        self._positions = array("Q")
+        self._ordinals = array("I")
 
     def ordinal(self, digest: int, position: int) -> int:
-        """Return which of its kind, from 1, the request at *position* is."""
+        """Return which of its kind, from 1, the request at *position* in the table is."""
         if self._known is not None:
-            return self._known.get(position, 1)
+            return self._known.found(position)
         seen = self._seen
         before = len(seen)
         seen.add(digest)
         if len(seen) > before:
             return 1
         ordinal = self._counts.get(digest, 1) + 1
-        self._counts[digest] = self.ordinals[position] = ordinal
+        self._counts[digest] = ordinal
+        self._positions.append(position)
+        self._ordinals.append(ordinal)
         return ordinal
+
+    def found(self, position: int) -> int:
+        """Return what was found of the request at *position*."""
+        positions = self._positions
+        if not positions:
+            return 1
+        place = bisect_left(positions, position)
+        here = place < len(positions) and positions[place] == position
+        return self._ordinals[place] if here else 1
+
+    def forget_digests(self) -> None:
+        """Keep only what was found."""
+        self._seen, self._counts = set(), {}
 
 
 def _resolved(output: OutputPath, values: Mapping[str, str]) -> tuple[str, str]:

@@ -15,7 +15,7 @@ from treadle.prompts.places import Place, is_ours
 
 _FILE = "experiment.json"
 _FORMAT = 1
-_OF_ONE_SESSION = {"progress", "stdin", "fresh", "retry_errors", "grace", "max_concurrent"}
+_OF_ONE_SESSION = {"progress", "stdin", "fresh", "retry_errors", "grace", "max_concurrent", "command"}
 _PATHS = ("system", "config")
 
 

@@ -53,6 +53,7 @@ class Options(TypedDict, total=False):
         grace: Seconds that requests in flight get after a first Ctrl-C (default 30).
         progress: ``"auto"``, ``"live"``, ``"plain"``, ``"json"`` or ``"none"`` (default).
         stdin: What ``"-"`` reads; default: that of the process.
+        command: Noted in the run, as in ``treadle.run``.
     """
 
     context: Sequence[Path]
@@ -87,6 +88,7 @@ class Options(TypedDict, total=False):
     grace: float
     progress: str | None
     stdin: Any
+    command: Mapping[str, Any] | None
 
 
 def checked(options: Options) -> Options:

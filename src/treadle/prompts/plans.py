@@ -111,7 +111,9 @@ class Plan:
         if not self.shares:
             return
         yield ""
-        table = [("lane/model", "requests", "tokens in", "out", "cost", "at most", "minutes")]
+        table: list[tuple[str, ...]] = [
+            ("lane/model", "requests", "tokens in", "out", "cost", "at most", "minutes")
+        ]
         table += [
             (
                 f"{share.lane}/{share.model}",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import time
+import warnings
 from collections.abc import Hashable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -301,6 +302,7 @@ class _Session:
             listeners=listeners,
             progress=self._display,
             on_commit=self._committed,
+            command=options.get("command"),
             **again,
         )
 
@@ -311,7 +313,12 @@ class _Session:
             ask = self._asks.pop(outcome.index)
             rows.append((ask, ended_of(outcome, waited=self._waited.pop(outcome.key, 0.0))))
         self._sent += len(rows)
-        self._files.add(rows)
+        try:
+            self._files.add(rows)
+        except treadle.SinkFailed as error:
+            # The record has the answers, and requests in flight are paid for: no reason to stop.
+            # Whether the file can be written is decided when it is made anew, at the end.
+            warnings.warn(f"{error.message}; answers are safe", RuntimeWarning, stacklevel=2)
         if self._display is not None:
             for ask, ended in rows:
                 self._display.settled(ask, ended)

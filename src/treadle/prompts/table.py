@@ -126,11 +126,12 @@ class Table:
             self._starts = self._row_starts()
         starts = self._starts
         rows = self._format.rows
-        with self.path.open("rb") as file:
+        with self.path.open("rb", buffering=0) as file:
+            descriptor = file.fileno()
             for number in numbers:
                 start = starts[number - 1]
-                file.seek(start)
-                text = file.read(starts[number] - start).decode("utf-8")
+                size = starts[number] - start
+                text = os.pread(descriptor, size, start).decode("utf-8")
                 yield next(rows(io.StringIO(text, newline=""), number))
 
     def _format_of_file(self) -> Format:

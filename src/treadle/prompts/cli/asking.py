@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json as jsons
 import logging
+import shlex
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import treadle
@@ -156,13 +159,19 @@ def _run(table: str, prompts: list[str], results: str | None, values: dict[str, 
     made = options.python(values)
     try:
         with terminate_like_ctrl_c():
-            return run_all(table, prompts, results, progress=choice, **made)
+            return run_all(table, prompts, results, progress=choice, command=_as_typed(), **made)
     except treadle.Interrupted as error:
         report: Any = error.report
         if report is not None and not values.get("quiet"):
             say(*words.of_run(report, width() or 80))
             hint("all that was answered is safe: the same command goes on with the rest")
         raise
+
+
+def _as_typed() -> dict[str, str]:
+    """Return what ``treadle resume`` says of a run that is ours."""
+    typed = shlex.join(["treadle", *sys.argv[1:]])
+    return {"typed": typed, "cwd": str(Path.cwd())}
 
 
 def _tell(report: Report, values: dict[str, Any], *, json: bool) -> None:
