@@ -1,19 +1,22 @@
 """Why a request failed: one class for each kind, for each has another cure.
 
-RequestFailed            catch this to catch all of them
-├── RateLimited          429: too fast; wait
-├── TooManyAtOnce        429: too many in flight; shrink
-├── Overloaded           503, 529: the provider has too much to do
-├── ServerError          5xx, and others that pass by themselves
-├── NetworkError         no connection, or it broke
-├── NoReply              no answer within the timeout (also TimeoutError)
-├── BadReply             the reply makes no sense: cut off, no JSON, nothing in it
-├── Unauthorized         401, 403: the key is wrong
-├── OutOfQuota           402, insufficient_quota: nothing left to spend
-├── BadRequest           400, 422 and the like: the request is wrong
-├── ContextOverflow      the prompt is too long for the model
-├── ModelNotFound        404: no such model, or a wrong address
-└── Filtered             the provider refuses the content
+    RequestFailed            catch this to catch all of them
+    ├── RateLimited          429: too fast; wait
+    ├── TooManyAtOnce        429: too many in flight; shrink
+    ├── Overloaded           503, 529: the provider has too much to do
+    ├── ServerError          5xx, and others that pass by themselves
+    ├── NetworkError         no connection can be made
+    │   └── ConnectionLost   it broke
+    ├── NoReply              no answer within the timeout (also TimeoutError)
+    ├── BadReply             the reply makes no sense: cut off, no JSON, nothing in it
+    ├── Unauthorized         401, 403: the key is wrong
+    ├── OutOfQuota           402, insufficient_quota: nothing left to spend
+    ├── BadRequest           400, 422 and the like: the request is wrong
+    ├── ContextOverflow      the prompt is too long for the model
+    ├── ModelNotFound        404: no such model, or a wrong address
+    └── Filtered             the provider refuses the content
+
+The column ``_error_type`` has the ``kind`` of each.
 """
 
 from __future__ import annotations
@@ -96,11 +99,17 @@ class ServerError(RequestFailed):
 
 
 class NetworkError(RequestFailed):
-    """No connection could be made, or it broke."""
+    """No connection could be made."""
 
     kind = "network"
     again = True
     lane_fault = True
+
+
+class ConnectionLost(NetworkError):
+    """The connection broke: bad luck of one request rather than of the lane."""
+
+    lane_fault = False
 
 
 class NoReply(RequestFailed, TimeoutError):

@@ -92,7 +92,8 @@ class Experiment:
         out = None if output is None else OutputPath(os.fspath(output), root)
         place = Place.of(out, table_name)
         settings = Settings.load(options.get("config"))
-        lanes = settings.lanes(_overrides(options))
+        models = [_model(each) for each in options.get("model", ())]
+        lanes = settings.lanes(_overrides(options), used=[lane for lane, _ in models])
         lanes = {name: _told(lane, options) for name, lane in lanes.items()}
         stdin_text = _read(stdin) if STDIN in names else None
         made = [_prompt(name, options, stdin_text, root) for name in names]
@@ -101,7 +102,7 @@ class Experiment:
             table,
             made,
             lanes=lanes,
-            models=[_model(each) for each in options.get("model", ())],
+            models=models,
             repeats=options.get("repeats", 1),
             params=options.get("param", {}),
             where=conditions(options.get("where", ())),

@@ -140,7 +140,7 @@ def network_failure(
                 hint=f"look at the url of {provider}: its port may be another program's",
             )
         case aiohttp.ClientError() | OSError():
-            return errors.NetworkError(f"the connection to {place} broke: {words}")
+            return errors.ConnectionLost(f"the connection to {place} broke: {words}")
         case _ if isinstance(error, ValueError) and hasattr(error, "doc"):  # of the json module
             return errors.BadReply(f"a piece of the answer of {place} is no JSON: {words}")
         case _:

@@ -104,6 +104,10 @@ def _lane(
         key_env = _key_env(provider, own_url)
     found = environment.get(key_env, "").strip() if key_env else ""
     headers = _filled(values.pop("headers", {}), environment)
+    if own_url is None or _site(own_url) == _site(provider.url):
+        for header, variable in provider.header_envs.items():
+            if environment.get(variable):
+                headers.setdefault(header, environment[variable])
     values.setdefault("local", provider.local)
     return LaneSettings(
         name=name,

@@ -84,7 +84,7 @@ class Ask:
     @property
     def size(self) -> int:
         """Bytes of all messages as UTF-8."""
-        return sum(len(message.content.encode()) for message in self.messages)
+        return sum(len(message.content.encode("utf-8", "replace")) for message in self.messages)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
