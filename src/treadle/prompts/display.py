@@ -186,6 +186,11 @@ class Progress:
         """Number of requests; None when it is not known."""
         return self.stats.total if self._total is None else self._total
 
+    @property
+    def done(self) -> int:
+        """Requests that have ended, now or earlier; what was cancelled has not."""
+        return self.stats.done - self.stats.cancelled
+
     def after(self, event: treadle.events.Event) -> None:
         """Take one event."""
         self.now = max(self.now, event.at)
@@ -247,7 +252,7 @@ class Progress:
 
     def rest(self) -> int:
         """Return how many requests are still to come; 0 when that is not known."""
-        return max(self.total - self.stats.done, 0) if self.total else 0
+        return max(self.total - self.done, 0) if self.total else 0
 
     def in_all(self) -> Decimal | None:
         """Return what it will have cost at the end; None before that can be said."""
@@ -452,7 +457,7 @@ class JsonLines:
 def _sums(progress: Progress) -> dict[str, Any]:
     at, in_all = progress.now, progress.in_all()
     return {
-        "done": progress.stats.done,
+        "done": progress.done,
         "total": progress.total,
         "skipped": progress.all.skipped,
         "retried": progress.stats.retried,
@@ -492,7 +497,7 @@ def _used(figures: Figures, at: float) -> dict[str, Any]:
 def position(progress: Progress) -> list[str]:
     """Say how far it is, how fast, how long it will take and what it costs: the most first."""
     stats, total = progress.stats, progress.total
-    said = [f"{stats.done:,}/{total:,}" if total else f"{stats.done:,}"]
+    said = [f"{progress.done:,}/{total:,}" if total else f"{progress.done:,}"]
     rate = progress.all.requests.per_minute(progress.now)
     left = progress.left()
     if left is not None:
@@ -528,7 +533,7 @@ def bar_line(progress: Progress, width: int, marks: str) -> str:
     room = min(width - len(line) - 2, 30)
     if not progress.total or room < 8:
         return shortened(line, width, at_end=True)
-    full = min(room * progress.stats.done // progress.total, room)
+    full = min(room * progress.done // progress.total, room)
     return f"{marks[0] * full}{marks[1] * (room - full)}  {line}"
 
 
