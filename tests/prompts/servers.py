@@ -23,6 +23,7 @@ from pathlib import Path
 from aiohttp import web
 
 import treadle
+from treadle.prompts.values import Answer
 
 SOURCE = Path(__file__).parents[2] / "src"
 PATIENCE = 40.0  # seconds; a net under busy machines
@@ -103,12 +104,14 @@ class Server:
     Attributes:
         log: All requests, in the order in which they came.
         url: Where it is, up to ``/v1``.
+        connections: The ports that requests came from.
     """
 
     def __init__(self, handler: Handler = echo) -> None:
         self.handler = handler
         self.log: list[Asked] = []
         self.url = ""
+        self.connections: set[int] = set()
         self.errors: list[BaseException] = []  # of handlers: a test that fails in there fails
         self._times: Counter[tuple[str, str]] = Counter()
         self._ready = threading.Event()
@@ -160,6 +163,8 @@ class Server:
         return web.json_response({"data": [{"id": "tiny"}, {"id": "big"}]})
 
     async def _chat(self, request: web.Request) -> web.StreamResponse:
+        assert request.transport is not None
+        self.connections.add(request.transport.get_extra_info("peername")[1])
         body = await request.json()
         said, model = body["messages"][-1]["content"], body["model"]
         self._times[said, model] += 1
@@ -260,14 +265,18 @@ def results(path="results.csv") -> list[dict[str, str]]:
     return rows
 
 
+def records(runs_dir=".treadle/runs") -> list[tuple[dict[str, Answer], set[str]]]:
+    """Return of each run, the oldest first, its answers by key and the keys of what failed."""
+    found = []
+    for run in treadle.runs(runs_dir):
+        found.append((dict(run.stored()), {outcome.key for outcome in run.failures()}))
+        run.close()
+    return found
+
+
 def recorded(runs_dir=".treadle/runs") -> set[str]:
     """Return the keys of all requests that have ended, from the records below *runs_dir*."""
-    keys: set[str] = set()
-    for run in treadle.runs(runs_dir):
-        with_answer = {key for key, _ in run.stored()}
-        keys |= with_answer | {outcome.key for outcome in run.failures()}
-        run.close()
-    return keys
+    return {key for answers, failed in records(runs_dir) for key in (*answers, *failed)}
 
 
 # ── the command ─────────────────────────────────────────────────────────────────────────────────

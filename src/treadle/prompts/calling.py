@@ -11,11 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from treadle.prompts.errors import NoReply
+from treadle.prompts.errors import NoReply, RequestFailed
 from treadle.prompts.estimates import Estimates
 from treadle.prompts.prices import Prices
 from treadle.prompts.providers.base import Provider
+from treadle.prompts.reusing import Reused
 from treadle.prompts.scoring import Scorers
+from treadle.prompts.settings import redacted
 from treadle.prompts.values import Answer, Ask, LaneSettings, Model, Usage
 
 if TYPE_CHECKING:
@@ -39,6 +41,7 @@ class State:
         prices: What tokens cost.
         estimates: Learns how many tokens requests have.
         scorers: What judges answers.
+        reused: Answers of other experiments; None for none.
         known: What is known of the models, by lane and model; filled before the first request.
     """
 
@@ -48,6 +51,7 @@ class State:
     prices: Prices
     estimates: Estimates
     scorers: Scorers
+    reused: Reused | None = None
     known: dict[tuple[str, str], asyncio.Task[Model | None]] = field(default_factory=dict)
 
 
@@ -58,20 +62,31 @@ async def call(ask: Ask, state: State) -> Answer:
     Raises:
         RequestFailed: Nothing useful came back.
     """
+    if state.reused is not None and (answer := state.reused.get(ask)) is not None:
+        state.scorers.score(ask, answer)
+        return answer
     lane = state.lanes[ask.lane]
     provider = state.providers[ask.lane]
     model = await _known(ask, lane, provider, state)
     try:
         async with asyncio.timeout(lane.timeout + _LAST_RESORT):
             answer = await provider.ask(ask, lane, state.session)
+    except RequestFailed as error:
+        _redact(error, lane)
+        raise
     except TimeoutError as error:
-        if isinstance(error, NoReply):
-            raise
         raise NoReply(
             f"no answer from {ask.lane} within {lane.timeout:g} s",
             hint="--timeout SECONDS gives it more time",
         ) from error
     return _completed(ask, answer, lane, model, state)
+
+
+def _redact(error: RequestFailed, lane: LaneSettings) -> None:
+    """Take the lane's key out of what the server, or a provider of another package, has said."""
+    if lane.key is not None:
+        error.args = (redacted(error.message, [lane.key]),)
+        error.hint = None if error.hint is None else redacted(error.hint, [lane.key])
 
 
 async def _known(ask: Ask, lane: LaneSettings, provider: Provider, state: State) -> Model | None:

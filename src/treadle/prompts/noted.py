@@ -15,7 +15,9 @@ from treadle.prompts.places import Place, is_ours
 
 _FILE = "experiment.json"
 _FORMAT = 1
-_OF_ONE_SESSION = {"progress", "stdin", "fresh", "retry_errors", "grace", "max_concurrent", "command"}
+_OF_ONE_SESSION = {
+    "command", "fresh", "grace", "max_concurrent", "progress", "retry_errors", "reuse", "stdin",
+}  # fmt: skip
 _PATHS = ("system", "config")
 
 

@@ -48,6 +48,8 @@ class Options(TypedDict, total=False):
         guard: Write ``'`` before cells that a spreadsheet would take for a formula.
         stream: Have answers streamed: gives the time to the first token.
         raw: Keep the whole JSON of each reply in the record.
+        reuse: Other experiments, by results file or id of a run, whose answers to the very same
+            requests are taken instead of asking again; they cost nothing.
         retry_errors: Ask again what has failed in an earlier session.
         fresh: Begin again although there are answers; they stay in their record.
         grace: Seconds that requests in flight get after a first Ctrl-C (default 30).
@@ -83,6 +85,7 @@ class Options(TypedDict, total=False):
     guard: bool
     stream: bool
     raw: bool
+    reuse: Sequence[str]
     retry_errors: bool
     fresh: bool
     grace: float

@@ -29,7 +29,7 @@ class Endings:
     The endings of one run; a context manager.
 
     Args:
-        run: The run; None for one that has not begun, in which nothing has ended.
+        run: The run; None for one that did not begin, in which nothing has ended.
     """
 
     def __init__(self, run: treadle.Run | None) -> None:

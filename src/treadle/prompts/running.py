@@ -28,13 +28,14 @@ from treadle.prompts.extra import check_extra
 from treadle.prompts.items import Items
 from treadle.prompts.lanes import lanes_for
 from treadle.prompts.lock import only_one
-from treadle.prompts.noted import note
+from treadle.prompts.noted import find, note
 from treadle.prompts.options import Options
 from treadle.prompts.output_paths import OutputPath
 from treadle.prompts.places import Place
 from treadle.prompts.plans import Plan
 from treadle.prompts.record import Endings, answers
 from treadle.prompts.results_files import ResultsFiles
+from treadle.prompts.reusing import Reused
 from treadle.prompts.rows import Rows
 from treadle.prompts.summary import Summary
 from treadle.prompts.values import Ask
@@ -217,6 +218,9 @@ class _Session:
             ahead=max(1000, 4 * self._workers),
             **self._spent(),
         )
+        self._reused = _reused(experiment)
+        if self._reused is not None:
+            self._lanes = self._reused.freed(self._lanes)
         self._asks: dict[int, Ask] = {}  # those between source and record, by index
         self._waited: dict[Hashable, float] = {}
         self._closed: dict[Hashable, str] = {}
@@ -227,6 +231,8 @@ class _Session:
         """Ask what is missing, write the results, and say what came of it."""
         stopped, error = "", None
         with ExitStack() as stack:
+            if self._reused is not None:
+                stack.callback(self._reused.close)
             self._begin()
             self._display = self._shown(stack)
             try:
@@ -257,6 +263,9 @@ class _Session:
 
     def _begin(self) -> None:
         """Bring the results to where the record is, if rows are still to come."""
+        if self._earlier is None:
+            self._files.begin()
+            return
         with Endings(self._earlier) as endings:
             self._files.begin(Rows(self._experiment.items, endings))
 
@@ -283,7 +292,7 @@ class _Session:
         return treadle.run(
             calling.call,
             _Noted(self._items, self._asks),
-            setup=partial(_state, self._experiment),
+            setup=partial(_state, self._experiment, self._reused),
             teardown=_closed,
             backend="coroutines",
             workers=self._workers,
@@ -406,7 +415,14 @@ def _workers(experiment: Experiment, planned: Plan) -> int:
     return max(1, min(most, experiment.options.get("max_concurrent", _IN_ALL)))
 
 
-async def _state(experiment: Experiment) -> calling.State:
+def _reused(experiment: Experiment) -> Reused | None:
+    """Return the answers of other experiments that shall be taken; None for none."""
+    names = experiment.options.get("reuse", ())
+    runs = [run for name in names if (run := find(name).newest()) is not None]
+    return Reused(runs) if runs else None
+
+
+async def _state(experiment: Experiment, reused: Reused | None) -> calling.State:
     from treadle.prompts.providers.registry import provider_named
     from treadle.prompts.providers.wire import open_session
 
@@ -417,6 +433,7 @@ async def _state(experiment: Experiment) -> calling.State:
         prices=experiment.prices,
         estimates=experiment.estimates,
         scorers=experiment.scorers,
+        reused=reused,
     )
 
 

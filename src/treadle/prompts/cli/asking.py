@@ -86,6 +86,7 @@ def run(
     bom: options.Bom = None,
     guard: options.Guard = None,
     raw: options.Raw = None,
+    reuse: options.Reuse = None,
     retry_errors: options.RetryErrors = None,
     fresh: options.Fresh = None,
     dry_run: options.DryRun = None,

@@ -185,6 +185,12 @@ Raw: TypeAlias = Annotated[
 
 # ── this session ────────────────────────────────────────────────────────────────────────────────
 
+Reuse: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--reuse", metavar="RUN", help="Take its answers to the same requests. Repeatable."
+    ),
+]
 RetryErrors: TypeAlias = Annotated[
     bool | None, typer.Option("--retry-errors", help="Ask again what has failed before.")
 ]
