@@ -7,7 +7,7 @@ VERSIONS  := 3.11 3.12 3.13
 TESTS     ?= tests
 # Stamps: while they are newer than pyproject.toml, a second call installs nothing.
 BASE      := $(VENV)/.installed-base
-LAB       := $(VENV)/.installed-lab
+APPS      := $(VENV)/.installed-apps
 DEV       := $(VENV)/.installed-dev
 BENCH     := $(VENV)/.installed-bench
 # Two environments of their own: LiteLLM and mitmproxy want different versions of the same libraries.
@@ -29,8 +29,8 @@ $(BASE): pyproject.toml
 	@$(BIN)/python -m pip install $(PIP) --editable .
 	@touch $@
 
-$(LAB): $(BASE)
-	@$(BIN)/python -m pip install $(PIP) --editable '.[lab]'
+$(APPS): $(BASE)
+	@$(BIN)/python -m pip install $(PIP) --editable '.[lab,prompts]'
 	@touch $@
 
 $(DEV): $(BASE)
@@ -44,12 +44,14 @@ $(BENCH): $(DEV)
 	@touch $@
 
 $(PEERS)/.installed-peers: pyproject.toml tests/peers/requirements.txt
-	@$(MAKE) --no-print-directory VENV=$(PEERS) venv
-	@echo "installing the servers that the tests put us beside (once; 1 GB, two minutes)"
-	@$(PEERS)/bin/python -m pip install $(PIP) --requirement tests/peers/requirements.txt
+	@$(MAKE) --no-print-directory VENV=$(PEERS) $(PEERS)/.installed-base
+	@echo "installing the servers that the tests put us beside (once; 1 GB, a few minutes)"
+	@# All at once: LiteLLM holds rich back, and with it some of what the tests need.
+	@$(PEERS)/bin/python -m pip install $(PIP) --editable '.[dev]' \
+	  --requirement tests/peers/requirements.txt
 	@touch $@
 
-$(BETWEEN)/.installed: $(PEERS)/.installed-peers tests/peers/requirements-mitmproxy.txt
+$(BETWEEN)/.installed: tests/peers/requirements-mitmproxy.txt | $(PEERS)/.installed-peers
 	@$(PEERS)/bin/python -m venv --clear $(BETWEEN)
 	@$(BETWEEN)/bin/python -m pip install $(PIP) --requirement tests/peers/requirements-mitmproxy.txt
 	@touch $@
@@ -65,7 +67,10 @@ demo: COMMAND = $(BIN)/treadle map examples/parse_measurements.py:parse examples
 demo: KILLED = $(subst measurements.csv,resumed.csv,$(COMMAND)) --name killed
 # The files that are no measurements are made for the parser above; the laboratory's pipeline rejects them.
 demo: PIPELINE = $(BIN)/treadle lab pipeline examples/measurements $(DEMO)/lab --workers 2
-demo: $(LAB)  ## map a parser over real instrument files and four bad ones; kill, resume; a whole pipeline
+# Asks nobody: the rows of the example go to the provider mock, which answers with what it was asked.
+demo: ASKED = $(BIN)/treadle prompts run -p $(DEMO)/prompts/prompt.txt -e $(DEMO)/prompts/experiments.csv \
+    -o $(DEMO)/prompts/results.csv
+demo: $(APPS)  ## map a parser over real instrument files and four bad ones; kill, resume; both applications
 	@rm -rf $(DEMO) && mkdir -p $(DEMO)
 	@echo '$$ $(COMMAND)'
 	@$(COMMAND); code=$$?; \
@@ -87,6 +92,12 @@ demo: $(LAB)  ## map a parser over real instrument files and four bad ones; kill
 	@$(PIPELINE); code=$$?; \
 	  test $$code -eq 1 || { echo "demo: exit code $$code, expected 1 (some were rejected)" >&2; exit 1; }
 	@echo
+	@echo 'Prompts instead of files: a table of LLM experiments, asked offline.'
+	@echo '$$ $(BIN)/treadle prompts init -o $(DEMO)/prompts/experiments.csv'
+	@$(BIN)/treadle prompts init -o $(DEMO)/prompts/experiments.csv
+	@echo '$$ $(ASKED)'
+	@$(ASKED)
+	@echo
 	@echo 'Four of the files are bad on purpose: they are named above, and all others delivered. Next:'
 	@printf '  %-32s %s\n' \
 	  '$(DEMO)/measurements.csv' 'the results: one row for each good file' \
@@ -94,6 +105,7 @@ demo: $(LAB)  ## map a parser over real instrument files and four bad ones; kill
 	  '$(BIN)/treadle show killed' 'the record of a run: what failed, how, and how long it took' \
 	  '$(DEMO)/lab/stage' 'a Parquet file for each measurement; _manifest lists them' \
 	  '$(DEMO)/lab/segment' 'the branches of each sweep; _manifest lists them' \
+	  '$(DEMO)/prompts/results.csv' 'the table of experiments with the answers' \
 	  '$(BIN)/treadle map --help' 'the same for a function and files of yours' \
 	  'README.md' 'the same from Python, in ten lines'
 
@@ -112,8 +124,8 @@ test-all:  ## run the tests with every Python 3.11, 3.12 and 3.13 found
 	echo "passed:$${done:- none}   failed:$${failed:- none}   skipped, not found:$${skipped:- none}"; \
 	test -z "$$failed" && test -n "$$done"
 
-test-peers: $(BETWEEN)/.installed  ## run `treadle prompts` against real servers: LiteLLM, llama.cpp, mitmproxy
-	PATH="$(CURDIR)/$(BETWEEN)/bin:$$PATH" $(PEERS)/bin/python -m pytest -m peers \
+test-peers: $(PEERS)/.installed-peers $(BETWEEN)/.installed  ## run `treadle prompts` against real servers: LiteLLM, llama.cpp, mitmproxy
+	PATH="$(abspath $(BETWEEN))/bin:$$PATH" $(PEERS)/bin/python -m pytest -m peers \
 	  --timeout=120 -o faulthandler_timeout=0 tests/peers
 
 lint: $(DEV)  ## check style, format, types and layers

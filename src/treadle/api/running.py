@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import queue
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -297,7 +298,12 @@ def _drain(outcomes: Outcomes[Any], store: Sink, report: Report, at_the_end: Exi
                     continue
                 if block is None:
                     break
-                _store(list(outcomes.outlet.hand_out(block)), store, report)
+                # Together with what has settled meanwhile: a commit takes as long for one as for
+                # many, and with ``durability="item"`` each block would have its own.
+                outlet = outcomes.outlet
+                blocks = itertools.chain((block,), outlet.take_all())
+                taken = list(itertools.chain.from_iterable(map(outlet.hand_out, blocks)))
+                _store(taken, store, report)
     finally:
         outcomes.close()
     return steps

@@ -73,6 +73,17 @@ class Outlet:
             self.ended = True
         return outcomes
 
+    def take_all(self) -> Iterator[Sequence[AnyOutcome]]:
+        """Yield all further outcomes that are there already, without waiting."""
+        while True:
+            try:
+                outcomes = self.take_now()
+            except queue.Empty:
+                return
+            if outcomes is None:
+                return  # the end, which ``take`` says again
+            yield outcomes
+
     def hand_out(self, outcomes: Sequence[AnyOutcome]) -> Iterator[AnyOutcome]:
         """Yield *outcomes* and count them as consumed, a quarter at a time."""
         # By quarters: often enough that reading goes on while a slow consumer is busy, seldom
