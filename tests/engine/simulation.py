@@ -11,15 +11,16 @@ import itertools
 import math
 import random
 from collections import Counter
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 
 import pytest
 
 from treadle.core import events
 from treadle.core.call import Call
 from treadle.core.item import Item
-from treadle.core.outcome import TimedOut
+from treadle.core.lanes import Feedback, Lane, Lanes
 from treadle.core.limits import Capacity, Rate
+from treadle.core.outcome import TimedOut
 from treadle.core.policy import Policy, Retry
 from treadle.core.protocols import Finished, Returned
 from treadle.core.stats import Stats
@@ -62,6 +63,8 @@ class Schedule:
     behind: int = 0
     windows: list = field(default_factory=lambda: [4])  # as the backend changes its mind, per tick
     lanes: int = 1  # number of lanes that items fall into by index
+    costs: list = field(default_factory=list)  # of items; with lanes only. Goes round
+    lessons: list = field(default_factory=list)  # what attempts teach; goes round
     policy: Policy = field(default_factory=Policy)
 
     def __repr__(self):
@@ -79,6 +82,9 @@ class World:
     def __init__(self, schedule):
         self.schedule = schedule
         self.policy = schedule.policy
+        if self.policy.lanes is not None:
+            lanes = replace(self.policy.lanes, feedback=self.teach)
+            self.policy = replace(self.policy, lanes=lanes)
         self.clock = FakeClock()
         self.call = Call(lambda value: value)
         self.backend = ScriptedBackend(
@@ -114,6 +120,10 @@ class World:
         self.begun = set()
         self.starts = []
         self.retried = 0
+        self.uncharged = Counter()  # attempts that were only told to come later
+        self.paused_until = Counter()  # by lane
+        self.closed = set()  # lanes
+        self.spent = Counter()  # of the totals
         self.widest = 0
 
     def _step_of(self, item):
@@ -121,6 +131,26 @@ class World:
         if not steps or not steps[0]:
             return Returns(after=1.0)
         return steps[0][min(item.attempt, len(steps[0])) - 1]
+
+    def teach(self, outcome):
+        """Say what an attempt teaches, and remember what must follow from it."""
+        lessons = self.schedule.lessons
+        told = lessons[(outcome.index + outcome.attempts) % len(lessons)] if lessons else None
+        item = self.items[outcome.index]
+        lane = item.lane[0]
+        told = told or Feedback()
+        if told.used:  # at most what was reserved, or no total could hold
+            told = replace(told, used={name: cost / 2 for name, cost in (item.cost or {}).items()})
+        for name, cost in (item.cost or {}).items():
+            self.spent[name] += told.used.get(name, cost if outcome.ok else 0)
+        if not outcome.ok and not told.charged:
+            self.uncharged[outcome.index] += 1
+        if told.closed or (told.pause or 0.0) > self.policy.lanes.of(lane).max_pause:
+            self.closed.add(lane)
+        elif told.pause is not None:
+            end = self.clock.monotonic() + told.pause
+            self.paused_until[lane] = max(self.paused_until[lane], end)
+        return told
 
     # ── time ────────────────────────────────────────────────────────────────────────────────
 
@@ -181,7 +211,9 @@ class World:
                 return
             index = len(self.items)
             lane = index % self.schedule.lanes
-            item = Item(index, index, index, self.call.id, self.policy.lane(lane))
+            costs = self.schedule.costs if self.policy.lanes is not None else ()
+            cost = costs[index % len(costs)] if costs else None
+            item = Item(index, index, index, self.call.id, self.policy.lane(lane), cost)
             self.items.append(item)
             fresh.append(item)
             self.allowed -= 1
@@ -210,8 +242,10 @@ class World:
         self.ticks += 1
         windows = self.schedule.windows
         running = self.backend.running() if self.policy.timeout is not None else None
-        paced = self.policy.rate is not None
-        self.widest = max(self.widest, windows[self.ticks % len(windows)])
+        lanes = self.policy.lanes
+        paced = self.policy.rate is not None or lanes is not None
+        ahead = 0 if lanes is None else lanes.ahead
+        self.widest = max(self.widest, windows[self.ticks % len(windows)], ahead)
         self.give(
             Tick(
                 room=self.backend.room(self.call, paced=paced),
@@ -273,10 +307,14 @@ class World:
         now = self.clock.monotonic()
         for item in items:
             assert item.index not in self.settled, f"{item} was started after it had settled"
-            assert item.attempt <= self.policy.retry.attempts
+            assert item.attempt - self.uncharged[item.index] <= self.policy.retry.attempts
+            assert self.uncharged[item.index] <= self.policy.retry.waits
             self.starts.append((now, item))
         self.backend.start(self.call, items)
-        self.check_limits(now)
+        if self.policy.lanes is None:
+            self.check_limits(now)
+        else:
+            self.check_lanes(now, items)
 
     def stop(self, items):
         running = {item.index for item, _ in self.backend.running()}
@@ -325,16 +363,37 @@ class World:
     def check_limits(self, now):
         rate, capacity = self.policy.rate, self.policy.capacity
         if capacity is not None:
-            flying = Counter(item.lane[1] for item in self.machine._in_flight.values())
+            flying = Counter(item.lane[1] for item in self.flying())
             for lane, count in flying.items():
                 assert count <= capacity.of(lane), f"{count} items of lane {lane} at once"
         if rate is not None:
             lanes = {item.lane[0] if rate.key else None for _, item in self.starts}
             for lane in lanes:
                 moments = [t for t, item in self.starts if not rate.key or item.lane[0] == lane]
-                for nth, since in enumerate(moments):
-                    allowed = rate.depth + (now - since) / rate.interval + 1e-6
-                    assert len(moments) - nth <= allowed, f"too many starts since {since}"
+                self.check_pace(moments, rate, now)
+
+    def check_pace(self, moments, rate, now):
+        for nth, since in enumerate(moments):
+            allowed = rate.depth + (now - since) / rate.interval + 1e-6
+            assert len(moments) - nth <= allowed, f"too many starts since {since}"
+
+    def check_lanes(self, now, items):
+        lanes = self.policy.lanes
+        for lane in {item.lane[0] for item in items}:
+            assert lane not in self.closed, f"started in the closed lane {lane}"
+            assert now >= self.paused_until[lane] - 1e-6, f"started in a pause of lane {lane}"
+            limits = lanes.of(lane)
+            flying = [item for item in self.flying() if item.lane[0] == lane]
+            assert limits.concurrency is None or len(flying) <= limits.concurrency
+            if limits.rate is not None:
+                moments = [t for t, item in self.starts if item.lane[0] == lane]
+                self.check_pace(moments, limits.rate, now)
+        for name, total in lanes.totals.items():
+            reserved = sum((item.cost or {}).get(name, 0) for item in self.flying())
+            assert self.spent[name] + reserved <= total, f"more of {name} than there is"
+
+    def flying(self):
+        return self.machine._in_flight.values()
 
     def finish(self):
         """Check what must hold when the run has ended, and return the outcomes by index."""
@@ -374,7 +433,7 @@ def _brief(value, ordinary):
     for each in fields(value):
         mine, usual = getattr(value, each.name), getattr(ordinary, each.name)
         if mine != usual:
-            nested = isinstance(mine, (Policy, Retry))
+            nested = isinstance(mine, (Policy, Retry)) and usual is not None
             said.append(f"{each.name}={_brief(mine, usual) if nested else repr(mine)}")
     return f"{type(value).__name__}({', '.join(said)})"
 
@@ -384,4 +443,14 @@ def _repeating(values, otherwise):
     return itertools.chain(values, itertools.repeat(last))
 
 
-__all__ = ["Capacity", "Policy", "Rate", "Retry", "Schedule", "simulate"]
+__all__ = [
+    "Capacity",
+    "Feedback",
+    "Lane",
+    "Lanes",
+    "Policy",
+    "Rate",
+    "Retry",
+    "Schedule",
+    "simulate",
+]

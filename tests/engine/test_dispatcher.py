@@ -13,8 +13,8 @@ from treadle.backends.inline import Inline
 from treadle.backends.threads import Threads
 from treadle.core import events
 from treadle.core.call import Call
-from treadle.core.outcome import Cancelled, Raised, Succeeded
 from treadle.core.limits import Capacity, Rate
+from treadle.core.outcome import Cancelled, Raised, Succeeded
 from treadle.core.policy import Policy, Retry
 from treadle.engine.dispatcher import Dispatcher
 from treadle.engine.machine import Machine

@@ -12,8 +12,8 @@ from treadle.core import events
 from treadle.core.events import Running
 from treadle.core.failures import failure_from
 from treadle.core.item import Item
-from treadle.core.outcome import Raised, Succeeded, Unpicklable, WorkerLost
 from treadle.core.limits import Capacity, Rate
+from treadle.core.outcome import Raised, Succeeded, Unpicklable, WorkerLost
 from treadle.core.policy import Policy, Retry
 from treadle.core.protocols import Broken, Capabilities, Finished, Returned
 from treadle.engine.machine import Machine

@@ -174,7 +174,10 @@ class FakeOllama:
         head = {"model": asked["model"], "created_at": now()}
         if asked.get("stream", True) is False:
             return web.json_response({**head, **part(" ".join(spoken)), **final})
-        pieces = [{**head, **part(f"{word} "), "done": False} for word in spoken]
+        pieces = [
+            {**head, **part(f" {word}" if number else word), "done": False}
+            for number, word in enumerate(spoken)
+        ]
         return await streamed(request, [*pieces, {**head, **part(""), **final}])
 
 

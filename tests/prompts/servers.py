@@ -19,6 +19,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 from aiohttp import web
 
@@ -115,9 +116,11 @@ class Server:
         self.errors: list[BaseException] = []  # of handlers: a test that fails in there fails
         self._times: Counter[tuple[str, str]] = Counter()
         self._ready = threading.Event()
-        self._loop = asyncio.new_event_loop()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._stop = asyncio.Event()
-        self._thread = threading.Thread(target=self._run, name="server", daemon=True)
+        self._thread = threading.Thread(
+            target=lambda: asyncio.run(self._serve()), name="server", daemon=True
+        )
 
     @property
     def said(self) -> list[str]:
@@ -126,9 +129,10 @@ class Server:
 
     def call(self, function, *arguments) -> None:
         """Call *function* in the thread of the server, where its events are."""
+        assert self._loop is not None
         self._loop.call_soon_threadsafe(function, *arguments)
 
-    def __enter__(self) -> Server:
+    def __enter__(self) -> Self:
         self._thread.start()
         assert self._ready.wait(PATIENCE)
         return self
@@ -140,13 +144,8 @@ class Server:
         if self.errors:
             raise self.errors[0]
 
-    def _run(self) -> None:
-        try:
-            self._loop.run_until_complete(self._serve())
-        finally:
-            self._loop.close()
-
     async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
         app = web.Application(client_max_size=2**26)
         app.router.add_get("/v1/models", self._models)
         app.router.add_post("/v1/chat/completions", self._chat)

@@ -396,14 +396,16 @@ def test_programs_get_objects_in_which_money_is_exact():
     run = Script(JsonLines(stream, Progress([], None))).started()
     run.later(2).settled((asked(), good(cost="0.00000123")), (asked(), failed()))
     run.lanes(lane(closed="HTTP 402: nothing left"), lane("ollama", limit=None)).later(1).ended()
+    run.settled((asked(row=2), good(cost="0.5")))  # the last are stored after the end
+    run.to.close()
     told = [json.loads(line) for line in stream.getvalue().splitlines()]
 
     kinds = [one["event"] for one in told]
     assert kinds == ["started", "progress", "said", "progress", "said", "ended"]
     assert told[0] == {"event": "started", "at": 100.0, "name": "questions", "total": 100}
     last = told[-1]
-    assert (last["event"], last["done"], last["total"], last["failed"]) == ("ended", 2, 100, 1)
-    assert Decimal(last["cost"]) == Decimal("0.00000123")
+    assert (last["event"], last["done"], last["total"], last["failed"]) == ("ended", 3, 100, 1)
+    assert Decimal(last["cost"]) == Decimal("0.50000123")
     assert [one["key"] for one in last["lanes"]] == [["openai", "gpt-4o-mini"], "ollama"]
     assert last["lanes"][0]["closed"] == "HTTP 402: nothing left"
 

@@ -1,4 +1,4 @@
-"""What a run of an experiment promises: what is sent, what is not sent again, and what is written."""
+"""What a run promises: what is sent, what is not sent again, and what is written."""
 
 from __future__ import annotations
 
@@ -498,7 +498,11 @@ def test_what_the_provider_says_of_its_cost_goes_before_the_list(server):
 
 @pytest.mark.parametrize(
     ("options", "limit"),
-    [({"concurrency": 3}, 3), ({"max_concurrent": 2}, 2), ({"concurrency": 9, "max_concurrent": 1}, 1)],
+    [
+        ({"concurrency": 3}, 3),
+        ({"max_concurrent": 2}, 2),
+        ({"concurrency": 9, "max_concurrent": 1}, 1),
+    ],
 )
 def test_as_many_are_in_flight_as_is_allowed_and_no_more(server, options, limit):
     """Those after the first, which goes alone, are held until so many have come."""

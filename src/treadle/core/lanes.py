@@ -7,12 +7,11 @@ follows from it is decided by ``engine/lanes.py``.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from treadle.core.checks import function_or_none, is_number, positive, positive_int
+from treadle.core.checks import function_or_none, positive, positive_int
 from treadle.core.limits import Rate
 from treadle.core.outcome import AnyOutcome
 from treadle.errors import UsageError
@@ -32,7 +31,8 @@ class Lane:
         budgets: Amounts per period by name, such as ``{"tokens": Rate(200_000, per=60)}``. An
             attempt reserves what ``Lanes.cost`` says before it starts; what it has really used
             settles that.
-        warm_up: Start one item alone, until one has shown that the lane works.
+        warm_up: Start one item alone, until one has shown that the lane works. The same follows a
+            pause that a failed attempt was told.
         braked: Take growth back that makes nothing faster: for servers that never refuse but
             become slow.
         max_pause: A pause longer than so many seconds closes the lane instead.
@@ -53,6 +53,7 @@ class Lane:
         positive_int("start", self.start, example="Lane(start=8, concurrency=100)")
         positive_int("trip_after", self.trip_after, example="trip_after=5")
         positive("max_pause", self.max_pause, example="max_pause=600 waits ten minutes at most")
+        _mapping("budgets", self.budgets, example='budgets={"tokens": treadle.Rate(1000, per=60)}')
         rates = {"rate": self.rate, **self.budgets}
         for name, rate in rates.items():
             if rate is not None and not isinstance(rate, Rate):
@@ -81,8 +82,8 @@ class Feedback:
             ``Retry.attempts``, but towards ``Retry.waits``.
         fault: What is wrong with the lane rather than with the item, such as a refused
             connection; ``Lane.trip_after`` of these in a row close the lane.
-        closed: Why nothing further of the lane may start. Its items, this one too, are left: they
-            settle as cancelled, and a resumed run does them.
+        closed: Why nothing further of the lane may start. Its items, this one too if it failed,
+            are left: they settle as cancelled, and a resumed run does them.
         rate: The starts per period that were announced; counts beside the lane's own.
         budgets: The amounts per period that were announced, by name; the same.
     """
@@ -113,8 +114,9 @@ class Lanes:
             budgets and totals; None for nothing.
         feedback: A function of the outcome of an attempt that returns a :class:`Feedback`, or None
             when there is nothing to be learnt. It runs in the engine and must be quick.
-        totals: Amounts for the whole run by name, never exceeded: an attempt starts only when what
-            it may use at worst is left. Numbers of any one type, such as ``Decimal``.
+        totals: Amounts for the whole run by name, never exceeded as long as no attempt uses more
+            than its cost: it starts only when so much is left. A lane whose next item can never
+            have so much is closed. Numbers of any one type, such as ``Decimal``.
         ahead: Items read ahead of those that run, so that a lane that waits does not keep others
             from being read.
     """
@@ -138,10 +140,14 @@ class Lanes:
                 hint="Lanes(key=provider_of, limits=treadle.Lane(concurrency=8))",
             )
         positive_int("ahead", self.ahead, example="ahead=1000")
+        if isinstance(self.limits, Mapping):
+            for key in self.limits:
+                self.of(key)
+        _mapping("totals", self.totals, example="totals={'cost': Decimal('5.00')}")
         for name, total in self.totals.items():
-            if isinstance(total, float) and not is_number(total) and total != math.inf:
+            if not _is_amount(total):
                 raise UsageError(
-                    f"the total {name!r} must be a number, got {total!r}",
+                    f"the total {name!r} must be a number, 0 or more, got {total!r}",
                     hint="totals={'cost': Decimal('5.00')}",
                 )
 
@@ -162,3 +168,16 @@ class Lanes:
                 hint="Lanes(key=provider_of, limits={'openai': treadle.Lane(concurrency=8)})",
             )
         return found
+
+
+def _mapping(name: str, value: object, *, example: str) -> None:
+    if not isinstance(value, Mapping):
+        raise UsageError(f"{name} must be amounts by name, got {value!r:.80}", hint=example)
+
+
+def _is_amount(value: Any) -> bool:
+    """Tell whether *value*, of whatever type of number, is 0 or more."""
+    try:
+        return bool(value >= 0)
+    except (TypeError, ArithmeticError):  # no number; a NaN of Decimal
+        return False

@@ -8,18 +8,24 @@ Chiu and R. Jain, 1989): a round of as many successes as the limit lets it grow,
 the first overload and by a tenth from then on; an overload takes three tenths away, once for all
 attempts that were in flight at that time. Growth only follows a round in which all places were
 used, or the limit would say nothing.
+
+A lane that was told to wait opens again with one item, as one with a warm-up begins, beside those
+that are in flight already. All places are open once an attempt has ended after the pause in a way
+that shows that the lane works.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from typing import Any
 
 from treadle.core.events import LaneState
+from treadle.core.failures import shown
 from treadle.core.item import Item
 from treadle.core.lanes import Feedback, Lane, Lanes
 from treadle.core.limits import Rate
+from treadle.errors import UsageError
 
 _DOUBLING = 2.0
 _TENTH = 0.1
@@ -48,6 +54,20 @@ class LaneStates:
         self._left: dict[str, Any] = dict(policy.totals)
         self._in_flight = 0
         self.ready_at = math.inf
+        self.closures = 0  # lanes that are closed
+
+    def check(self, items: Iterable[Item]) -> None:
+        """
+        Refuse items whose lane has no limits, or whose cost is no amounts.
+
+        Raises:
+            UsageError: A function of the user's returned something else.
+        """
+        for item in items:
+            assert item.lane is not None
+            self._of(item.lane[0])
+            if item.cost is not None:
+                self._check_amounts("cost of an item", item.cost)
 
     def closed(self, key: Hashable) -> str:
         """Return why the lane *key* is closed; empty while it is open."""
@@ -60,7 +80,7 @@ class LaneStates:
                 key,
                 waiting.get(key, 0),
                 lane.in_flight,
-                None if math.isinf(lane.places) else int(lane.places),
+                None if math.isinf(lane.limit) else int(lane.limit),
                 lane.paused_until if lane.paused_until > now else 0.0,
                 lane.closed,
             )
@@ -75,7 +95,7 @@ class LaneStates:
         no total has room for, with nothing in flight that could give some back, closes the lane.
         """
         lane = self._of(key)
-        if lane.closed or lane.in_flight >= lane.places:
+        if lane.closed or not lane.has_place:
             return False
         earliest = lane.earliest()
         if earliest > now + _ROUNDING:
@@ -85,16 +105,15 @@ class LaneStates:
         if (short := self._short(amounts)) is not None:
             if not self._in_flight:
                 lane.closed = self._spent(short, amounts[short])
+                self.closures += 1
             return False
         for name in self._left.keys() & amounts.keys():
             self._left[name] -= amounts[name]
         self._in_flight += 1
-        lane.start(amounts, now)
+        lane.start(item, amounts, now)
         return True
 
-    def ended(
-        self, item: Item, feedback: Feedback | None, *, ok: bool, began: float, now: float
-    ) -> None:
+    def ended(self, item: Item, feedback: Feedback | None, *, ok: bool, now: float) -> None:
         """
         Take in how an attempt ended.
 
@@ -102,22 +121,56 @@ class LaneStates:
             item: The item.
             feedback: What the attempt has taught; None for nothing.
             ok: Whether it succeeded.
-            began: When the attempt did.
             now: Monotonic seconds.
+
+        Raises:
+            UsageError: The feedback holds something else than amounts and rates.
         """
         assert item.lane is not None
         lane = self._of(item.lane[0])
-        told = feedback or _NOTHING
-        amounts = item.cost or {}
-        self._settle(lane, amounts, told.used, ok=ok)
-        lane.end(told, ok=ok, began=began, now=now)
+        told = _NOTHING if feedback is None else feedback
+        self._check(told)
+        self._settle(lane, item.cost or {}, told.used, ok=ok)
+        was_closed = bool(lane.closed)
+        lane.end(item, told, ok=ok, now=now)
+        self.closures += bool(lane.closed) - was_closed
 
     def gave_back(self, item: Item) -> None:
         """Count *item* as no longer in flight: it never began."""
         assert item.lane is not None
         lane = self._of(item.lane[0])
         self._settle(lane, item.cost or {}, {}, ok=False)
-        lane.in_flight -= 1
+        lane.leave(item)
+
+    def _check(self, told: Feedback) -> None:
+        if not isinstance(told, Feedback):
+            raise UsageError(
+                f"feedback must return a treadle.Feedback or None, got {shown(told):.80}",
+                hint="treadle.Feedback(pause=2.0, charged=False)",
+            )
+        if told.used:
+            self._check_amounts("feedback's used", told.used)
+        for rate in (told.rate, *told.budgets.values()):
+            if rate is not None and not isinstance(rate, Rate):
+                raise UsageError(
+                    f"feedback must announce limits as a treadle.Rate, got {shown(rate):.80}",
+                    hint="treadle.Feedback(budgets={'tokens': treadle.Rate(200_000, per=60)})",
+                )
+
+    def _check_amounts(self, what: str, amounts: Mapping[str, Any]) -> None:
+        if not self._are_amounts(amounts):
+            raise UsageError(
+                f"the {what} must be amounts by name, 0 or more, got {shown(amounts):.80}",
+                hint="such as {'tokens': 1200}; an amount of a total is of the total's type",
+            )
+
+    def _are_amounts(self, amounts: Mapping[str, Any]) -> bool:
+        try:
+            for name in self._left.keys() & amounts.keys():
+                _ = self._left[name] - amounts[name]  # a Decimal and a float do not go together
+            return all(0 <= amount < math.inf for amount in amounts.values())
+        except (TypeError, AttributeError, ArithmeticError):
+            return False
 
     def _settle(
         self, lane: _Lane, amounts: Mapping[str, Any], used: Mapping[str, Any], *, ok: bool
@@ -129,7 +182,7 @@ class LaneStates:
             really = used.get(name, reserved if ok else 0)
             if name in self._left:
                 self._left[name] += reserved - really
-            lane.settle(name, float(really - reserved))
+            lane.settle(name, float(really) - float(reserved))
 
     def _of(self, key: Hashable) -> _Lane:
         lane = self._lanes.get(key)
@@ -140,7 +193,8 @@ class LaneStates:
     def _short(self, amounts: Mapping[str, Any]) -> str | None:
         """Return the name of a total that has no room for *amounts*; None when all have."""
         for name, left in self._left.items():
-            if amounts.get(name, 0) > left:
+            amount = amounts.get(name, 0)
+            if amount > max(left, 0):  # what costs nothing may start even when all is spent
                 return name
         return None
 
@@ -154,6 +208,7 @@ class _Lane:
 
     __slots__ = (
         "_before",
+        "_begun",
         "_buckets",
         "_clean",
         "_cut_at",
@@ -163,21 +218,26 @@ class _Lane:
         "_is_warm",
         "_lane",
         "_limit",
+        "_probe",
         "_round_began",
         "_saturated",
+        "_starts",
         "closed",
-        "in_flight",
         "paused_until",
     )
 
     def __init__(self, lane: Lane) -> None:
         self._lane = lane
-        self.in_flight = 0
         self.paused_until = -math.inf
         self.closed = ""
         most = math.inf if lane.concurrency is None else lane.concurrency
         self._limit = most if lane.start is None else float(min(lane.start, most))
+        # By the index of each item in flight, how many had started before. Unlike times, these
+        # tell for sure what was in flight at a cut.
+        self._begun: dict[int, int] = {}
+        self._starts = 0
         self._is_warm = not lane.warm_up
+        self._probe: int | None = None  # index of the item that is in flight alone
         self._faults = 0
         self._buckets = {name: _Bucket(rate) for name, rate in lane.budgets.items()}
         if lane.rate is not None:
@@ -185,28 +245,43 @@ class _Lane:
         self._clean = 0  # successes of this round
         self._saturated = False
         self._doubles = True
-        self._cut_at = -math.inf
+        self._cut_at = 0  # starts before the last cut
         self._round_began = -math.inf
         self._before: tuple[float, float] | None = None  # limit and speed before the last growth
         self._hold = 0
 
     @property
-    def places(self) -> float:
-        """How many may be in flight."""
-        return (
-            math.floor(self._limit)
-            if self._is_warm and self._limit < math.inf
-            else (self._limit if self._is_warm else 1)
-        )
+    def in_flight(self) -> int:
+        """How many are in flight."""
+        return len(self._begun)
+
+    @property
+    def limit(self) -> float:
+        """How many may be in flight, as far as it is known."""
+        if not self._is_warm:
+            return 1
+        return self._limit if self._limit == math.inf else math.floor(self._limit)
+
+    @property
+    def has_place(self) -> bool:
+        """Whether one more may be in flight."""
+        if not self._is_warm and self._probe is not None:
+            return False
+        return len(self._begun) + 1 <= self._limit
 
     def earliest(self) -> float:
         """Return when the next item may start, as far as only time is in the way."""
         return max([self.paused_until, *(bucket.earliest for bucket in self._buckets.values())])
 
-    def start(self, amounts: Mapping[str, Any], now: float) -> None:
+    def start(self, item: Item, amounts: Mapping[str, Any], now: float) -> None:
         """Count one item more, which may use *amounts*."""
-        self.in_flight += 1
-        self._saturated |= self.in_flight >= self.places
+        self._begun[item.index] = self._starts
+        self._starts += 1
+        if not self._is_warm:
+            self._probe = item.index
+        if self._round_began == -math.inf:
+            self._round_began = now
+        self._saturated = self._saturated or not self.has_place
         for name, bucket in self._buckets.items():
             bucket.take(1.0 if name == _STARTS else float(amounts.get(name, 0)), now)
 
@@ -216,52 +291,62 @@ class _Lane:
         if bucket is not None:
             bucket.settle(difference)
 
-    def end(self, told: Feedback, *, ok: bool, began: float, now: float) -> None:
+    def leave(self, item: Item) -> int:
+        """Count one item less; return how many had started before it."""
+        if self._probe == item.index:
+            self._probe = None
+        return self._begun.pop(item.index)
+
+    def end(self, item: Item, told: Feedback, *, ok: bool, now: float) -> None:
         """Count one item less, and learn from it."""
-        self.in_flight -= 1
+        began = self.leave(item)
         self._learn_rates(told)
-        if told.closed is not None:
+        if told.closed:
             self.closed = self.closed or told.closed
-        if told.fault is not None:
-            self._faults += 1
-            if self._faults >= self._lane.trip_after:
-                times = "" if self._faults == 1 else f" ({self._faults} times in a row)"
-                self.closed = self.closed or told.fault + times
+        self._count_fault(told)
         if told.pause is not None:
-            self._pause(told.pause, now)
+            self._pause(told.pause, now, is_refusal=not ok)
         # A lane whose pace nobody knows finds it by its limit alone.
         hasty = told.pause is not None and _STARTS not in self._buckets
         if told.overloaded or hasty:
             self._shrink(began, now)
-        if ok:
-            self._faults = 0
+        failed_by_itself = told.charged and not told.fault and not told.closed
+        if (ok or failed_by_itself) and now >= self.paused_until:
+            self._is_warm = True
+        if ok and not (told.overloaded or hasty):
             self._succeeded(now)
-        elif told.charged and told.fault is None and told.closed is None:
-            self._is_warm = True  # it failed by itself, so the lane works
 
-    def _pause(self, seconds: float, now: float) -> None:
+    def _count_fault(self, told: Feedback) -> None:
+        self._faults = self._faults + 1 if told.fault else 0
+        if told.fault and self._faults >= self._lane.trip_after:
+            times = "" if self._faults == 1 else f" ({self._faults} times in a row)"
+            self.closed = self.closed or told.fault + times
+
+    def _pause(self, seconds: float, now: float, *, is_refusal: bool) -> None:
         if seconds > self._lane.max_pause:
             self.closed = self.closed or (
                 f"told to wait for {seconds:,.0f} s, longer than {self._lane.max_pause:,.0f} s"
             )
             return
         self.paused_until = max(self.paused_until, now + seconds)
-        self._is_warm = False  # one item alone first: the pause may not have been enough
+        if is_refusal:  # one item alone first: the pause may not have been enough
+            self._is_warm = False
+            self._probe = None
 
-    def _shrink(self, began: float, now: float) -> None:
-        if began <= self._cut_at or self._lane.start is None:
+    def _shrink(self, began: int, now: float) -> None:
+        if began < self._cut_at or self._lane.start is None:
             return  # it was in flight at the last cut, which has answered it
         self._limit = max(1.0, min(self._limit, self.in_flight + 1.0) * _SHRINK)
-        self._cut_at = now
+        self._cut_at = self._starts
         self._doubles = False
+        self._before = None  # the limit before the last growth may be above this one
         self._new_round(now)
 
     def _succeeded(self, now: float) -> None:
-        self._is_warm = True
         if self._lane.start is None:
             return
         self._clean += 1
-        if self._clean < self._limit:
+        if self._clean < math.floor(self._limit):
             return
         speed = self._clean / max(now - self._round_began, 1e-9)
         if self._hold > 0:
@@ -282,9 +367,11 @@ class _Lane:
     def _new_round(self, now: float) -> None:
         self._clean = 0
         self._round_began = now
-        self._saturated = self.in_flight >= self.places
+        self._saturated = not self.has_place
 
     def _learn_rates(self, told: Feedback) -> None:
+        if told.rate is None and not told.budgets:
+            return
         rates: dict[str, Rate] = dict(told.budgets)
         if told.rate is not None:
             rates[_STARTS] = told.rate

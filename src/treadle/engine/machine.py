@@ -22,12 +22,13 @@ from random import Random
 from typing import assert_never
 
 from treadle.core import events
-from treadle.core.failures import in_words, is_ctrl_c
+from treadle.core.failures import in_words, is_ctrl_c, shown
 from treadle.core.item import Item
 from treadle.core.lanes import Feedback
 from treadle.core.outcome import AnyOutcome, Cancelled, Succeeded, TimedOut
 from treadle.core.policy import Policy
 from treadle.core.protocols import Broken, Capabilities, Delivered, Finished, Returned
+from treadle.engine.lanes import LaneStates
 from treadle.engine.stimuli import (
     Cancel,
     Continue,
@@ -52,6 +53,9 @@ from treadle.errors import SourceFailed, UsageError
 
 # Seconds for which a cancelled run waits for items of which none runs: they gain nothing by grace.
 STUCK_AFTER = 1.0
+_FEEDBACK_HINT = "it gets the outcome of an attempt and returns a treadle.Feedback or None"
+_LIMITS_HINT = "it gets the key of a lane and returns a treadle.Lane"
+_PREDICATE_HINT = "it gets the exception of a failed attempt and returns True or False"
 LANES_EVERY = 0.1  # seconds between snapshots of the lanes, as often as those of what runs
 
 
@@ -92,6 +96,7 @@ class Machine:
         self._first_failed: dict[int, float] = {}  # by index, where that matters
         self._lanes_told_at = -math.inf
         self._left: str | None = None  # why items of a closed lane were left, if any were
+        self._closures = 0  # lanes that are closed, as far as what is delayed was looked through
         self._delayed: list[tuple[float, int, Item]] = []  # heap of (due, tie-break, item)
         self._in_flight: dict[int, Item] = {}
         self._held: dict[int, AnyOutcome] = {}  # settled, but an earlier item has not (ordered)
@@ -201,11 +206,19 @@ class Machine:
     def _items_read(self, items: Sequence[Item], now: float) -> None:
         self._reading = max(0, self._reading - len(items))
         self._tell(events.ItemsRead, now, count=len(items))
+        if self._waiting.lanes is not None:
+            self._check_lanes(self._waiting.lanes, items, now)
         if self._cancelling is None:
             self._waiting.extend(items)
             self._leave_closed()
         else:
             self._settle_cancelled(items)
+
+    def _check_lanes(self, lanes: LaneStates, items: Sequence[Item], now: float) -> None:
+        try:
+            lanes.check(items)
+        except BaseException as error:
+            self._break_for("the function given as Lanes(limits=...)", error, now, _LIMITS_HINT)
 
     def _items_refused(self, endings: Sequence[tuple[Item, AnyOutcome]], now: float) -> None:
         self._reading = max(0, self._reading - len(endings))
@@ -262,23 +275,29 @@ class Machine:
 
     def _ended_in_lane(self, item: Item, outcome: AnyOutcome, now: float) -> None:
         """Let the lane learn from an attempt, before it is decided what becomes of the item."""
-        lanes = self._waiting.lanes
-        assert lanes is not None
-        assert item.lane is not None
-        feedback = self._feedback(outcome, now)
-        lanes.ended(item, feedback, ok=outcome.ok, began=now - outcome.duration, now=now)
-        closed = lanes.closed(item.lane[0])
+        feedback = self._learn(item, outcome, now)
         if outcome.ok:
             self._forget_tries(item.index)
             self._fresh.append(outcome)
-        elif closed and feedback is not None and (feedback.closed or feedback.fault):
-            self._leave([item], closed)  # not its own fault: a resumed run does it
+        elif feedback is not None and _is_of_lane(feedback) and (why := self._closed(item)):
+            self._leave([item], why)  # not its own fault: a resumed run does it
         else:
             if feedback is not None and not feedback.charged:
                 self._waits[item.index] = self._waits.get(item.index, 0) + 1
             self._failed(item, outcome, now)
-        if closed:
-            self._leave_closed()
+        self._leave_closed()
+
+    def _learn(self, item: Item, outcome: AnyOutcome, now: float) -> Feedback | None:
+        """Ask what an attempt has taught, and tell its lane."""
+        lanes = self._waiting.lanes
+        assert lanes is not None
+        feedback = self._feedback(outcome, now)
+        try:
+            lanes.ended(item, feedback, ok=outcome.ok, now=now)
+        except UsageError as wrong:
+            self._break(wrong, now)
+            return None
+        return feedback
 
     def _feedback(self, outcome: AnyOutcome, now: float) -> Feedback | None:
         lanes = self._policy.lanes
@@ -287,41 +306,45 @@ class Machine:
         try:
             return lanes.feedback(outcome)
         except BaseException as error:
-            if is_ctrl_c(error):
-                raise
-            wrong = UsageError(
-                f"the function given as Lanes(feedback=...) raised {in_words(error)}",
-                hint="it gets the outcome of an attempt and returns a treadle.Feedback or None",
-            )
-            wrong.__cause__ = error
-            self._break(wrong, now)
+            self._break_for("the function given as Lanes(feedback=...)", error, now, _FEEDBACK_HINT)
             return None
+
+    def _closed(self, item: Item) -> str:
+        """Return why the lane of *item* is closed; empty when it is open, or has none."""
+        lanes = self._waiting.lanes
+        return "" if lanes is None or item.lane is None else lanes.closed(item.lane[0])
 
     def _leave_closed(self) -> None:
         """Settle what waits for a lane that is closed: nothing of it was done or will be."""
+        lanes = self._waiting.lanes
+        if lanes is None or not lanes.closures:
+            return
         for item, why in self._waiting.take_closed():
             self._leave([item], why)
-        lanes = self._waiting.lanes
-        if lanes is None or not self._delayed:
+        if lanes.closures == self._closures:
             return
-        delayed, self._delayed = self._delayed, []
-        for due, order, item in delayed:
-            assert item.lane is not None
-            if why := lanes.closed(item.lane[0]):
-                self._leave([item], why)
-            else:
-                heapq.heappush(self._delayed, (due, order, item))
+        self._closures = lanes.closures
+        gone = [entry for entry in self._delayed if self._closed(entry[2])]
+        if gone:
+            self._delayed = [entry for entry in self._delayed if not self._closed(entry[2])]
+            heapq.heapify(self._delayed)
+        for _, _, item in sorted(gone):
+            self._leave([item], self._closed(item))
 
     def _leave(self, items: Sequence[Item], why: str) -> None:
         for item in items:
-            lane = "" if item.lane is None else item.lane[0]
-            self._left = self._left or f"the lane {lane!r} is closed: {why}"
+            self._forget_tries(item.index)
+            lane = None if item.lane is None else item.lane[0]
+            self._left = self._left or f"the lane {shown(lane):.80} is closed: {why}"
         self._settle_cancelled(items, reason=why)
 
     def _failed(self, item: Item, outcome: AnyOutcome, now: float) -> None:
         if self._deserves_retry(item, outcome, now):
             if self._cancelling is not None:  # its ending is not known: a resumed run tries on
                 self._settle_cancelled([item])
+                return
+            if why := self._closed(item):
+                self._leave([item], why)
                 return
             assert not outcome.ok
             delay = self._policy.retry.delay(item.attempt, outcome.error, self._random)
@@ -353,14 +376,7 @@ class Machine:
         try:
             return retry.wants(outcome)
         except BaseException as error:
-            if is_ctrl_c(error):
-                raise
-            wrong = UsageError(
-                f"the predicate given as Retry(on=...) raised {in_words(error)}",
-                hint="it gets the exception of a failed attempt and returns True or False",
-            )
-            wrong.__cause__ = error
-            self._break(wrong, now)
+            self._break_for("the predicate given as Retry(on=...)", error, now, _PREDICATE_HINT)
             return False
 
     def _settle_failed(self, outcome: AnyOutcome, now: float) -> None:
@@ -386,6 +402,16 @@ class Machine:
             self._waiting.put_first(mine)
         else:
             self._settle_cancelled(mine)
+
+    def _break_for(self, culprit: str, error: BaseException, now: float, hint: str) -> None:
+        """End the run because a function of the user's raised *error*."""
+        if is_ctrl_c(error):
+            raise error
+        wrong = error
+        if not isinstance(error, UsageError):
+            wrong = UsageError(f"{culprit} raised {in_words(error)}", hint=hint)
+            wrong.__cause__ = error
+        self._break(wrong, now)
 
     def _break(self, error: BaseException, now: float) -> None:
         if self.error is None:
@@ -574,6 +600,11 @@ class Machine:
     def _tell(self, event: type, now: float, **facts: object) -> None:
         if self._listening:
             self._orders.append(Tell(event(at=now, **facts)))
+
+
+def _is_of_lane(told: Feedback) -> bool:
+    """Tell whether an attempt failed for its lane's sake rather than for its item's."""
+    return bool(told.closed or told.fault) or told.pause is not None or not told.charged
 
 
 def _timed_out_late(outcome: AnyOutcome, timeout: float) -> TimedOut:

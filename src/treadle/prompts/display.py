@@ -180,11 +180,22 @@ class Progress:
         self._closed: set[Hashable] = set()
         self._kinds: set[tuple[str, str, str]] = set()
         self._news: list[str] = []
+        self._told = False
 
     @property
     def total(self) -> int | None:
         """Number of requests; None when it is not known."""
         return self.stats.total if self._total is None else self._total
+
+    @property
+    def is_running(self) -> bool:
+        """True between the events of the beginning and the end."""
+        return self.stats.began is not None and self.stats.ended is None
+
+    def ends(self) -> bool:
+        """Tell, once, that the run has ended."""
+        told, self._told = self._told, self.stats.ended is not None
+        return self._told and not told
 
     @property
     def done(self) -> int:
@@ -374,9 +385,7 @@ class Plain:
             if isinstance(event, treadle.events.RunStarted):
                 self._written = event.at
                 lines.append(_beginning(event.name, self._progress.total))
-            elif self._progress.stats.began is not None and (
-                isinstance(event, treadle.events.RunEnded) or event.at - self._written >= SELDOM
-            ):
+            elif self._progress.is_running and event.at - self._written >= SELDOM:
                 self._written = event.at
                 lines.append(", ".join(position(self._progress) + troubles(self._progress)))
             self._say(lines)
@@ -389,7 +398,10 @@ class Plain:
     def close(self) -> None:
         """Write what is left to be said."""
         with self._lock:
-            self._say(self._progress.news())
+            lines = self._progress.news()
+            if self._progress.ends():  # not with the run: the last answers are stored after it
+                lines.append(", ".join(position(self._progress) + troubles(self._progress)))
+            self._say(lines)
 
     def _say(self, lines: list[str]) -> None:
         coding = getattr(self._stream, "encoding", None) or "utf-8"
@@ -429,9 +441,7 @@ class JsonLines:
             if isinstance(event, treadle.events.RunStarted):
                 self._put("started", name=event.name, total=self._progress.total)
             self._put_news()
-            if isinstance(event, treadle.events.RunEnded):
-                self._put("ended", **_sums(self._progress))
-            elif event.at - self._written >= OFTEN and self._progress.stats.began is not None:
+            if self._progress.is_running and event.at - self._written >= OFTEN:
                 self._written = event.at
                 self._put("progress", **_sums(self._progress))
 
@@ -444,6 +454,8 @@ class JsonLines:
         """Write what is left to be said."""
         with self._lock:
             self._put_news()
+            if self._progress.ends():
+                self._put("ended", **_sums(self._progress))
 
     def _put_news(self) -> None:
         for line in self._progress.news():

@@ -65,6 +65,7 @@ class Experiment:
         options: Options,
         *,
         copies: bool,
+        root: Path | None = None,
     ) -> Experiment:
         """
         Put an experiment together; nothing is sent.
@@ -75,12 +76,13 @@ class Experiment:
             output: The results file, which may hold variables; None for standard output.
             options: See :class:`~treadle.prompts.options.Options`.
             copies: Work on a copy of the table, so that a change during the run does no harm.
+            root: What paths are relative to; None for the current folder.
 
         Raises:
             UsageError: Something cannot be read, or makes no sense.
         """
         checked(options)
-        root = Path.cwd()
+        root = Path.cwd() if root is None else root
         stdin = options.get("stdin")
         names = [os.fspath(each) for each in prompts]
         table_name = os.fspath(experiments)

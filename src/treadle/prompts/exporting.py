@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+import treadle
 from treadle.prompts import noted
 from treadle.prompts.experiment import Experiment
 from treadle.prompts.record import Endings
@@ -30,13 +32,14 @@ def export(which: str | None, to: str | None = None) -> Written:
         to: A file for all rows, CSV, TSV or JSONL by its suffix; None for where they belong.
 
     Raises:
-        UsageError: There is no such experiment.
+        UsageError: There is no such experiment, or all that it asks has changed since.
         SinkFailed: The file cannot be written.
     """
     experiment, run = noted.again(which)
     bom = experiment.options.get("bom", False)
     with Endings(run) as endings:
         rows = Rows(experiment.items, endings)
+        _check_known(rows, run)
         if to is not None:
             ResultsFile(Path(to), experiment.columns, bom=bom).finish(rows)
         else:
@@ -53,7 +56,7 @@ def report(which: str | None, to: Path | None = None) -> Written:
         to: The page; None for one beside the results, named as they are.
 
     Raises:
-        UsageError: There is no such experiment.
+        UsageError: As for `export`.
         SinkFailed: The page cannot be written.
     """
     from treadle.prompts.report import write_report
@@ -62,8 +65,25 @@ def report(which: str | None, to: Path | None = None) -> Written:
     place = to or _beside(experiment)
     with Endings(run) as endings:
         rows = Rows(experiment.items, endings)
+        _check_known(rows, run)
         write_report(rows, place, title=_title(experiment))
         return Written(rows.count, str(place))
+
+
+def _check_known(rows: Rows, run: treadle.Run) -> None:
+    """
+    Refuse to write nothing where there was something.
+
+    Raises:
+        UsageError: No request is one that the record knows.
+    """
+    with closing(run):
+        settled = run.ok + run.failed
+    if settled and next(iter(rows), None) is None:
+        raise treadle.UsageError(
+            f"none of the {settled:,} requests in the record is asked by the experiment any more",
+            hint="a prompt, a context or treadle.toml was changed or is gone: bring it back",
+        )
 
 
 def _beside(experiment: Experiment) -> Path:

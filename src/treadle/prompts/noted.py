@@ -40,6 +40,8 @@ def note(
         for name, value in experiment.options.items()
         if name not in _OF_ONE_SESSION and value is not None
     }
+    if experiment.settings.path is not None:
+        kept["config"] = experiment.settings.path  # found in the current folder, perhaps
     for name in _PATHS:
         if name in kept:
             kept[name] = _whole(kept[name])
@@ -52,6 +54,7 @@ def note(
     facts = {
         "format": _FORMAT,
         "name": place.name,
+        "folder": str(Path.cwd()),
         "typed_table": os.fspath(experiments),
         "table": str(experiment.items.table.path.resolve()),
         "prompts": [
@@ -87,7 +90,12 @@ def again(which: str | None) -> tuple[Experiment, treadle.Run]:
         )
     options = cast("Options", facts["options"])
     experiment = Experiment.of(
-        facts["table"], facts["prompts"], facts["output"], options, copies=False
+        facts["table"],
+        facts["prompts"],
+        facts["output"],
+        options,
+        copies=False,
+        root=Path(facts["folder"]),
     )
     return experiment, run
 

@@ -54,8 +54,10 @@ class Place:
             )
             short = "stdout"
         else:
-            root, short = output.folder, Path(str(output)).name
-            told = str(root / short) if not output.is_templated else f"{root}: {output}"
+            # The same files are the same experiment, from whichever folder they are named.
+            root, short = output.folder.resolve(), Path(str(output)).name
+            whole = os.path.normpath(Path.cwd() / str(output))
+            told = whole if output.is_templated else str(root / short)
         hidden = root / _HIDDEN
         digest = hashlib.blake2b(told.encode("utf-8", "surrogateescape"), digest_size=4).hexdigest()
         plain = re.sub(r"[^\w.-]+", "_", short)[:40]

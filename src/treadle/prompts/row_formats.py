@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
 
+import treadle
 from treadle.prompts.columns import Cell, Columns, representable
 from treadle.prompts.values import Ask, Ended
 
@@ -110,6 +111,9 @@ class JsonlFormat(RowFormat):
         return b"".join(_line(self._columns.record(ask, ended)) for ask, ended in rows)
 
 
+_OTHERS = {".parquet", ".xlsx", ".xls", ".json", ".db", ".sqlite", ".sqlite3", ".html"}
+
+
 def format_of(path: str, columns: Columns, *, bom: bool = False) -> RowFormat:
     """
     Return the format that the name of a file asks for: ``.tsv``, ``.jsonl``, ``.ndjson``, or CSV.
@@ -118,8 +122,16 @@ def format_of(path: str, columns: Columns, *, bom: bool = False) -> RowFormat:
         path: The file; empty for stdout, which gets CSV with ``LF`` line ends.
         columns: The columns.
         bom: Begin a CSV file with a byte order mark.
+
+    Raises:
+        UsageError: The name asks for a format of another kind, such as Parquet.
     """
     suffix = PurePath(path).suffix.lower()
+    if suffix in _OTHERS:
+        raise treadle.UsageError(
+            f"results are not written as {suffix}: {path}",
+            hint="write .csv, .tsv or .jsonl; treadle export RUN --to FILE knows further formats",
+        )
     if suffix in {".jsonl", ".ndjson"}:
         return JsonlFormat(columns)
     return CsvFormat(

@@ -173,8 +173,13 @@ def _spare(experiment: Experiment, earlier: treadle.Run | None) -> None:
     Refuse to write over a file that is none of ours.
 
     Raises:
-        UsageError: It is not empty, and no record says that it holds our results.
+        UsageError: It is not empty, and no record says that it holds our results; or is a folder.
     """
+    for name in experiment.paths:
+        if name and Path(name).is_dir():
+            raise treadle.UsageError(
+                f"{name!r} is a folder", hint=f"name a file in it: {Path(name) / 'results.csv'}"
+            )
     if earlier is not None or experiment.options.get("fresh"):
         return
     for name in experiment.paths:

@@ -25,13 +25,14 @@ Examples:
   treadle prompts run -p prompt.txt -e rows.csv -o '{{topic}}.csv' --limit 10
 
 \b
-The same command again asks what is missing, and nothing twice. All options can
-stand in treadle.toml, in [prompts] or [prompts.run], and lanes in
+The same command again asks what is missing, and nothing twice. All options
+can stand in treadle.toml, in [prompts] or [prompts.run], and lanes in
 [prompts.lanes.NAME]. Keys come from the environment or .env.
 
 \b
-Exit codes: 0 all answered, 1 some failed, 2 usage (nothing was sent), 3 no row,
-or rows were left: a lane is closed or the money is spent; 130 interrupted.
+Exit codes: 0 all answered, 1 some failed, 2 usage or no row (nothing was
+sent), 3 some are left: a lane is closed or the money is spent,
+130 interrupted.
 """
 
 PLAN = """\
@@ -193,7 +194,7 @@ def _tell(report: Report, values: dict[str, Any], *, json: bool) -> None:
 
 
 def _exit(report: Report) -> int:
-    if not report.requests or report.pending:
+    if report.pending:
         return Exit.NOTHING
     return Exit.ITEMS_FAILED if report.failed else Exit.OK
 

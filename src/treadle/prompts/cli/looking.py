@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json as jsons
 from collections import Counter
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -71,14 +72,19 @@ def status(which: options.Which = None, *, json: options.Json = False) -> int:
 
 
 def _facts(place: Place) -> dict[str, Any]:
-    from treadle.prompts.ended import ended_of
-    from treadle.prompts.record import answers
-
     run = place.newest()
     if run is None:
         raise treadle.UsageError(
             f"there is no run of {place.name!r}", hint="treadle prompts run --help"
         )
+    with closing(run):
+        return _counted(place, run)
+
+
+def _counted(place: Place, run: treadle.Run) -> dict[str, Any]:
+    from treadle.prompts.ended import ended_of
+    from treadle.prompts.record import answers
+
     kinds = Counter(ended_of(outcome).error_type for outcome in run.failures())
     statuses: Counter[str] = Counter()
     cost, unpriced, tokens_in, tokens_out = Decimal(0), 0, 0, 0
