@@ -190,7 +190,7 @@ def test_a_lane_that_is_told_to_wait_is_silent_so_long_and_the_other_goes_on(ser
     assert (len(mine), len(other)) == (7, 6)
     (late,) = (row for row in results() if row["_attempts"] == "2")
     assert late["_row"] == "5"
-    assert float(late["_waited_s"]) >= 0
+    assert float(late["_waited_s"]) >= 0.99
 
 
 def test_when_many_are_told_to_wait_at_once_nothing_starts_inside_the_window(server):
