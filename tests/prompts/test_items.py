@@ -201,44 +201,34 @@ def test_a_row_that_cannot_be_read_is_not_left_out_by_a_condition(experiment):
     assert [ask.row for ask in items] == [2, 3]
 
 
-def test_ids_go_before_the_key(experiment):
+def test_an_id_is_no_part_of_the_key(experiment):
+    """
+    Otherwise one row without an id, or with one twice, would have everything asked and paid again.
+    """
     plain = experiment.keys()
-    experiment.table("id,provider,model,topic", "a,mock,m1,tides", "b:1,mock,m1,moons")
+    experiment.table("id,provider,model,topic", "a,mock,m1,tides", "a,mock,m1,moons")
 
-    items = experiment.items()
-
-    assert items.has_ids
-    assert [ask.key for ask in items] == [f"a:{plain[0]}", f"b:1:{plain[1]}"]
-    assert items.notes == ()
+    assert experiment.keys() == plain
 
 
-def test_the_same_request_under_two_ids_needs_no_number(experiment):
-    experiment.table("id,provider,model,topic", "a,mock,m1,tides", "b,mock,m1,tides")
-    experiment.prompt("About {{topic}}.", name="same.txt")
-
-    items = experiment.items(prompts=["prompt.txt", "same.txt"])
-
-    first, again, *others = [ask.key for ask in items]
-    assert again == f"{first}#2"
-    assert others == [first.replace("a:", "b:"), again.replace("a:", "b:")]
-    assert {ask.key for ask in experiment.items(shuffle=1)} == {first, *others[:1]}
+def test_requests_to_some_models_have_the_keys_that_they_have_among_all(experiment):
+    experiment.table("topic", "tides", "moons", "tides")
+    models = [("mock", "m1"), ("openai", "gpt")]
+    for shuffle in (None, 3):
+        items = experiment.items(models=models, repeats=2, shuffle=shuffle)
+        some = [ask.key for ask in items.of_models(lambda lane, _model: lane == "openai")]
+        assert some == [ask.key for ask in items if ask.lane == "openai"]
+        assert len(some) == 6
 
 
-@pytest.mark.parametrize(
-    ("last", "note"),
-    [
-        ("a,mock,m1,moons", "column 'id' is no id: 'a' stands in row 2 again"),
-        (",mock,m1,moons", "column 'id' is no id: row 2 has none"),
-    ],
-)
-def test_ids_that_are_none_are_said_to_be(experiment, last, note):
-    plain = experiment.keys()
-    experiment.table("id,provider,model,topic", "a,mock,m1,tides", last)
+def test_everything_is_more_than_what_takes_part(experiment):
+    experiment.table("topic,provider,model", "tides,mock,m1", "moons,mock,m1", "rain,mock,m1")
+    all_keys = experiment.keys()
 
-    items = experiment.items(limit=1)
+    items = experiment.items(where=compiled(["topic!=tides"]), limit=1)
 
-    assert items.notes == (note,)
-    assert [ask.key for ask in items] == plain[:1]
+    assert [ask.key for ask in items] == all_keys[1:2]
+    assert [ask.key for ask in items.in_input_order(everything=True)] == all_keys
 
 
 def test_a_row_that_is_not_sound_does_not_change_the_keys_of_others(experiment):
@@ -250,15 +240,6 @@ def test_a_row_that_is_not_sound_does_not_change_the_keys_of_others(experiment):
 
     assert [found[0], found[3]] == sound
     assert len(set(found)) == 4
-
-
-def test_another_column_can_hold_the_ids(experiment):
-    experiment.table("name,provider,model,topic", "a,mock,m1,tides")
-
-    assert experiment.only(id_column="name").key.startswith("a:")
-    with pytest.raises(treadle.UsageError, match="no column 'nam' for ids") as caught:
-        experiment.items(id_column="nam")
-    assert caught.value.hint == "did you mean 'name'?"
 
 
 def test_a_column_goes_over_an_option_and_that_over_the_prompt(experiment):
@@ -289,10 +270,11 @@ def test_a_cell_that_is_no_such_parameter_costs_its_row_only(experiment):
 def test_what_can_be_used_without_a_column(experiment):
     experiment.prompt("{{provider}} {{model}} {{row}} {{repeat}}")
 
-    items = experiment.items(models=[("openai", "gpt")], repeats=2)
+    asked = experiment.items(models=[("openai", "gpt")], repeats=2)
 
-    # A column of the name goes before.
-    assert texts(items) == ["mock m1 1 1", "mock m1 1 2", "mock m1 2 1", "mock m1 2 2"]
+    # Not what columns of these names say: two models would write into one file.
+    assert texts(asked) == [f"openai gpt {row} {repeat}" for row in (1, 2) for repeat in (1, 2)]
+    assert texts(experiment.items()) == ["mock m1 1 1", "mock m1 2 1"]
     experiment.table("topic", "tides")
     assert texts(experiment.items(models=[("openai", "gpt")])) == ["openai gpt 1 1"]
 

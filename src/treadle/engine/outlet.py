@@ -9,6 +9,9 @@ from collections.abc import Callable, Iterator, Sequence
 from treadle.core.outcome import AnyOutcome
 
 
+LOOK_UP_EVERY = 0.5  # seconds
+
+
 class Outlet:
     """
     One producer (the dispatcher), one consumer (whoever iterates).
@@ -56,10 +59,21 @@ class Outlet:
         Raises:
             queue.Empty: Nothing came within *timeout* seconds.
         """
-        outcomes = None if self.ended else self._queue.get(timeout=timeout)
+        outcomes = None if self.ended else self._next(timeout)
         if outcomes is None:
             self.ended = True
         return outcomes
+
+    def _next(self, timeout: float | None) -> Sequence[AnyOutcome] | None:
+        if timeout is not None:
+            return self._queue.get(timeout=timeout)
+        while True:
+            # Not for ever at once: a Ctrl-C that the kernel gives to another thread of ours does
+            # not wake a main thread that is blocked; its handler runs when this returns.
+            try:
+                return self._queue.get(timeout=LOOK_UP_EVERY)
+            except queue.Empty:
+                continue
 
     def take_now(self) -> Sequence[AnyOutcome] | None:
         """

@@ -5,8 +5,8 @@ combination, lazily and as often as it is asked to, with a key made of what is s
 
     f3a90c…            16 hex digits over lane, model, messages, parameters and number of repeat
     f3a90c…#2          the second request that is exactly the same
-    row-17:f3a90c…     where the table has a column of unique ids
 
+Nothing else is in it, no number of the row and no id: what is paid for is the answer to a request.
 So a run that is resumed knows what it has, in whatever order and with whatever rows it is resumed,
 and asks again what was changed: in the table, in a prompt, in a parameter.
 """
@@ -31,7 +31,8 @@ from treadle.prompts.values import Ask, LaneSettings
 from treadle.prompts.where import Where
 
 BUILT_IN = ("provider", "model", "row", "repeat")
-"""Variables that are there without a column; a column of that name goes before."""
+"""Variables that are there without a column. A column of that name goes before, but for provider
+and model where these are named by option."""
 
 _MODEL = "name models with --model LANE/MODEL"
 
@@ -59,11 +60,8 @@ class Items:
         missing: What becomes of a row whose template needs a variable that it has not: it fails,
             or is sent with the variable as it is typed and a warning, or with nothing in its place.
         output: The results file, which may depend on the row; None for standard output.
-        id_column: The column with an id for each row, which its keys begin with. It is used when
-            all rows have one and no two the same.
 
     Attributes:
-        notes: What is odd about the table as a whole, such as ids that are not unique.
         missing: As it was given.
         variants: The number of requests for each row.
 
@@ -87,7 +85,6 @@ class Items:
         shuffle: int | None = None,
         missing: Missing = "error",
         output: OutputPath | None = None,
-        id_column: str = "id",
     ) -> None:
         _check_choices(repeats, limit, missing)
         _check_models(table, lanes, models)
@@ -110,20 +107,12 @@ class Items:
         self._repeats = range(1, repeats + 1)
         self._output = output
         self.missing: Missing = missing
-        reason = _why_no_ids(table, id_column)
-        self._id_column = id_column if reason == "" else None
-        self.notes: tuple[str, ...] = (reason,) if reason else ()
         self._twins: _Twins | None = None
 
     @property
     def rows(self) -> int:
         """The number of rows that take part."""
         return len(self._selection)
-
-    @property
-    def has_ids(self) -> bool:
-        """Whether keys begin with the id of their row."""
-        return self._id_column is not None
 
     def __len__(self) -> int:
         return len(self._selection) * self.variants
@@ -132,27 +121,46 @@ class Items:
         """Yield all requests in the order of the run."""
         if not self._selection.shuffled:
             return self.in_input_order()
-        if self._twins is None and not self.has_ids:
-            # Which of several that are the same is the first, the order of the table tells.
-            for _ask in self.in_input_order():
-                pass
-        return self._asks(self._selection.in_run_order(), _Twins(self._twins), None)
+        return self._asks(self._selection.in_run_order(), self._found(), None)
+
+    def of_models(self, wanted: Callable[[str, str], bool]) -> Iterator[Ask]:
+        """
+        Yield requests to some models, in the order of the run; the others are not even made.
+
+        Args:
+            wanted: Gets lane and model.
+        """
+        return self._asks(self._selection.in_run_order(), self._found(), None, wanted)
 
     def in_input_order(
-        self, on_missing: Callable[[int, str], object] | None = None
+        self,
+        on_missing: Callable[[int, str], object] | None = None,
+        *,
+        everything: bool = False,
     ) -> Iterator[Ask]:
         """
-        Yield all requests in the order of the table; all but ``index`` is as in the run.
+        Yield all requests in the order of the table.
 
         Args:
             on_missing: Called with the number of the row and the name of the variable for each
                 that a template needs and the row has not.
+            everything: Those of all rows, whatever the rows are that take part.
         """
+        if everything and not self._selection.takes_all:
+            yield from self._asks(iter(self.table), _Twins(None), on_missing)
+            return
         twins = _Twins(self._twins)
         yield from self._asks(iter(self._selection), twins, on_missing)
-        if self._twins is None and not self.has_ids:
+        if self._twins is None:
             twins.forget_digests()
             self._twins = twins
+
+    def _found(self) -> _Twins:
+        """Return which requests are the same, which the order of the table tells."""
+        if self._twins is None:
+            for _ask in self.in_input_order():
+                pass
+        return _Twins(self._twins)
 
     def key(self, ask: Ask, index: int) -> str:  # noqa: ARG002  # a source is asked so
         """Return the stable key of *ask*."""
@@ -173,30 +181,26 @@ class Items:
         rows: Iterator[Row],
         twins: _Twins,
         on_missing: Callable[[int, str], object] | None,
+        wanted: Callable[[str, str], bool] | None = None,
     ) -> Iterator[Ask]:
         # Once for each request: what can be looked up before is.
         header, width = self.table.header, len(self.table.header)
-        id_column, models, all_drafts, repeats = (
-            self._id_column,
-            self._models,
-            self._drafts,
-            self._repeats,
-        )
+        models, all_drafts, repeats = self._models, self._drafts, self._repeats
         output = self._output if self._output is not None and self._output.is_templated else None
         file = "" if self._output is None or output else str(self._output.resolve({}))
         index = 0
         for row in rows:
             number, cells, problem = row
             position = (number - 1) * self.variants
-            # A row that is not sound may have any id, or none.
-            prefix = "" if id_column is None or problem else f"{cells[id_column]}:"
-            of_row = twins if not prefix else _Twins(None)
             whole = cells
             if len(cells) < width:  # a JSON object need not have all columns
                 whole = {name: cells.get(name, "") for name in header}
             pairs = models or ((cells.get("provider", "").strip(), cells.get("model", "").strip()),)
             for prompt, drafts in all_drafts:
                 for lane, model in pairs:
+                    if wanted is not None and not wanted(lane, model):
+                        position += len(repeats)
+                        continue
                     for repeat in repeats:
                         values = {
                             "provider": lane,
@@ -205,6 +209,8 @@ class Items:
                             "repeat": str(repeat),
                             **cells,
                         }
+                        if models:  # columns of these names do not say what is asked
+                            values["provider"], values["model"] = lane, model
                         digest, messages, prompt_hash, params, missing, warnings, problem = (
                             drafts.draft(row, lane, model, repeat, values)
                         )
@@ -214,11 +220,9 @@ class Items:
                         if missing and on_missing is not None:
                             for name in missing:
                                 on_missing(number, name)
-                        ordinal = of_row.ordinal(int(digest, 16), position)
+                        ordinal = twins.ordinal(int(digest, 16), position)
                         yield Ask(
-                            key=f"{prefix}{digest}"
-                            if ordinal == 1
-                            else f"{prefix}{digest}#{ordinal}",
+                            key=digest if ordinal == 1 else f"{digest}#{ordinal}",
                             index=index,
                             row=number,
                             prompt=prompt,
@@ -343,30 +347,3 @@ def _check_output(output: OutputPath, table: Table) -> None:
                 f"the path {output} needs {{{{{name}}}}}, which the table has not",
                 hint=did_you_mean(name, known, called="columns"),
             )
-
-
-def _why_no_ids(table: Table, column: str) -> str | None:
-    """
-    Return why keys cannot begin with the ids in *column*; empty when they can, None without one.
-
-    The whole table decides, not the rows that take part: a pilot and the run after it agree then.
-    """
-    if column not in table.header:
-        if column == "id":
-            return None
-        raise treadle.UsageError(
-            f"the table has no column {column!r} for ids",
-            hint=did_you_mean(column, table.header, called="columns"),
-        )
-    seen: set[int] = set()
-    for row in table:
-        if row.problem:
-            continue
-        text = row.cells.get(column, "")
-        if not text:
-            return f"column {column!r} is no id: row {row.number} has none"
-        before = len(seen)
-        seen.add(hash(text))
-        if len(seen) == before:
-            return f"column {column!r} is no id: {text!r:.60} stands in row {row.number} again"
-    return ""

@@ -167,7 +167,6 @@ class _Pass:
         self._bad_examples: dict[int, str] = {}
         self._unknown_lanes: dict[str, None] = {}
         self._duplicates = 0
-        self._digests: set[int] = set()
         self._odd = _Rows()
         self._first_oddity = ""
 
@@ -184,8 +183,7 @@ class _Pass:
         if ask.warnings:
             self._first_oddity = self._first_oddity or ask.warnings[0]
             self._odd.add(ask.row)
-        if self._is_duplicate(ask):
-            self._duplicates += 1
+        self._duplicates += "#" in ask.key
         if not self._over_limit:
             self._check_limits(ask)
         share = self._shares.get((ask.lane, ask.model))
@@ -227,14 +225,6 @@ class _Pass:
         if ask.lane and ask.lane not in self._lanes and len(self._unknown_lanes) < _MOST_LANES:
             self._unknown_lanes[ask.lane] = None
 
-    def _is_duplicate(self, ask: Ask) -> bool:
-        digest = ask.key.rpartition(":")[2]
-        if not self._all.has_ids:
-            return "#" in digest
-        before = len(self._digests)
-        self._digests.add(int(digest.partition("#")[0], 16))
-        return len(self._digests) == before
-
     def _check_limits(self, ask: Ask) -> None:
         max_cost, max_tokens_total = self._limits
         try:
@@ -275,7 +265,6 @@ class _Pass:
             yield self._over_limit
 
     def _warnings(self, plan: Plan) -> Iterator[str]:
-        yield from self._all.notes
         if self._all.missing != "error":
             yield from (_lacking(each) for each in plan.missing)
         if plan.bad_rows and plan.bad_rows < plan.rows:

@@ -38,7 +38,7 @@ class Reused:
         )
         self._database.executescript(
             "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;"
-            "CREATE TABLE answers (digest TEXT PRIMARY KEY, run TEXT, answer BLOB);"
+            "CREATE TABLE answers (key TEXT PRIMARY KEY, run TEXT, answer BLOB);"
         )
         for run in runs:
             self._add(run)
@@ -81,7 +81,7 @@ class Reused:
 
     def _add(self, run: treadle.Run) -> None:
         rows = (
-            (_digest(key), run.id, pickle.dumps(answer))
+            (key, run.id, pickle.dumps(answer))
             for key, answer in run.stored()
             if isinstance(answer, Answer) and answer.status == "ok"
         )
@@ -91,14 +91,10 @@ class Reused:
         run.close()
 
     def _find(self, what: str, ask: Ask) -> Any:
-        query = f"SELECT {what} FROM answers WHERE digest = ?"  # noqa: S608  our own words
-        return self._database.execute(query, (_digest(ask.key),)).fetchone()
+        query = f"SELECT {what} FROM answers WHERE key = ?"  # noqa: S608  our own words
+        return self._database.execute(query, (ask.key,)).fetchone()
 
 
 def _limits(limits: Callable[[Any], treadle.Lane]) -> Callable[[Hashable], treadle.Lane]:
     return lambda key: treadle.Lane() if key == LANE else limits(key)
 
-
-def _digest(key: str) -> str:
-    """Return a key without the id of its row: what is asked does not depend on it."""
-    return key.rpartition(":")[2]

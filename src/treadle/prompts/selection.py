@@ -44,6 +44,11 @@ class Selection:
         """Whether the order of the run is not that of the table."""
         return self._seed is not None
 
+    @property
+    def takes_all(self) -> bool:
+        """Whether all rows of the table take part."""
+        return self._where is None and self._limit is None
+
     def __len__(self) -> int:
         return self._count
 
