@@ -162,6 +162,37 @@ def test_interrupt_and_terminate_end_with_130_and_a_summary(start, number):
     assert [one for one in map(json.loads, err.splitlines()) if one["event"] == "ended"]
 
 
+def test_terminate_lets_what_runs_finish_in_the_background_of_a_shell_too(start):
+    """
+    A shell starts such a command with Ctrl-C ignored; SIGTERM has its two steps all the same.
+    """
+    Path("words.txt").write_text("a\nb\n")
+    Path("later.py").write_text(
+        "import os, time\n"
+        "def wait(line):\n"
+        "    open('begun', 'w').close()\n"
+        "    while not os.path.exists('go on'):\n"
+        "        time.sleep(0.01)\n"
+        "    return line.upper()\n"
+    )
+    process = start(
+        "map", "later.py:wait", "words.txt", "--lines", "--workers", 1, "--progress", "json",
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
+    )  # fmt: skip
+    for line in process.stderr:
+        told = json.loads(line)
+        if told["event"] == "progress" and told["running"] and Path("begun").exists():
+            break
+    process.send_signal(signal.SIGINT)  # a Ctrl-C in that terminal: not for us
+    process.send_signal(signal.SIGTERM)
+    for line in process.stderr:
+        if json.loads(line)["event"] == "cancelling":
+            break
+    Path("go on").touch()
+    out, err = process.communicate(timeout=50)
+    assert (process.returncode, out) == (130, "A\n"), err
+
+
 def test_on_a_terminal_a_bar_is_shown_and_prints_do_not_tear_it(folder):
     pexpect = pytest.importorskip("pexpect")
     Path("words.txt").write_text("one\ntwo\n")

@@ -23,6 +23,30 @@ def terminate_like_ctrl_c() -> Iterator[None]:
 
     before = signal.signal(signal.SIGTERM, interrupt)
     try:
-        yield
+        with _two_steps_possible():
+            yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def _two_steps_possible() -> Iterator[None]:
+    """
+    Let a run have its handler where Ctrl-C is ignored, without Ctrl-C having an effect.
+
+    So a shell starts what it puts into the background. A run takes its two steps only where the
+    handler is the usual one: without it, SIGTERM would end requests that are under way. Blocked,
+    the signal of a Ctrl-C waits in vain.
+    """
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN or not hasattr(
+        signal, "pthread_sigmask"
+    ):
+        yield
+        return
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # which drops one that waits
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
