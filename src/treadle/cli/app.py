@@ -13,11 +13,8 @@ import typer
 import treadle
 from treadle import NotPicklable, TreadleError, UsageError
 from treadle.cli import people
-from treadle.cli.commands import control, doctor, export, prune, resume, runs, show, watch
-from treadle.cli.commands import map as map_command
 from treadle.cli.data import put
 from treadle.cli.exits import Exit
-from treadle.cli.helping import Command
 from treadle.cli.plugins import Commands
 
 # No markup in help and messages: brackets are then brackets, wherever they come from.
@@ -32,29 +29,6 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-# In the order of ``treadle --help``: begin, go on, look, steer, hand on, clear away.
-for _name, _function, _epilog, _help in (
-    ("map", map_command.map_items, map_command.EPILOG, None),
-    ("resume", resume.go_on, resume.RESUME_EPILOG, resume.RESUME_HELP),
-    ("retry", resume.go_on, resume.RETRY_EPILOG, resume.RETRY_HELP),
-    ("runs", runs.list_runs, runs.EPILOG, None),
-    ("show", show.show, show.EPILOG, None),
-    ("watch", watch.watch, watch.EPILOG, None),
-    ("pause", control.pause, control.EPILOG, None),
-    ("continue", control.go_on, control.EPILOG, None),
-    ("workers", control.workers, control.EPILOG, None),
-    ("cancel", control.cancel, control.EPILOG, None),
-    ("export", export.export, export.EPILOG, None),
-    ("prune", prune.prune, prune.EPILOG, None),
-    ("doctor", doctor.examine, doctor.EPILOG, None),
-):
-    app.command(
-        _name,
-        cls=Command,
-        help=_help,
-        epilog=_epilog,
-        no_args_is_help=_name not in {"runs", "prune"},  # these need no argument
-    )(_function)
 
 
 def _version(wanted: bool) -> None:

@@ -11,7 +11,6 @@ from treadle.cli.people import let_go
 from treadle.core.failures import failure_from
 from treadle.core.outcome import Settled
 from treadle.progress.terminal import encodable
-from treadle.sinks import columns
 
 
 class Values:
@@ -52,6 +51,8 @@ class Values:
 
     def _text(self, outcome: Outcome[Any]) -> str | None:
         """Return what to print; None for nothing."""
+        from treadle.sinks import columns
+
         try:
             if self._json:
                 return columns.dumps(record(outcome))
@@ -111,6 +112,8 @@ def record(outcome: Outcome[Any]) -> dict[str, Any]:
     Raises:
         SinkFailed: The value has no JSON form.
     """
+    from treadle.sinks import columns
+
     ending: dict[str, Any]
     if outcome.ok:
         ending = {"value": columns.plain(outcome.value)}
@@ -134,4 +137,6 @@ def record(outcome: Outcome[Any]) -> dict[str, Any]:
 
 def _value(value: object) -> str:
     """Write a value on its own: text as it is, all else as JSON on one line."""
+    from treadle.sinks import columns
+
     return value if isinstance(value, str) else columns.dumps(columns.plain(value))
