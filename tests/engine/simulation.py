@@ -142,7 +142,8 @@ class World:
         if told.used:  # at most what was reserved, or no total could hold
             told = replace(told, used={name: cost / 2 for name, cost in (item.cost or {}).items()})
         for name, cost in (item.cost or {}).items():
-            self.spent[name] += told.used.get(name, cost if outcome.ok else 0)
+            whole = outcome.ok or told.spent
+            self.spent[name] += told.used.get(name, cost if whole else 0)
         if not outcome.ok and not told.charged:
             self.uncharged[outcome.index] += 1
         if told.closed or (told.pause or 0.0) > self.policy.lanes.of(lane).max_pause:

@@ -460,7 +460,7 @@ def test_an_exception_may_ask_for_a_retry_beyond_any_clock(threads):
         raise Told(1e300)
 
     run = drive(threads, function, [0], policy=Policy(retry=Retry(attempts=2, base=0.0)))
-    assert soon(lambda: run.stage.machine._delayed)
+    assert soon(lambda: run.stage.machine._retries)
     assert [outcome.value for outcome in drive(threads, double, [4])] == [8]
     run.cancel()
     assert [outcome.kind for outcome in run] == ["cancelled"]

@@ -6,6 +6,7 @@ import itertools
 import math
 from collections import Counter
 from decimal import Decimal
+from random import Random
 
 import pytest
 from hypothesis import given, settings
@@ -18,6 +19,7 @@ from treadle.core.lanes import Feedback, Lane, Lanes
 from treadle.core.limits import Rate
 from treadle.core.policy import Retry
 from treadle.core.protocols import Finished, Returned
+from treadle.engine.machine import Machine
 from treadle.engine.stimuli import (
     Cancel,
     Continue,
@@ -425,18 +427,75 @@ def test_in_order_the_items_that_are_left_keep_their_place():
     assert [outcome.key for outcome in told.released] == ["b0", "a0", "a1"]
 
 
-def test_so_many_faults_in_a_row_close_the_lane():
-    told = InLanes(Lane(concurrency=1, trip_after=3))
-    told.read(*several(5), "b0")
-    for value in ("a0", "a1"):
-        told.starts()
+def refused(told, *values):
+    """Let attempts meet a dead server, each as soon as it may start; return when they did."""
+    moments = []
+    for value in values:
+        started = told.starts() or told.starts(at=told.wake)
+        assert started == [value]
+        moments.append(told.now)
         told.fail(value, teaches=REFUSED)
+    return moments
+
+
+def test_so_many_faults_in_a_row_close_the_lane():
+    told = InLanes({"a": Lane(concurrency=1, trip_after=3)})
+    told.read(*several(5))
+    refused(told, "a0", "a1")
     assert told.settled == {"a0": "raised", "a1": "raised"}
-    told.starts()
-    told.fail("a2", teaches=REFUSED)
+    refused(told, "a2")
+    told.read("b0")
     assert told.settled["a2"] == told.settled["a4"] == "cancelled"
     assert told.released[-1].reason == "connection refused (3 times in a row)"
-    assert "b0" not in told.settled
+    assert told.starts() == ["b0"]
+
+
+def test_each_fault_pauses_the_lane_for_twice_as_long_and_five_close_it():
+    told = InLanes(Lane(concurrency=9))
+    told.read(*several(9))
+    told.starts(room=1)
+    told.fail("a0", teaches=REFUSED)
+    assert refused(told, *several(4, first=1)) == [0.5, 1.5, 3.5, 7.5]
+    assert told.settled["a8"] == "cancelled"
+
+
+def test_a_pause_for_a_fault_is_a_minute_at_most_and_never_closes_the_lane_itself():
+    told = InLanes(lambda key: Lane(trip_after=99, max_pause=600.0 if key == "a" else 3.0))
+    for lane, longest in (("a", 60.0), ("b", 3.0)):
+        values = several(20, lane)
+        told.read(*values)
+        told.starts(room=1)
+        told.fail(values[0], teaches=REFUSED)
+        moments = refused(told, *values[1:])
+        assert moments[-1] - moments[-2] == longest
+    assert set(told.settled.values()) == {"raised"}
+
+
+def test_faults_of_attempts_that_were_in_flight_together_count_once():
+    """
+    A server that is away for a moment closes nothing, however many connections it breaks.
+    """
+    told = InLanes(Lane(concurrency=20, trip_after=2))
+    told.read(*several(60))
+    told.starts()
+    told.fail(*several(20), teaches=REFUSED)
+    assert "cancelled" not in told.settled.values()
+    assert told.starts(at=0.4) == []
+    assert told.starts(at=0.5) == ["a20"]  # one alone
+    told.end("a20")
+    assert len(told.starts()) == 20
+
+
+def test_what_was_in_flight_at_a_fault_counts_no_more_when_it_fails_later():
+    told = InLanes(Lane(concurrency=3, trip_after=2))
+    told.read(*several(9))
+    told.starts()
+    told.fail("a0", teaches=REFUSED)
+    assert told.starts(at=0.5) == ["a3"]
+    told.fail("a1", "a2", teaches=REFUSED)
+    assert "cancelled" not in told.settled.values()
+    told.fail("a3", teaches=REFUSED)
+    assert told.settled["a8"] == "cancelled"
 
 
 @pytest.mark.parametrize("way", ["end", "fail"])
@@ -444,7 +503,7 @@ def test_any_other_ending_begins_the_row_anew(way):
     told = InLanes(Lane(concurrency=1, trip_after=2))
     told.read(*several(10))
     for number, ending in enumerate([REFUSED, None, REFUSED, None, REFUSED]):
-        told.starts()
+        assert told.starts(at=told.now + 1.0)
         getattr(told, "fail" if ending else way)(f"a{number}", teaches=ending)
     assert "cancelled" not in told.settled.values()
 
@@ -639,6 +698,28 @@ def test_without_a_word_a_success_has_used_what_it_reserved_and_a_failure_nothin
     told.starts()
     getattr(told, way)("a0")
     assert paced(told, 20) == pytest.approx([next_start], abs=AHEAD)
+
+
+def test_a_failure_may_have_used_all_that_was_reserved():
+    told = InLanes(
+        Lane(budgets={"tokens": Rate(100)}),
+        cost=lambda _: {"tokens": 1000, "cost": 4},
+        totals={"cost": 10},
+    )
+    told.announces = Feedback(spent=True)
+    told.read("a0", "a1", "a2")
+    told.starts()
+    told.fail("a0", teaches=Feedback(spent=True, used={"cost": 1}))
+    assert told.starts(at=9.9) == []
+    assert told.starts(at=10.0) == ["a1"]
+    told.fail("a1", teaches=Feedback(spent=True))
+    assert told.starts(at=20.0) == ["a2"]  # 5 of 10 are left, 4 are needed
+    told.fail("a2", teaches=Feedback(spent=True))
+    told.read("a3")
+    told.starts(at=30.0)
+    assert told.released[-1].reason == (
+        "cost is limited to 10: 1 is left, and the next item may use 4"
+    )
 
 
 def test_a_long_idle_time_saves_nothing_up():
@@ -853,6 +934,15 @@ def test_where_the_pace_is_known_a_pause_leaves_the_limit():
     assert lane_of(told).limit >= 10
 
 
+def test_one_that_goes_alone_first_does_not_pass_for_a_lane_that_is_full():
+    told = InLanes(Lane(start=2, warm_up=True))
+    told.read(*several(60))
+    for value in several(60):
+        assert told.starts(room=1) == [value]
+        told.end(value)
+    assert lane_of(told).limit == 2
+
+
 class Serial(InLanes):
     """A server that never refuses and does one request at a time, in a second each."""
 
@@ -911,6 +1001,9 @@ def test_the_brake_never_undoes_an_overload():
         (Feedback(used={"cost": 0.5}), "used"),
         (Feedback(used={"cost": "much"}), "used"),
         (Feedback(used={"tokens": math.nan}), "used"),
+        (Feedback(pause=math.nan), "pause must be seconds"),
+        (Feedback(pause=-1.0), "pause must be seconds"),
+        (Feedback(pause="2"), "pause must be seconds"),
         (Feedback(rate=5), "treadle.Rate"),
         (Feedback(budgets={"tokens": 5}), "treadle.Rate"),
     ],
@@ -984,3 +1077,85 @@ def test_listeners_are_told_of_every_lane_a_few_times_a_second_and_at_the_end():
     assert told.machine.ended
     last = [event for event in told.events if isinstance(event, events.LanesChanged)][-1]
     assert last.lanes[1].closed == "enough"
+
+
+def test_without_anybody_who_wants_to_hear_of_lanes_there_are_no_snapshots():
+    told = InLanes()
+    told.machine = Machine(
+        told.policy, told.machine._capabilities, random=Random(0), tells_lanes=False
+    )
+    told.read("a0")
+    told.tell(SourceEnded())
+    told.starts()
+    told.end("a0")
+    assert told.machine.ended
+    assert not [event for event in told.events if isinstance(event, events.LanesChanged)]
+
+
+@pytest.mark.parametrize("lane", ["a", ("mock", "small"), ("mock", 7)])
+def test_a_closed_lane_is_named_as_people_write_it(lane):
+    told = InLanes()
+    item = Item(0, "a0", None, 1, (lane, None))
+    told.items.append(item)
+    told.tell(ItemsRead([item]))
+    told.tell(SourceEnded())
+    told.starts()
+    told.fail("a0", teaches=Feedback(closed="no credit"))
+    name = {"a": "a", ("mock", "small"): "mock/small", ("mock", 7): "mock/7"}[lane]
+    assert told.events[-1].stopped == f"the lane '{name}' is closed: no credit"
+
+
+# ── what is forgotten ───────────────────────────────────────────────────────────────────────
+
+
+def crowd(count, lane=None, **rest):
+    """Run one item in each of so many lanes."""
+    told = InLanes(lane, **rest)
+    for number in range(count):
+        item = Item(number, str(number), None, 1, (number, None), {"tokens": 1})
+        told.items.append(item)
+        told.tell(ItemsRead([item]))
+        assert told.starts(at=number * 10.0) == [str(number)]
+        told.end(str(number))
+    return told
+
+
+def test_lanes_of_which_nothing_is_known_are_forgotten():
+    told = crowd(500, Lane(concurrency=2, rate=Rate(1), budgets={"tokens": Rate(1)}))
+    assert len(told.machine._waiting.lane_states(told.now)) < 150
+
+
+def test_what_a_lane_has_learnt_is_not_forgotten_however_many_there_are():
+    told = InLanes()
+    told.read("a0", "b0", "c0", "d0", "e0")
+    told.starts()
+    told.end("a0", teaches=Feedback(closed="enough"))
+    told.fail("b0", teaches=Feedback(pause=400.0))
+    told.end("c0", teaches=Feedback(rate=Rate(1, per=500)))
+    told.fail("d0", teaches=REFUSED)
+    known = crowd(500)
+    for number in range(500):
+        item = Item(5 + number, f"x{number}", None, 1, (number, None))
+        told.items.append(item)
+        told.tell(ItemsRead([item]))
+        told.starts()
+        told.end(f"x{number}")
+    assert len(known.machine._waiting.lane_states(0.0)) < 150
+    kept = {state.key: state for state in told.machine._waiting.lane_states(told.now)}
+    assert len(kept) < 150
+    assert kept["a"].closed == "enough"
+    assert kept["b"].paused_until == 400.0
+    assert kept["e"].in_flight == 1
+    assert {"c", "d"} <= set(kept)
+
+
+def test_what_was_tried_of_items_that_are_cancelled_is_forgotten():
+    told = InLanes(Lane(concurrency=2), retry=Retry(attempts=9, base=100.0, within=1000.0))
+    told.read("a0", "a1", "a2")
+    told.starts()
+    told.fail("a0", teaches=Feedback(charged=False))
+    told.fail("a1")
+    told.tell(Cancel("interrupted", 0.0))
+    assert set(told.settled.values()) == {"cancelled"}
+    retries = told.machine._retries
+    assert not len(retries) + len(retries._waits) + len(retries._first_failed)

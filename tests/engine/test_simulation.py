@@ -66,6 +66,7 @@ lane = st.builds(
     warm_up=st.booleans(),
     braked=st.booleans(),
     max_pause=st.just(5.0),
+    fault_pause=st.sampled_from([0.25, 2.0]),
     trip_after=st.integers(1, 3),
 )
 lanes = st.builds(
@@ -81,6 +82,7 @@ cost = st.none() | st.fixed_dictionaries(
 lesson = st.none() | st.builds(
     Feedback,
     used=st.just({}) | st.just({"cost": 0, "tokens": 0}),
+    spent=st.booleans(),
     pause=st.none() | st.sampled_from([0.0, 0.5, 3.0, 6.0]),
     overloaded=st.booleans(),
     charged=st.booleans(),

@@ -397,3 +397,24 @@ def test_an_item_is_found_as_its_key_is_typed(records, key):
     with pytest.raises(UsageError, match="no item '0'"):
         record.item("0")
     record.close()
+
+
+def plan_of_attempts(folder):
+    with closing(store.open_to_read(folder)) as database:
+        query = "EXPLAIN QUERY PLAN SELECT * FROM attempts WHERE key = 7 ORDER BY rowid"
+        return " ".join(row[-1] for row in database.execute(query))
+
+
+def test_the_attempts_of_one_item_are_found_without_reading_all(sound):
+    assert "INDEX attempts_by_key" in plan_of_attempts(sound)
+
+
+def test_a_record_without_that_index_is_read_and_gets_it_when_it_is_written(copy):
+    with closing(sqlite3.connect(copy / "ledger.sqlite")) as database:
+        database.execute("DROP INDEX attempts_by_key")
+        database.commit()
+    before = look_at_all(copy)
+    assert "SCAN" in plan_of_attempts(copy)
+    Ledger.reopen(copy).close()
+    assert "INDEX attempts_by_key" in plan_of_attempts(copy)
+    assert repr(look_at_all(copy)) == repr(before)

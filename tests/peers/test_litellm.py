@@ -143,7 +143,7 @@ def test_a_key_that_it_does_not_know_is_unauthorized(litellm, between, experimen
     assert "sk-nobody" not in done.path.read_text(encoding="utf-8") + done.said
 
 
-def test_a_model_that_it_does_not_know_fails_its_rows_and_not_the_lane(
+def test_a_model_that_it_does_not_know_closes_its_own_lane_after_one_request(
     litellm, between, experiment
 ):
     """It says 400 where others say 404."""
@@ -152,8 +152,7 @@ def test_a_model_that_it_does_not_know_fails_its_rows_and_not_the_lane(
 
     done = experiment(rows, {"local": lane(proxy.url)}, keys={"PROXY_KEY": "sk-free-0-model"})
 
-    assert done.code == 1, done.said
-    failed = [row for row in done.rows if row["_status"] == "error"]
-    assert {row["model"] for row in failed} == {"nothing"}
-    assert {row["_error_type"] for row in failed} <= {"not_found", "bad_request"}
+    assert done.code == 3, done.said
+    left = [row for row in done.rows if row["_status"] == "skipped"]
+    assert [row["model"] for row in left] == ["nothing"] * 3
     assert {row["_status"] for row in done.rows if row["model"] == "mock"} == {"ok"}

@@ -204,9 +204,25 @@ def test_an_answer_without_text_is_empty():
 
 
 @pytest.mark.parametrize("odd", [{}, [], {"content": [{}]}, {"content": 1}])
-def test_what_is_no_answer_is_a_bad_reply(odd):
-    with pytest.raises(errors.BadReply):
+def test_what_is_no_answer_is_not_asked_for_again(odd):
+    with pytest.raises(errors.NotUnderstood) as caught:
         answer(odd)
+    assert not caught.value.again
+
+
+@pytest.mark.parametrize(
+    ("usage", "expected"),
+    [
+        ({"input_tokens": "12", "output_tokens": "3", "cache_read_input_tokens": 1}, (None, None)),
+        ({"input_tokens": 12, "output_tokens": "3"}, (12, None)),
+        ({"input_tokens": 12, "output_tokens": 3, "cache_read_input_tokens": [1]}, (12, 3)),
+        ("many", (None, None)),
+    ],
+)
+def test_an_answer_is_kept_whatever_is_said_of_its_tokens(usage, expected):
+    found = answer(reply(usage=usage))
+    assert found.status == "ok"
+    assert (found.usage.input, found.usage.output) == expected
 
 
 # --- what goes wrong ----------------------------------------------------------------------------

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import csv
 import json
+import logging
 import os
+import re
 import subprocess
 import sys
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
 
 import treadle
+from treadle import prompts
 from treadle.cli import main
+from treadle.prompts.cli import words
+from treadle.prompts.providers import registry
 
 sys.path.insert(0, str(Path(__file__).parent))
 from servers import (
@@ -148,10 +154,14 @@ def test_a_table_without_rows_is_refused(server, type_in):
 def test_conditions_that_leave_no_row_leave_the_results_alone(server, type_in):
     assert type_in(*RUN)[0] == 0
     whole = Path("results.csv").read_bytes()
-    code, _, err = type_in(*RUN, "--where", "topic=nothing")
-    assert code == 2
+    code, out, err = type_in(*RUN, "--where", "topic=nothing")
+    assert (code, out) == (3, "")
+    assert err.startswith("warning: ")
     assert "none fits --where" in err
     assert Path("results.csv").read_bytes() == whole
+    code, out, err = type_in(*RUN, "--where", "topic=nothing", "--json")
+    assert (code, json.loads(out)["requests"]) == (3, 0)
+    assert type_in(*RUN, "--where", "topic=nothing", "-q") == (3, "", "")
     assert type_in("plan", "-p", "prompt.txt", "-e", "rows.csv", "--where", "topic=nothing")[0] == 3
 
 
@@ -174,6 +184,73 @@ def test_json_is_one_object_on_stdout_with_all_counts(server, type_in):
     names = ("requests", "sent", "pending", "failed", "output", "stopped", "closed")
     assert [found[name] for name in names] == [3, 3, 0, 1, "results.csv", None, {}]
     assert found["run"]
+
+
+def test_json_needs_a_results_file_for_the_rows_would_go_the_same_way(server, type_in):
+    code, out, err = type_in("run", "-p", "prompt.txt", "-e", "rows.csv", "--json")
+    assert (code, out) == (2, "")
+    assert "hint: -o results.csv" in err
+    assert not server.log
+    assert type_in("run", "-p", "prompt.txt", "-e", "rows.csv", "--json", "--dry-run")[0] == 0
+
+
+def test_one_is_one(server, type_in):
+    table(1)
+    _, _, err = type_in(*RUN, "--progress", "none")
+    assert "\n1 request, 1 of them now" in err
+    assert type_in("export")[2] == "1 row in results.csv\n"
+    assert type_in("report")[2] == "1 request in results.html\n"
+
+
+def test_why_a_lane_was_closed_is_said_once(server, type_in):
+    server.handler = lambda asked: refused(401, text="bad key")
+    _, _, err = type_in(*RUN, "--progress", "none")
+    assert err.count("bad key") == 1
+    assert err.splitlines()[-1] == "hint: mend that, and the same command asks the rest"
+
+
+def test_a_run_that_stopped_without_anybodys_fault_mends_nothing():
+    report = prompts.Report(requests=3, pending=2, stopped="cancelled by treadle cancel")
+    assert words.to_do(report) == "the same command asks the rest"
+
+
+def test_a_run_without_money_wants_more_of_it(server, type_in):
+    with Path("treadle.toml").open("a") as file:
+        file.write("price = { input = 1000, output = 1000 }\n")
+    code, _, err = type_in(*RUN, "--param", "max_tokens=10", "--max-cost", "0.06")
+    assert code == 3
+    assert "is limited to" in err
+    assert err.splitlines()[-1] == "hint: raise the limit, and the same command asks the rest"
+
+
+def test_each_attempt_is_told_of_when_asked_for_and_nothing_that_was_said(server, type_in):
+    replies = {1: refused(503), 2: ok("the answer itself")}
+    server.handler = lambda asked: replies[asked.time]
+    table(1)
+    code, _, err = type_in(*RUN, "-v")
+    lines = [line for line in err.splitlines() if "mine/tiny" in line and line[:2] == "20"]
+    assert code == 0
+    assert len(lines) == 2
+    assert "503" in lines[0]
+    assert "Say topic" not in err
+    assert "the answer itself" not in err
+    assert "1 request" in err, "and progress in plain lines"
+    assert not logging.getLogger("treadle.prompts").handlers
+    server.handler = echo
+    assert type_in(*RUN[:5], "-o", "b.csv", "-q") == (0, "", "")
+
+
+def test_progress_is_plain_beside_a_log_unless_it_is_chosen(server, type_in, monkeypatch):
+    seen = []
+
+    def looked_at(*_, progress, **__):
+        seen.append(progress)
+        raise treadle.UsageError("seen", hint="enough")
+
+    monkeypatch.setattr("treadle.prompts.running.run", looked_at)
+    for more in ([], ["-v"], ["-v", "--progress", "live"], ["-v", "-q"]):
+        type_in(*RUN, *more)
+    assert seen == ["auto", "plain", "live", "none"]
 
 
 def test_json_progress_is_lines_of_json_that_count_to_the_end(server, type_in):
@@ -233,6 +310,36 @@ def test_a_plan_for_standard_input_leaves_nothing_behind(server):
     assert not Path(".treadle").exists()
 
 
+@pytest.mark.parametrize("value", ["5", "5.25", '"5.25"', '"$5"'])
+def test_money_in_the_file_is_a_number_or_text(server, type_in, value):
+    with Path("treadle.toml").open("a") as file:
+        file.write(f"price = 0\n[prompts]\nmax-cost = {value}\nparam = ['max_tokens=5']\n")
+    assert type_in(*RUN, "-q")[0] == 0
+
+
+@pytest.mark.parametrize("value", ['"lots"', "true", "[5]", "0", "nan"])
+def test_what_is_no_money_is_refused(server, type_in, value):
+    with Path("treadle.toml").open("a") as file:
+        file.write(f"[prompts]\nmax-cost = {value}\n")
+    code, _, err = type_in(*RUN)
+    assert code == 2
+    assert "max-cost" in err
+    assert "hint: " in err
+    assert not server.log
+
+
+@pytest.mark.parametrize("section", ["prompts", "prompts.run", "prompts.plan"])
+@pytest.mark.parametrize("setting", ["fresh", "retry-errors", "retry_errors", "reuse", "dry-run"])
+def test_what_holds_for_one_session_cannot_stand_in_the_file(server, type_in, section, setting):
+    with Path("treadle.toml").open("a") as file:
+        file.write(f"[{section}]\n{setting} = true\n")
+    code, _, err = type_in(*RUN)
+    assert code == 2
+    assert f"[{section}] sets {setting}, which holds for one session" in err
+    assert f"hint: type --{setting.replace('_', '-')} when you mean it" in err
+    assert not server.log
+
+
 # --- standard input ------------------------------------------------------------------------------
 
 
@@ -264,6 +371,7 @@ def test_the_status_counts_what_there_is(server, type_in):
     for which in (["results.csv"], []):
         code, out, err = type_in("status", *which)
         assert (code, err) == (1, "")
+        assert out.startswith("results.csv\n")
         assert "answered  2 (1 truncated)" in out
         assert "failed    1 (1 bad_request)" in out
         assert "left      0" in out
@@ -278,8 +386,11 @@ def test_the_status_of_nothing_is_a_usage_error(type_in):
     code, out, err = type_in("status")
     assert (code, out) == (2, "")
     assert "there is no experiment" in err
-    assert type_in("status", "none.csv")[0] == 2
-    assert type_in("export", "none.csv")[0] == 2
+    for command in ("status", "export", "report"):
+        code, _, err = type_in(command, "none.csv")
+        assert code == 2
+        assert "none.csv" in err
+        assert "hint: name the results file of an experiment" in err
 
 
 def test_results_are_exported_again_to_any_format(server, type_in):
@@ -288,7 +399,7 @@ def test_results_are_exported_again_to_any_format(server, type_in):
     Path("results.csv").unlink()
     Path("rows.csv").unlink()  # the record has a copy
     code, out, err = type_in("export", "results.csv")
-    assert (code, out, err) == (0, "", f"3 rows in {Path('results.csv').resolve()}\n")
+    assert (code, out, err) == (0, "", "3 rows in results.csv\n")
     assert Path("results.csv").read_bytes() == whole
     assert type_in("export", "results.csv", "--to", "more/results.jsonl")[0] == 0
     lines = [json.loads(line) for line in Path("more/results.jsonl").read_text().splitlines()]
@@ -303,7 +414,8 @@ def test_results_are_exported_from_another_folder(server, type_in, monkeypatch, 
     Path("results.csv").unlink()
     Path("elsewhere").mkdir()
     monkeypatch.chdir("elsewhere")
-    assert type_in("export", "../results.csv")[0] == 0
+    code, _, err = type_in("export", "../results.csv")
+    assert (code, err) == (0, f"3 rows in {tmp_path / 'results.csv'}\n"), "not below this folder"
     assert (tmp_path / "results.csv").read_bytes() == whole
 
 
@@ -316,18 +428,15 @@ def test_an_experiment_whose_prompt_came_by_standard_input_is_exported_again(ser
     assert Path("results.csv").read_bytes() == whole
 
 
-@pytest.mark.parametrize("command", ["export", "report"])
-def test_what_would_write_an_empty_file_is_refused(server, type_in, command):
-    """The answers are to another prompt than the one that is there now."""
+def test_what_was_asked_is_exported_whatever_has_become_of_the_prompt(server, type_in):
     assert type_in(*RUN)[0] == 0
     whole = Path("results.csv").read_bytes()
     prompt("Another {{topic}}")
-    code, _, err = type_in(command, "results.csv")
-    assert code == 2
-    assert "none of the 3 requests in the record" in err
+    assert type_in("export", "results.csv")[0] == 0
     assert Path("results.csv").read_bytes() == whole
-    prompt()
-    assert type_in(command, "results.csv")[0] == 0
+    Path("prompt.txt").unlink()
+    assert type_in("report", "results.csv")[0] == 0
+    assert "answer to Say topic 2" in Path("results.html").read_text()
 
 
 @pytest.mark.parametrize("place", ["../results.csv", "../out/{{topic}}.csv"])
@@ -356,7 +465,7 @@ def test_the_report_is_a_page_beside_the_results(server, type_in):
     assert type_in(*RUN)[0] == 0
     code, out, err = type_in("report", "results.csv")
     assert (code, out) == (0, "")
-    assert err == f"3 requests in {Path('results.html').resolve()}\n"
+    assert err == "3 requests in results.html\n"
     page = Path("results.html").read_text()
     assert "answer to Say topic 2" in page
     assert type_in("report", "results.csv", "--to", "compare.html")[0] == 0
@@ -375,9 +484,11 @@ def test_the_example_runs_offline(type_in, monkeypatch):
     for name in ("experiments.csv", "prompt.txt", "context.txt", "treadle.toml", ".env.example"):
         assert f"wrote {name}" in err
         assert Path(name).exists()
-    hinted = err.splitlines()[-1].partition("hint: treadle prompts ")[2].partition(" asks")[0]
-    arguments = hinted.split()
-    assert arguments[0] == "run"
+    *_, told, hinted = err.splitlines()
+    assert told == "hint: this asks it all, offline:"
+    assert len(hinted) <= 80
+    assert hinted.split()[:3] == ["treadle", "prompts", "run"]
+    arguments = hinted.split()[2:]
     assert type_in("plan", *arguments[1:])[0] == 0
     code, _, err = type_in(*arguments, "-c", "context.txt", "--score", "contains:gold")
     assert code == 0
@@ -393,21 +504,65 @@ def test_init_writes_over_nothing(type_in):
     assert "prompt.txt" in err
     assert Path("prompt.txt").read_text() == "mine"
     assert not Path("experiments.csv").exists()
-    assert type_in("init", "-o", "pilot/experiments.csv")[0] == 0
-    assert Path("pilot/prompt.txt").exists()
+    code, _, err = type_in("init", "-o", "pilot study/experiments.csv")
+    assert code == 0
+    assert err.splitlines()[-2].strip() == "cd 'pilot study'"
+    assert Path("pilot study/prompt.txt").exists()
 
 
 def test_providers_say_which_keys_are_there_and_never_what_they_are(server, type_in, monkeypatch):
     monkeypatch.setenv("MINE_KEY", KEY)
     code, out, err = type_in("providers")
     assert (code, err) == (0, "")
-    assert f"MINE_KEY is set                     {server.url}" in out
+    assert re.search(rf"^mine +MINE_KEY is set +{server.url}$", out, re.MULTILINE)
     assert "OPENAI_API_KEY is not set" in out
+    columns = [[at.start() for at in re.finditer(r"(?<=  )\S", line)] for line in out.splitlines()]
+    assert all(each == columns[0] for each in columns), out
     code, more, _ = type_in("providers", "--json")
     lines = {line["lane"]: line for line in map(json.loads, more.splitlines())}
     assert lines["mine"]["key_is_set"] is True
     assert lines["openai"]["key_is_set"] is False
     assert KEY not in out + more
+
+
+@pytest.fixture
+def announced(monkeypatch):
+    """A provider of another package, and one that is broken."""
+    points = [
+        EntryPoint("foreign", "treadle.prompts.providers.openai_chat:OpenAIChat", registry.GROUP),
+        EntryPoint("broken", "no_such_module:Provider", registry.GROUP),
+    ]
+    monkeypatch.setattr(registry, "entry_points", lambda group: points)
+    registry.provider_named.cache_clear()
+    yield
+    registry.provider_named.cache_clear()
+
+
+@pytest.mark.usefixtures("announced")
+def test_providers_of_other_packages_are_listed_and_one_that_is_broken_hides_none(
+    server, type_in, monkeypatch
+):
+    code, out, err = type_in("providers")
+    assert code == 0
+    assert re.search(r"^foreign +OPENAI_API_KEY is not set", out, re.MULTILINE)
+    assert "mine" in out
+    assert "broken" not in out
+    assert err.startswith("warning: ")
+    assert "'broken' (no_such_module:Provider) cannot be loaded" in err
+    monkeypatch.setenv("OPENAI_API_KEY", "key-of-mine")
+    monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+    assert type_in("models", "foreign") == (0, "big\ntiny\n", "")
+    assert type_in("models", "broken")[0] == 2
+
+
+def test_what_is_secret_in_an_address_is_not_shown(type_in):
+    text = '[prompts.lanes.a]\nprovider = "openai"\nurl = "http://me:pass-word@h.example/v1?key=s3cret"'
+    Path("treadle.toml").write_text(text)
+    _, out, _ = type_in("providers")
+    _, more, _ = type_in("providers", "--json")
+    assert "http://h.example/v1\n" in out
+    assert "pass-word" not in out + more
+    assert "s3cret" not in out + more
 
 
 def test_models_are_listed(server, type_in):
@@ -438,6 +593,24 @@ def test_what_is_typed_goes_over_the_file_and_the_file_over_what_is_usual(server
     assert len(results("a.csv")) == 2
     assert type_in("run", "-o", "b.csv", "-q", "--limit", "1")[0] == 0
     assert len(results("b.csv")) == 1
+
+
+def test_what_the_file_says_of_one_lane_goes_over_what_it_says_of_all(server, type_in, monkeypatch):
+    seen = {}
+
+    def looked_at(_items, *, lanes, **_):
+        seen.update(lanes)
+        raise treadle.UsageError("seen", hint="enough")
+
+    monkeypatch.setattr("treadle.prompts.experiment.plan", looked_at)
+    with Path("treadle.toml").open("a") as file:
+        file.write("concurrency = 1\ntimeout = 900\n[prompts]\nconcurrency = 8\ntimeout = 60\n")
+    type_in(*RUN)
+    assert (seen["mine"].concurrency, seen["mine"].timeout) == (1, 900)
+    assert (seen["mock"].concurrency, seen["mock"].timeout) == (8, 60)
+    type_in(*RUN, "--concurrency", "3", "--lane-concurrency", "mock=4", "--timeout", "5")
+    assert (seen["mine"].concurrency, seen["mine"].timeout) == (3, 5)
+    assert (seen["mock"].concurrency, seen["mock"].timeout) == (4, 5)
 
 
 def test_a_slip_of_the_pen_in_the_file_is_named(server, type_in):
@@ -486,20 +659,29 @@ def test_help_fits_a_terminal(type_in, monkeypatch, command):
         assert all(f"  {name} " in out for name in COMMANDS)
 
 
-def test_help_is_fast_because_it_loads_no_large_library():
+def test_help_names_all_signs_of_conditions(type_in):
+    _, out, _ = type_in("run", "--help")
+    said = " ".join(out.split())
+    assert "also != ~ !~ < <= > >=" in said
+
+
+def test_help_is_fast_because_it_loads_no_more_than_its_words():
     code = (
         "import sys; from treadle.cli import main; main(['prompts', '--help']);"
-        "print(sorted({'aiohttp', 'yarl', 'pyarrow', 'polars', 'jinja2'} & set(sys.modules)))"
+        "print(*sorted(sys.modules))"
     )
     environment = {**os.environ, "PYTHONPATH": str(SOURCE)}
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment
     )
-    assert done.stdout.splitlines()[-1] == "[]"
+    loaded = set(done.stdout.splitlines()[-1].split())
+    heavy = {"aiohttp", "yarl", "pyarrow", "jinja2", "asyncio", "sqlite3", "multiprocessing"}
+    assert loaded & heavy == set()
+    ours = {name for name in loaded if name.startswith("treadle.prompts.")}
+    assert {name for name in ours if not name.startswith("treadle.prompts.cli")} == set()
+    assert {name for name in loaded if name.startswith(("treadle.engine", "treadle.api"))} == set()
 
 
 def test_everything_public_is_there():
-    from treadle import prompts
-
     assert [name for name in prompts.__all__ if not hasattr(prompts, name)] == []
     assert issubclass(prompts.RequestFailed, treadle.TreadleError)

@@ -168,13 +168,30 @@ def test_discovered_json_columns_come_as_answers_are_seen():
     assert columns.cells(*answered('{"a": 2, "b": 3}'))[-2:] == ["3", "2"]
 
 
-@pytest.mark.parametrize("cell", ["=1+1", "+A1", "-x", "@now", "\t=1", "\rx"])
+@pytest.mark.parametrize(
+    "cell",
+    ["=1+1", "+A1", "-x", "@now", "\t=1", "\rx", " =1", "\n=1", "\u00a0\n+A1", "\ufeff=1", "\0=1"],
+)
 def test_the_guard_keeps_spreadsheets_from_running_a_cell(cell):
     ask = an_ask(cells={**CELLS, "topic": cell})
     _, ended = answered(cell)
     cells = row(Columns(HEADER, guard=True), ask, ended)
     assert (cells["topic"], cells["_output"]) == (f"'{cell}", f"'{cell}")
     assert row(Columns(HEADER), ask, ended)["topic"] == cell
+
+
+def test_the_guard_disarms_the_names_of_columns_as_well():
+    header = (*HEADER, "=1+1", "-2")
+    columns = Columns(header, guard=True)
+    assert columns.names[len(HEADER) : len(header)] == ("'=1+1", "-2")
+    assert "=1+1" in columns.record(*answered()), "JSON is no spreadsheet"
+    assert "=1+1" in Columns(header).names
+
+
+@pytest.mark.parametrize("cell", ["", " ", "a = 1", "1-2", " x", "'=1", "\u2212x"])
+def test_the_guard_leaves_text_alone(cell):
+    ask = an_ask(cells={**CELLS, "topic": cell})
+    assert row(Columns(HEADER, guard=True), ask, answered()[1])["topic"] == cell
 
 
 def test_the_guard_leaves_numbers_alone():

@@ -6,6 +6,7 @@ import io
 import json
 import re
 import sys
+import threading
 from decimal import Decimal
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from treadle.prompts.display import (
     Progress,
     Rate,
     bar_line,
+    checking,
     display_for,
     lane_lines,
     position,
@@ -437,3 +439,35 @@ def test_a_display_that_there_is_not_is_named_with_those_there_are():
         display_for("fancy", [], None)
 
     assert caught.value.hint == "choose one of: auto, live, plain, json, none"
+
+
+class Heard(Stream):
+    """A terminal that notes when something was written."""
+
+    def __init__(self):
+        super().__init__()
+        self.heard = threading.Event()
+
+    def flush(self):
+        self.heard.set()
+
+
+@pytest.mark.parametrize("choice", ["auto", "plain", "json"])
+def test_a_long_check_before_anything_is_sent_is_told_of(monkeypatch, choice):
+    stream = Heard()
+    monkeypatch.setattr(sys, "stderr", stream)
+    with checking(choice, 1_000_000, after=0):
+        assert stream.heard.wait(30)
+    text = stream.getvalue().strip()
+    assert (json.loads(text)["text"] if choice == "json" else text) == "checking 1,000,000 rows"
+
+
+@pytest.mark.parametrize("choice", ["none", "auto"])
+def test_a_short_check_needs_no_word(monkeypatch, choice):
+    stream = Heard()
+    monkeypatch.setattr(sys, "stderr", stream)
+    threads = threading.active_count()
+    with checking(choice, 1_000_000, after=0 if choice == "none" else 1000):
+        pass
+    assert stream.getvalue() == ""
+    assert threading.active_count() == threads

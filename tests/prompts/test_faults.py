@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import traceback
 
 import pytest
 from hypothesis import given
@@ -21,7 +22,7 @@ def failure(status, body="", headers=None, **fields):
     except (ValueError, RecursionError):
         value = None
     return faults.failure_of(
-        HttpReply(status, headers or {}, raw, value), provider="there", **fields
+        HttpReply(status, headers or {}, raw, value, **fields), provider="there"
     )
 
 
@@ -218,6 +219,76 @@ def test_each_kind_of_refusal_is_known(name):
     assert failure(status, body).kind == kind
 
 
+# What servers say of a row, with the words of the row in it.
+OWN_WORDS = [
+    (400, "cannot parse: 'insufficient funds'", "bad_request"),
+    (400, "invalid content: our budget has been exceeded", "bad_request"),
+    (400, 'unexpected "your credit balance is too low" in messages[0]', "bad_request"),
+    (400, "why is the model of Bohr not found in textbooks?", "bad_request"),
+    (422, "not valid: `the model x does not exist`", "bad_request"),
+    (400, "cannot read 'this prompt is too long'", "bad_request"),
+    (400, "cannot read 'the content policy'", "bad_request"),
+    (500, "tool parse error near: your budget has been exceeded", "server_error"),
+    (503, "busy; last: insufficient credits", "overloaded"),
+]
+
+
+@pytest.mark.parametrize(("status", "text", "kind"), OWN_WORDS)
+def test_the_words_of_a_row_do_not_pass_for_the_servers(status, text, kind):
+    error = failure(status, openai(text, type="invalid_request_error" if status < 500 else None))
+    assert error.kind == kind
+    assert not error.closes_lane
+
+
+@pytest.mark.parametrize(
+    ("status", "text"),
+    [
+        (403, "Insufficient credits on this key"),
+        (429, "Insufficient balance"),
+        (402, "no"),
+        (400, "Your credit balance is too low to access the Anthropic API."),
+        (400, 'AnthropicException - {"message": "Your credit balance is too low to access the'),
+    ],
+)
+def test_nothing_left_to_spend_is_known_by_its_words_too(status, text):
+    assert failure(status, openai(text)).kind == "out_of_quota"
+
+
+def test_the_reply_that_a_proxy_hands_on_is_read_though_it_stands_in_quotes():
+    handed_on = f'upstream said: {{"message": "{TOO_LONG}", "code": 400}}'
+    assert failure(400, openai(handed_on)).kind == "context_overflow"
+
+
+@given(st.text(alphabet="'\"` ab", max_size=200))
+def test_quotes_in_any_order_do_no_harm(text):
+    assert failure(400, openai(text)).kind == "bad_request"
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "missing"),
+    [
+        (404, openai("The model `x` does not exist", code="model_not_found"), "model"),
+        (403, openai("No access", code="model_not_found"), "model"),
+        (404, openai("No such", code="DeploymentNotFound"), "model"),
+        (404, {"error": "model 'x' not found"}, ""),
+        (404, openai("No endpoints found that support tool use"), ""),
+        (404, openai("No such File object: file-1"), ""),
+        (400, openai("Invalid model name passed in model=x"), ""),
+        (404, "<html><body>Not Found</body>", "address"),
+        (404, "404 page not found", "address"),
+        (404, {"detail": "Not Found"}, "address"),
+        (404, {"error": {"code": 404, "message": "File Not Found"}}, "address"),
+        (404, openai("Invalid URL (POST /v1/v1/chat/completions)"), "address"),
+        (404, {"error": {"code": "404", "message": "Resource not found"}}, "address"),
+        (405, {"detail": "Method Not Allowed"}, "address"),
+    ],
+)
+def test_what_is_not_there_is_said_where_there_is_no_doubt(status, body, missing):
+    error = failure(status, body)
+    assert (error.kind, error.missing) == ("not_found", missing)
+    assert pickle.loads(pickle.dumps(error)).missing == missing
+
+
 @pytest.mark.parametrize("status", [408, 409, 425, 500, 502, 504, 520, 521, 522, 523, 524])
 def test_what_passes_by_itself_may_be_tried_again(status):
     assert failure(status).kind == "server_error"
@@ -300,7 +371,7 @@ def test_a_long_text_is_cut_and_an_empty_one_said_so():
     ],
 )
 def test_no_key_is_shown(text):
-    message = failure(401, openai(text), secrets=["my-own-secret"]).message
+    message = failure(401, openai(text), secrets=("my-own-secret",)).message
     assert "***" in message
     for part in ("abcdef", "wxyz", "A1234567890", "my-own-secret"):
         assert part not in message
@@ -309,6 +380,47 @@ def test_no_key_is_shown(text):
 def test_innocent_words_are_left_alone():
     text = "the task-oriented risk-averse ask- and sk- prefixes, bearer of news"
     assert faults.redacted(text) == text
+
+
+def test_the_longest_secret_is_taken_out_first():
+    secrets = ("my-key", "my-key-1234", "x")
+    assert faults.redacted("of my-key-1234 and my-key: x", secrets) == "of *** and ***: x"
+
+
+@pytest.mark.parametrize(
+    ("url", "headers", "found"),
+    [
+        ("https://host/v1?key=abc%2Fdef&api-version=2024-10-21", {}, {"abc%2Fdef", "abc/def"}),
+        ("https://me:p4ssword@host/v1", {}, {"p4ssword"}),
+        (
+            "https://host/v1",
+            {"Authorization": "Bearer abcdef", "Accept": "text/html", "X-Title": "My study"},
+            {"Bearer abcdef", "abcdef"},
+        ),
+        ("http://[::bad", {"api-key": "abcdef"}, {"abcdef"}),
+        ("", {}, set()),
+    ],
+)
+def test_the_secrets_of_a_request_are_its_key_wherever_it_stands(url, headers, found):
+    assert set(faults.secrets_in(url, headers)) == found
+
+
+def test_a_failure_is_redacted_with_all_that_a_record_keeps_of_it():
+    error = errors.BadReply("got my-key-1", hint="is my-key-1 right?", request_id="my-key-1")
+    error.__cause__ = ValueError("of my-key-1")
+    faults.redact(error, ["my-key-1"])
+    text = "".join(traceback.format_exception(error)) + str(error.hint) + error.request_id
+    assert "my-key-1" not in text
+    assert error.message == "got ***"
+
+
+def test_a_cause_that_tells_nothing_stays():
+    error = errors.BadReply("cut off")
+    error.__cause__ = cause = ValueError("at char 7")
+    cause.__cause__ = OSError("around")
+    cause.__cause__.__cause__ = cause  # some libraries tie such knots
+    faults.redact(error, ["my-key-1"])
+    assert error.__cause__ is cause
 
 
 @pytest.mark.parametrize(

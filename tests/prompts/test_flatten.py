@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from treadle.prompts import json_columns
+from treadle.prompts import flatten, json_columns
 from treadle.prompts.flatten import find_json, flattened
 from treadle.prompts.json_columns import JsonColumns
 
@@ -77,6 +77,48 @@ def test_no_text_is_too_odd(text):
     assert found is None or isinstance(found, dict | list)
     if found is not None:
         assert all(isinstance(cell, str) for cell in flattened(found).values())
+
+
+@given(
+    node=st.dictionaries(TEXT, TREE, max_size=8),
+    before=PROSE,
+    after=PROSE,
+    ascii_only=st.booleans(),
+)
+def test_what_is_longer_than_the_first_look_is_found_as_well(node, before, after, ascii_only):
+    """Wherever a look ends, be it in a number, a word or an escape."""
+    written = json.dumps(node, ensure_ascii=ascii_only)
+    for length in (1, 3, 17):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(flatten, "_FIRST_LOOK", length)
+            assert find_json(f"{before}{written}{after}") == node
+
+
+class Counting(json.JSONDecoder):
+    """A decoder that counts the letters in which its errors look for line ends."""
+
+    letters = 0
+
+    def raw_decode(self, s, idx=0):
+        try:
+            return super().raw_decode(s, idx)
+        except json.JSONDecodeError as error:
+            self.letters += error.pos
+            raise
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["if (x) { y[i] = {1,2}; }\n", "\\frac{a}{b} ", "{", '{"a ', '["a", ', '{"a\\":', '{"n": 1, '],
+)
+def test_what_it_takes_to_find_nothing_grows_with_the_text_and_not_with_its_square(
+    monkeypatch, text
+):
+    decoder = Counting()
+    monkeypatch.setattr(flatten, "_JSON", decoder)
+    whole = text * (200_000 // len(text))
+    assert find_json(whole) is None
+    assert decoder.letters < 20 * len(whole)
 
 
 def test_names_are_joined():

@@ -137,14 +137,21 @@ def test_openai():
 @pytest.mark.parametrize(
     ("limit", "remaining", "reset", "period"),
     [
-        ("14400", "14399", "6s", DAY),  # Groq: requests per day, refilled one each 6 s
-        ("200", "199", "7m12s", DAY),  # OpenAI's free tier
+        ("14400", "14399", "6s", None),  # Groq: requests per day, refilled one each 6 s
+        ("10000", "9999", "8.64s", None),  # OpenAI's first tier: per day too
+        ("200", "199", "7m12s", None),  # OpenAI's free tier
+        ("1000", "900", "1800", None),  # perhaps per hour
+        ("3600", "3599", "1s", None),  # per hour, refilled
+        ("100", "0", "30h", None),
         ("10000", "9999", "6ms", 60.0),
         ("100", "50", "30", 60.0),  # a window that ends, and does not refill
-        ("100", "0", "30h", None),
+        ("100", "99", "59s", 60.0),
+        ("100", "100", "0s", 60.0),
+        ("20", "19", "50ms", 1.0),  # 20 a second
     ],
 )
-def test_the_reset_tells_a_limit_per_day_from_one_per_minute(limit, remaining, reset, period):
+def test_a_minute_is_the_period_unless_the_reset_speaks_against_it(limit, remaining, reset, period):
+    """A lane that kept the pace of a day would be many times slower than it may be."""
     headers = {
         "x-ratelimit-limit-requests": limit,
         "x-ratelimit-remaining-requests": remaining,
@@ -232,7 +239,26 @@ def test_limits_with_their_period_in_the_name():
         "x-ratelimit-limit-requests-minute": "30",
         "x-ratelimit-remaining-requests-minute": "29",
     }
-    assert announced(headers, now=NOW).limits == {"requests": Limit(14_400, None, None, DAY)}
+    assert announced(headers, now=NOW).limits == {"requests": Limit(30, 29, None, 60.0)}
+    used_up = headers | {
+        "x-ratelimit-remaining-requests-day": "0",
+        "x-ratelimit-reset-requests-day": "3h",
+        "x-ratelimit-remaining-requests-minute": "0",
+        "x-ratelimit-reset-requests-minute": "20s",
+    }
+    assert announced(used_up, now=NOW).limits == {"requests": Limit(14_400, 0, 10_800.0, DAY)}
+
+
+@pytest.mark.parametrize("text", ["99999999999999", "1e-320", "1e-9", "0", "-60", "nan"])
+def test_a_period_that_nobody_has_is_not_said(text):
+    azure = {
+        "x-ratelimit-limit-requests": "1",
+        "x-ratelimit-reset-requests": "5h",
+        "x-ratelimit-renewalperiod-requests": text,
+    }
+    assert announced(azure, now=NOW).limits["requests"].period is None
+    refused = litellm("requests", **{"retry-after": text, "x-ratelimit-limit-requests": "1"})
+    assert announced(refused, status=429, now=NOW).limits["requests"].period is None
 
 
 # --- LiteLLM ------------------------------------------------------------------------------------
@@ -385,7 +411,7 @@ def test_whatever_comes_is_read_without_an_exception(headers, status, body):
     for limit in found.limits.values():
         assert limit.limit is None or limit.limit >= 0
         assert limit.reset is None or limit.reset >= 0
-        assert limit.period is None or limit.period > 0
+        assert limit.period is None or 0.001 <= limit.period <= 32 * DAY
     assert set(kept(headers)) <= {name.lower() for name in headers}
 
 

@@ -25,6 +25,7 @@ from servers import (
     ended,
     eventually,
     lane,
+    ok,
     prompt,
     recorded,
     records,
@@ -270,6 +271,31 @@ def test_killed_before_anything_was_asked_it_begins_as_if_nothing_was(server, ty
     server.handler = echo
     assert type_in(*RUN) == (0, "", "")
     assert in_full(3)
+
+
+def test_what_was_in_flight_at_a_kill_may_have_been_billed_and_is_told(server, type_in):
+    """And a limit on money counts it, at the most that it may cost: 2 cents each."""
+    with Path("treadle.toml").open("a") as file:
+        file.write('[prompts.prices."tiny"]\ninput = 0\noutput = 1000\n')
+    limited = (*RUN[:-1], "--param", "max_tokens=20", "--max-cost", "0.3")
+    table(20)
+    gate = gated(server, free=1)
+    process = start(*limited)
+    assert eventually(lambda: len(server.log) == 1 + IN_FLIGHT)
+    assert eventually(lambda: len(recorded()) == 1)
+    process.kill()
+    ended(process)
+    server.call(gate.set)
+    server.handler = lambda asked: refused(400)
+    code, _, err = type_in(*limited)
+    told = f"{IN_FLIGHT} requests had begun when an earlier session was killed"
+    assert (told in err, code) == (True, 1)
+    server.handler = lambda asked: ok("x", tokens=(1, 20))
+    code, _, err = type_in(*limited, "--retry-errors")
+    assert told not in err
+    spent = sum(float(row["_cost"] or 0) for row in results())
+    assert spent + IN_FLIGHT * 0.02 <= 0.3
+    assert code == 3
 
 
 def test_a_half_written_last_line_is_mended(server, type_in):

@@ -13,8 +13,9 @@ from treadle.prompts import errors
 from treadle.prompts.estimates import Estimates
 from treadle.prompts.lanes import COST, TOTAL_TOKENS, lanes_for
 from treadle.prompts.prices import Prices
+from treadle.prompts.providers.anthropic import MAX_TOKENS
 from treadle.prompts.values import Answer, Ask, LaneSettings, Message, Usage
-from treadle.prompts.worst_case import WorstCase, check_limits, input_tokens
+from treadle.prompts.worst_case import WorstCase, check_limits, input_tokens, output_limit
 
 NOW = 1_800_000_000.0
 LANES = {
@@ -173,6 +174,57 @@ def test_several_answers_at_once_and_tools_are_part_of_the_worst_case():
     assert input_tokens(an_ask(tools=[tool])) > input_tokens(an_ask()) + 500
 
 
+def test_of_the_best_of_several_answers_all_are_paid():
+    worst = WorstCase(LANES, Prices.load())
+    three = an_ask(max_tokens=1000, n=3)
+    assert worst.tokens(an_ask(max_tokens=1000, best_of=3)) >= worst.tokens(three)
+    both = an_ask(max_tokens=1000, n=2, best_of=3)
+    assert 3000 < worst.tokens(both) < 3100
+
+
+@pytest.mark.parametrize(
+    ("provider", "params", "limit"),
+    [
+        ("openai", {"max_tokens": 5}, 5),
+        ("openai", {"max_completion_tokens": 5}, 5),
+        ("openai", {"max_tokens": 5, "max_completion_tokens": 9}, 9),
+        ("openai", {"num_predict": 5}, None),
+        ("openai", {"max_output_tokens": 5}, None),
+        ("openrouter", {"max_tokens": 5, "num_predict": 9}, 5),
+        ("somebody's", {"num_predict": 5}, None),
+        ("openai-responses", {"max_output_tokens": 5}, 5),
+        ("openai-responses", {"max_tokens": 5, "num_predict": 9}, 5),
+        ("anthropic", {"max_tokens": 5}, 5),
+        ("anthropic", {"max_output_tokens": 5}, 5),
+        ("anthropic", {"num_predict": 5}, MAX_TOKENS),
+        ("anthropic", {}, MAX_TOKENS),
+        ("ollama", {"num_predict": 5}, 5),
+        ("ollama", {"max_tokens": 5}, 5),
+    ],
+)
+def test_only_what_the_provider_obeys_limits_an_answer(provider, params, limit):
+    assert output_limit(an_ask(**params), provider) == limit
+    lanes = {"mine": LaneSettings(name="mine", provider=provider)}
+    worst = WorstCase(lanes, Prices.load({"mine": {"input": 1, "output": 1}}))
+    ask = an_ask(lane="mine", model="mine", **params)
+    if limit is None:
+        with pytest.raises(treadle.UsageError, match="how long an answer"):
+            worst.tokens(ask)
+    else:
+        assert worst.tokens(ask) == input_tokens(ask) + limit
+
+
+@pytest.mark.parametrize("tier", ["priority", "auto", "flex"])
+def test_a_limit_on_money_cannot_hold_for_another_tier_of_service(tier):
+    worst = WorstCase(LANES, Prices.load())
+    ask = an_ask(max_tokens=5, service_tier=tier)
+    with pytest.raises(treadle.UsageError, match=rf"service_tier='{tier}'.*row 7") as caught:
+        check_limits(ask, worst, max_cost=Decimal(1))
+    assert "leave service_tier out" in (caught.value.hint or "")
+    check_limits(ask, worst, max_tokens_total=1000)
+    check_limits(an_ask(max_tokens=5, service_tier="default"), worst, max_cost=Decimal(1))
+
+
 @pytest.mark.parametrize(
     ("ask", "message", "hint"),
     [
@@ -310,6 +362,40 @@ def test_when_nothing_is_left_of_a_window_the_lane_waits_for_the_next():
     assert told.pause is None
 
 
+def test_a_limit_per_day_is_no_pace_but_counts_when_nothing_is_left():
+    """
+    Ten thousand a day would be one every nine seconds, where five hundred a minute are allowed.
+    """
+    limits = {
+        "x-ratelimit-limit-requests-day": "10000",
+        "x-ratelimit-remaining-requests-day": "9999",
+        "x-ratelimit-reset-requests-day": "8.64s",
+    }
+    lanes = policy()
+    assert lanes.feedback is not None
+    told = lanes.feedback(succeeded(Answer(text="x", limits=limits, http_status=200)))
+    assert told is not None
+    assert (told.rate, told.budgets, told.pause) == (None, {}, None)
+    limits["x-ratelimit-remaining-requests-day"] = "0"
+    told = lanes.feedback(succeeded(Answer(text="x", limits=limits, http_status=200)))
+    assert told is not None
+    assert (told.rate, told.budgets, told.pause) == (None, {}, pytest.approx(8.64))
+
+
+@pytest.mark.parametrize("period", ["99999999999999", "1e-300", "0", "-5", "nan", "inf"])
+def test_a_period_that_cannot_be_is_not_obeyed(period):
+    limits = {
+        "x-ratelimit-limit-requests": "500",
+        "x-ratelimit-remaining-requests": "499",
+        "x-ratelimit-renewalperiod-requests": period,
+    }
+    lanes = policy()
+    assert lanes.feedback is not None
+    told = lanes.feedback(succeeded(Answer(text="x", limits=limits, http_status=200)))
+    assert told is not None
+    assert told.rate in (None, treadle.Rate(487.5, per=60.0))
+
+
 def test_a_limit_that_is_none_is_no_pace():
     limits = {"x-ratelimit-limit-requests": "999999999999999", "x-ratelimit-limit-tokens": "-1"}
     lanes = policy()
@@ -371,7 +457,7 @@ def test_an_overloaded_provider_is_asked_less_and_a_failing_one_only_when_it_say
     assert told.pause is None
     assert taught(errors.Overloaded("HTTP 503", status=503, retry_after=3)).pause == 3
     told = taught(errors.ServerError("HTTP 500", status=500))
-    assert told == treadle.Feedback()
+    assert told == treadle.Feedback(spent=True)
 
 
 @pytest.mark.parametrize("kind", [errors.Unauthorized, errors.OutOfQuota])
@@ -395,31 +481,71 @@ def test_a_wrong_request_says_nothing_about_the_lane(kind):
     assert taught(kind("HTTP 400", status=400)) == treadle.Feedback()
 
 
-@pytest.mark.parametrize("kind", [errors.NoReply, errors.BadReply])
-def test_a_request_that_may_have_been_billed_counts_as_spent(kind):
-    lanes = policy(max_cost=Decimal(100))
-    assert lanes.cost is not None
-    reserved = lanes.cost(an_ask(max_tokens=1000))[COST]
-    for _ in range(2):  # each attempt
-        assert taught(kind("HTTP 200: cut off"), lanes).used == {COST: reserved}
-    assert taught(errors.ServerError("HTTP 500", status=500), lanes).used == {}
+@pytest.mark.parametrize(
+    "error",
+    [
+        errors.NoReply("no answer within 5 s"),
+        errors.BadReply("HTTP 200: cut off", status=200),
+        errors.ConnectionLost("the connection broke"),
+        errors.ServerError("HTTP 500", status=500),
+        errors.ServerError("HTTP 504: gateway timeout", status=504),
+        errors.Overloaded("HTTP 503", status=503),
+        errors.Filtered("HTTP 200: refused", status=200),
+        RuntimeError("a bug, perhaps after the answer"),
+        treadle.WorkerDied("gone"),
+    ],
+    ids=str,
+)
+def test_a_request_that_may_have_been_billed_counts_as_spent(error):
+    assert taught(error).spent
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        errors.NetworkError("no connection"),
+        errors.RateLimited("HTTP 429", status=429),
+        errors.TooManyAtOnce("HTTP 429", status=429),
+        errors.BadRequest("HTTP 400", status=400),
+        errors.Unauthorized("HTTP 401", status=401),
+        errors.ModelNotFound("HTTP 404", status=404),
+        errors.Filtered("HTTP 403", status=403),
+    ],
+    ids=str,
+)
+def test_a_request_that_was_refused_or_never_arrived_has_cost_nothing(error):
+    assert not taught(error).spent
 
 
 def test_a_timeout_of_the_engine_is_one_of_the_lane():
+    lanes = policy()
+    assert lanes.feedback is not None
+    told = lanes.feedback(treadle.TimedOut("k", 0, 1, NOW, 9.0, None, None, None, 9.0))
+    assert told == treadle.Feedback(spent=True, overloaded=True)
+
+
+def test_what_requests_reserve_is_kept_nowhere_but_in_the_engine():
+    """
+    A run of a million requests, most of which are left, must not remember them.
+    """
     lanes = policy(max_cost=Decimal(100))
     assert lanes.cost is not None
     assert lanes.feedback is not None
-    reserved = lanes.cost(an_ask())[COST]
-    told = lanes.feedback(treadle.TimedOut("k", 0, 1, NOW, 9.0, None, None, None, 9.0))
-    assert told is not None
-    assert told.overloaded
-    assert told.used == {COST: reserved}
+    own = lanes.cost.__self__
+    before = dicts_of(own)
+    for number in range(100):
+        lanes.cost(an_ask(key=f"k{number}"))
+        lanes.feedback(raised(errors.NoReply("no answer"), key=f"k{number}"))
+    assert dicts_of(own) == before
+
+
+def dicts_of(value):
+    return {name: dict(each) for name, each in vars(value).items() if isinstance(each, dict)}
 
 
 def test_what_is_no_failure_of_a_request_teaches_nothing():
     lanes = policy()
     assert lanes.feedback is not None
-    assert lanes.feedback(raised(RuntimeError("a bug"))) is None
     assert lanes.feedback(succeeded("no answer")) is None
     cancelled = treadle.Cancelled("k", 0, 0, 0.0, 0.0, None, None, None, "interrupted")
     assert lanes.feedback(cancelled) is None
@@ -434,6 +560,8 @@ HEADERS = st.dictionaries(
             "x-ratelimit-remaining-requests",
             "x-ratelimit-reset-requests",
             "x-ratelimit-limit-tokens",
+            "x-ratelimit-renewalperiod-requests",
+            "x-ratelimit-limit-requests-day",
             "anthropic-ratelimit-tokens-limit",
             "rate_limit_type",
         ]

@@ -289,6 +289,6 @@ def test_the_fake_streams_lines_of_json_as_ollama_does():
             return [json.loads(line) async for line in response.content]
 
     *pieces, last = with_server(use)
-    assert [piece["message"]["content"] for piece in pieces] == ["a ", "b "]
+    assert [piece["message"]["content"] for piece in pieces] == ["a", " b"]
     assert [piece["done"] for piece in pieces] == [False, False]
     assert (last["done"], last["done_reason"], last["eval_count"]) == (True, "stop", 2)

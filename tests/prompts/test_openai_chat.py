@@ -14,6 +14,8 @@ from http_server import ask_once, asked, events, lane, served
 
 from treadle.prompts import errors
 from treadle.prompts.providers.openai_chat import OpenAIChat
+from treadle.prompts.providers.openrouter import OpenRouter
+from treadle.prompts.providers.responses import OpenAIResponses
 from treadle.prompts.values import Message, Model, Usage
 
 OPENAI = OpenAIChat()
@@ -199,16 +201,100 @@ def test_several_answers_are_all_kept():
 
 @pytest.mark.parametrize(
     "value",
-    [{}, [], 7, {"choices": []}, {"choices": [{}]}, {"choices": {"a": 1}}, {"choices": [None]}],
+    [{}, [], 7, {"choices": [{}]}, {"choices": {"a": 1}}, {"choices": [None]}],
 )
-def test_a_reply_without_an_answer_is_a_bad_reply(value):
-    error = failed(value, errors.BadReply)
+def test_a_whole_reply_of_another_form_is_not_asked_and_paid_for_again(value):
+    error = failed(value, errors.NotUnderstood)
+    assert (error.kind, error.status, error.again) == ("not_understood", 200, False)
+
+
+def test_a_reply_without_any_choice_may_be_better_the_next_time():
+    error = failed({"choices": []}, errors.BadReply)
     assert (error.status, error.again) == (200, True)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"note": "Bearer topsecretkey99"},
+        {"choices": [], "echo": "topsecretkey99"},
+        {"choices": [{"error": {"message": "topsecretkey99 is wrong", "code": 401}}]},
+    ],
+    ids=["other form", "no choice", "error in a choice"],
+)
+def test_no_reply_makes_a_message_with_the_key_in_it(value):
+    with pytest.raises(errors.RequestFailed) as caught:
+        ask_once(OPENAI, value, key="topsecretkey99")
+    assert "topsecretkey99" not in str(caught.value)
 
 
 def test_an_error_in_a_choice_is_that_error():
     choices = [{"message": {"content": "half"}, "error": {"code": 503, "message": "gone"}}]
     assert "gone" in failed(reply(choices=choices), errors.Overloaded).message
+
+
+# --- tokens ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("usage", "expected"),
+    [
+        (
+            {
+                "prompt_tokens": 10,
+                "completion_tokens": 20,
+                "total_tokens": 30,
+                "completion_tokens_details": {"reasoning_tokens": 15},
+            },
+            Usage(input=10, output=20, reasoning=15),  # OpenAI: within
+        ),
+        (
+            {
+                "prompt_tokens": 37,
+                "completion_tokens": 530,
+                "total_tokens": 800,
+                "completion_tokens_details": {"reasoning_tokens": 233},
+            },
+            Usage(input=37, output=763, reasoning=233),  # xAI: beside
+        ),
+        (
+            {"prompt_tokens": 8, "completion_tokens": 10, "total_tokens": 530},
+            Usage(input=8, output=522, reasoning=512),  # Gemini: beside, and not named
+        ),
+        (
+            {
+                "prompt_tokens": 10,
+                "completion_tokens": 20,
+                "total_tokens": 5030,
+                "cache_creation_input_tokens": 5000,
+            },
+            Usage(input=10, output=20, cache_written=5000),  # something else is beside
+        ),
+        (
+            {"prompt_tokens": 10, "completion_tokens": 20, "total_tokens": 3},
+            Usage(input=10, output=20),
+        ),
+    ],
+    ids=["within", "beside", "not named", "a cache", "nonsense"],
+)
+def test_tokens_of_thoughts_are_part_of_the_output_wherever_they_are_counted(usage, expected):
+    assert answer(usage=usage).usage == expected
+
+
+# --- the name of a request ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("provider", [OpenAIChat(), OpenAIResponses()], ids=lambda each: each.name)
+def test_openai_can_find_a_request_by_a_name_of_ours(provider):
+    ask = asked(key="a row of mine \u00e9:0123456789abcdef#2")
+    own = provider.request(ask, lane(provider.url)).headers
+    assert own["X-Client-Request-Id"] == "treadle-0123456789abcdef#2-1"
+    assert "X-Client-Request-Id" not in provider.request(ask, lane("http://localhost/v1")).headers
+
+
+def test_others_do_not_get_the_header_that_they_do_not_know():
+    provider = OpenRouter()
+    assert "X-Client-Request-Id" not in provider.request(asked(), lane(provider.url)).headers
 
 
 # --- in pieces ------------------------------------------------------------------------------------
@@ -261,8 +347,15 @@ def test_an_answer_without_its_last_piece_is_a_bad_reply(pieces):
         ask_once(OPENAI, events(*pieces, done=False), options={"stream": True})
 
 
-def test_pieces_of_another_form_are_a_bad_reply():
-    with pytest.raises(errors.BadReply, match="not what was expected"):
+def test_an_answer_whose_last_piece_has_no_empty_line_after_it_is_whole():
+    stream = events(*PIECES, done=False)
+    stream.text = stream.text.rstrip("\n")
+    got, _ = ask_once(OPENAI, stream, options={"stream": True})
+    assert (got.text, got.usage.output) == ("Hello", 2)
+
+
+def test_pieces_of_another_form_are_not_asked_for_again():
+    with pytest.raises(errors.NotUnderstood, match="not what was expected"):
         ask_once(OPENAI, events({"choices": [3]}), options={"stream": True})
 
 
@@ -297,6 +390,6 @@ def test_the_models_are_listed_with_what_the_server_says_of_them():
     ]
 
 
-def test_a_list_that_is_none_is_a_bad_reply():
-    with pytest.raises(errors.BadReply, match="not what was expected"):
+def test_a_list_that_is_none_is_not_understood():
+    with pytest.raises(errors.NotUnderstood, match="not what was expected"):
         models({"models": []})

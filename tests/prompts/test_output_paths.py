@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -13,11 +14,28 @@ from treadle.prompts.output_paths import OutputPath
 from treadle.prompts.safe_paths import below, portable_name
 
 VALUE = st.text(st.characters(), max_size=30) | st.sampled_from(
-    ["..", ".", "", "/", "/etc", "a/b", "../x", "a\\b", "C:", "C:\\x", "CON", "nul.txt", "~", "x" * 300]
+    [
+        "..",
+        ".",
+        "",
+        "/",
+        "/etc",
+        "a/b",
+        "../x",
+        "a\\b",
+        "C:",
+        "C:\\x",
+        "CON",
+        "nul.txt",
+        "~",
+        "x" * 300,
+    ]
 )
 
 
-@pytest.mark.parametrize("path", ["results.csv", "/tmp/x/results.csv", "../up/a: b?.csv", "{x}.csv"])
+@pytest.mark.parametrize(
+    "path", ["results.csv", "/tmp/x/results.csv", "../up/a: b?.csv", "{x}.csv"]
+)
 def test_a_path_without_variables_is_taken_as_it_is(tmp_path, path):
     output = OutputPath(path, tmp_path)
     assert not output.is_templated
@@ -133,9 +151,48 @@ def test_a_portable_name_is_one_and_stays_as_it_is(text):
 @given(VALUE)
 def test_what_is_read_lies_below_its_folder(tmp_path_factory, value):
     folder = tmp_path_factory.getbasetemp() / "in"
-    try:
+    path = None
+    with suppress(treadle.BadRowError):
         path = below(folder, value)
-    except treadle.BadRowError as error:
-        assert error.hint
-    else:
-        assert path.resolve().is_relative_to(folder.resolve())
+    assert path is None or path.resolve().is_relative_to(folder.resolve())
+
+
+# --- what nothing may be written over ------------------------------------------------------------
+
+
+@pytest.fixture
+def inputs(tmp_path):
+    (tmp_path / "rows.csv").write_text("x\n")
+    (tmp_path / "link.csv").symlink_to("rows.csv")
+    (tmp_path / "twin.csv").hardlink_to(tmp_path / "rows.csv")
+    return [tmp_path / "rows.csv", tmp_path / "not-there.txt"]
+
+
+READ = ["rows.csv", "link.csv", "twin.csv", "sub/../rows.csv", "not-there.txt"]
+
+
+@pytest.mark.parametrize("name", READ)
+def test_no_results_go_to_a_file_that_is_read(tmp_path, inputs, name):
+    with pytest.raises(treadle.UsageError, match="is read by the experiment"):
+        OutputPath(name, tmp_path, inputs).check()
+
+
+@pytest.mark.parametrize("name", [each for each in READ if "/" not in each])
+def test_no_row_names_a_file_that_is_read(tmp_path, inputs, name):
+    output = OutputPath("{{x}}", tmp_path, inputs)
+    with pytest.raises(treadle.BadRowError, match="is read by the experiment"):
+        output.resolve({"x": name})
+    assert output.resolve({"x": "other.csv"}) == tmp_path / "other.csv"
+
+
+def test_no_results_go_to_where_the_records_are(tmp_path):
+    with pytest.raises(treadle.UsageError, match="records"):
+        OutputPath(".treadle/runs/r.csv", tmp_path).check()
+    with pytest.raises(treadle.BadRowError, match="records"):
+        OutputPath(".treadle/{{x}}.csv", tmp_path).resolve({"x": "r"})
+
+
+def test_a_folder_is_no_results_file(tmp_path):
+    (tmp_path / "out").mkdir()
+    with pytest.raises(treadle.UsageError, match="is a folder"):
+        OutputPath("out", tmp_path).check()

@@ -142,11 +142,34 @@ def test_a_run_of_nothing_but_bad_rows_is_stopped(made):
     assert made(HEADER, "mock,m1").problems == ("none of the rows can be sent",)
 
 
-def test_a_run_of_no_rows_is_stopped(made):
+def test_a_run_of_no_rows_says_so_and_is_no_problem(made):
     found = made(HEADER, "mock,m1,tides", where=compiled(["topic=moons"]))
 
-    assert found.problems == ("no row takes part: none fits --where",)
-    assert found.lines() == ["0 rows, 0 requests", "", f"problem: {found.problems[0]}"]
+    assert found.problems == ()
+    assert found.warnings == ("no row takes part: none fits --where",)
+    assert found.lines() == ["0 rows, 0 requests", "", f"warning: {found.warnings[0]}"]
+
+
+def test_what_has_ended_already_costs_nothing_more(made):
+    """And the limits judge only what is left."""
+    lines = [HEADER, "openai,dear,tides", "openai,unheard-of,moons", "keyless,free,stars"]
+    keys, params = [], {"max_tokens": 10}
+
+    class NotYet:
+        def __contains__(self, key):
+            keys.append(key)
+            return False
+
+    limits = {"max_cost": Decimal(1), "done": NotYet()}
+    assert made(*lines, params=params, limits=limits).problems != ()
+
+    found = made(*lines, params=params, limits={**limits, "done": keys[1:]})
+
+    assert (found.items, found.answered) == (3, 2)
+    assert [share.model for share in found.shares] == ["dear"]
+    assert found.problems == found.warnings == ()
+    assert found.lines()[0] == "3 rows, 3 requests, 2 of them answered already"
+    assert found.as_json()["answered"] == 2
 
 
 @pytest.mark.parametrize("header", [HEADER, f"id,{HEADER}"])
@@ -198,12 +221,6 @@ def test_more_money_than_allowed_is_a_warning(made):
 
     assert found.problems == ()
     assert "about $2.30 is expected, so --max-cost 1 ends the run before" in found.warnings
-
-
-def test_what_is_odd_about_the_table_is_passed_on(made):
-    found = made(f"id,{HEADER}", "a,mock,m1,tides", "a,mock,m1,moons")
-
-    assert found.warnings == ("column 'id' is no id: 'a' stands in row 2 again",)
 
 
 @given(width=st.integers(40, 120))

@@ -16,31 +16,36 @@ from treadle.prompts.values import LaneSettings, Usage
 
 OPENAI = LaneSettings(name="openai", provider="openai")
 OLLAMA = LaneSettings(name="ollama", provider="ollama", local=True)
-MOCK = LaneSettings(name="mock", provider="mock")
 BUNDLED = Prices.load()
+
+
+def cost(prices, model, usage, lane=None):
+    """Return what a request costs by *prices*; None when they do not say."""
+    price = prices.of(model, lane=lane)
+    return None if price is None else price.cost(usage)
 
 
 def test_a_request_costs_what_a_hand_would_reckon():
     usage = Usage(input=1_000, output=500)
-    assert BUNDLED.cost("gpt-4o-mini", usage, lane=OPENAI) == Decimal("0.00045")
+    assert cost(BUNDLED, "gpt-4o-mini", usage, lane=OPENAI) == Decimal("0.00045")
     # 1000 at 0.15, 500 at 0.60 a million
 
 
 def test_cached_tokens_are_part_of_the_input_and_cheaper():
     usage = Usage(input=10_000, cached=8_000, output=100)
     # 2000 at 2.50, 8000 at 1.25, 100 at 10.00
-    assert BUNDLED.cost("gpt-4o", usage) == Decimal("0.016")
+    assert cost(BUNDLED, "gpt-4o", usage) == Decimal("0.016")
 
 
 def test_tokens_written_to_a_cache_are_dearer():
     usage = Usage(input=10_000, cached=2_000, cache_written=3_000, output=1_000)
     # 5000 at 3.00, 2000 at 0.30, 3000 at 3.75, 1000 at 15.00
-    assert BUNDLED.cost("claude-sonnet-4-6", usage) == Decimal("0.04185")
+    assert cost(BUNDLED, "claude-sonnet-4-6", usage) == Decimal("0.04185")
 
 
 def test_a_long_prompt_has_the_price_of_long_prompts_for_all_of_it():
-    short = BUNDLED.cost("claude-haiku-5-5", Usage(input=100_000, output=1_000))
-    long = BUNDLED.cost("claude-haiku-5-5", Usage(input=100_001, output=1_000))
+    short = cost(BUNDLED, "claude-haiku-5-5", Usage(input=100_000, output=1_000))
+    long = cost(BUNDLED, "claude-haiku-5-5", Usage(input=100_001, output=1_000))
     assert short == Decimal("0.0105")
     assert long == Decimal("0.0525005")
 
@@ -69,25 +74,31 @@ def test_a_snapshot_that_is_listed_has_its_own_price():
 )
 def test_the_price_of_an_unknown_model_is_not_known(name):
     usage = Usage(input=10, output=10)
-    assert BUNDLED.cost(name, usage, lane=OPENAI) is None
-    assert BUNDLED.worst(name, 10, 10, lane=OPENAI) is None
+    assert cost(BUNDLED, name, usage, lane=OPENAI) is None
+    assert BUNDLED.max_output(name, lane=OPENAI) is None
     assert BUNDLED.window(name, lane=OPENAI) is None
 
 
 def test_without_tokens_there_is_no_cost():
-    assert BUNDLED.cost("gpt-4o", Usage(input=10)) is None
-    assert BUNDLED.cost("gpt-4o", Usage()) is None
+    assert cost(BUNDLED, "gpt-4o", Usage(input=10)) is None
+    assert cost(BUNDLED, "gpt-4o", Usage()) is None
 
 
-def test_mock_is_free_and_a_local_model_only_when_the_user_says_so():
+@pytest.mark.parametrize("name", ["mock", "echo"])
+def test_who_asks_nobody_is_free(name):
+    free = LaneSettings(name="mine", provider=name)
+    assert cost(BUNDLED, "anything", Usage(input=10, output=10), lane=free) == 0
+    assert cost(BUNDLED, "gpt-4o", Usage(), lane=free) == 0
+    assert BUNDLED.of("gpt-4o", lane=free).source == name
+
+
+def test_a_local_model_is_free_only_when_the_user_says_so():
     usage = Usage(input=10, output=10)
-    assert BUNDLED.cost("anything", usage, lane=MOCK) == 0
-    assert BUNDLED.cost("anything", Usage(), lane=MOCK) == 0
     # Even a model that has the name of a listed one.
-    assert BUNDLED.cost("gpt-4o", usage, lane=OLLAMA) is None
+    assert cost(BUNDLED, "gpt-4o", usage, lane=OLLAMA) is None
     free = Prices.load({"ollama/*": 0})
-    assert free.cost("gpt-4o", usage, lane=OLLAMA) == 0
-    assert free.cost("gpt-4o", usage, lane=OPENAI) == BUNDLED.cost("gpt-4o", usage)
+    assert cost(free, "gpt-4o", usage, lane=OLLAMA) == 0
+    assert cost(free, "gpt-4o", usage, lane=OPENAI) == cost(BUNDLED, "gpt-4o", usage)
 
 
 def test_prices_of_the_user_go_over_the_list_and_the_more_special_goes_first():
@@ -97,10 +108,10 @@ def test_prices_of_the_user_go_over_the_list_and_the_more_special_goes_first():
     own = Prices.load({"gpt-4o": both(1), "openai/gpt-4o": both(2), "openai/*": both(3)})
     other = LaneSettings(name="other", provider="openai")
     usage = Usage(input=1_000_000, output=0)
-    assert own.cost("gpt-4o", usage, lane=OPENAI) == 2
-    assert own.cost("gpt-4o", usage, lane=other) == 1
-    assert own.cost("unheard-of", usage, lane=OPENAI) == 3
-    assert own.cost("unheard-of", usage, lane=other) is None
+    assert cost(own, "gpt-4o", usage, lane=OPENAI) == 2
+    assert cost(own, "gpt-4o", usage, lane=other) == 1
+    assert cost(own, "unheard-of", usage, lane=OPENAI) == 3
+    assert cost(own, "unheard-of", usage, lane=other) is None
     price = own.of("gpt-4o", lane=other)
     assert price is not None
     assert price.source == "treadle.toml"
@@ -172,19 +183,9 @@ def test_no_request_costs_more_than_the_worst_case(model, size, spare, output, h
         cache_written=int((tokens - cached) * written),
         output=output,
     )
-    cost = BUNDLED.cost(model, usage)
-    worst = BUNDLED.worst(model, size, output or 1)
-    assert cost is not None
-    assert worst is not None
-    assert cost <= worst
-
-
-def test_the_worst_case_takes_the_longest_answer_of_the_model_where_nothing_else_is_said():
-    # 1000 at 2.50, 16384 at 10.00
-    assert BUNDLED.worst("gpt-4o", 1000, None) == Decimal("0.16634")
-    own = Prices.load({"m": {"input": 1, "output": 1}, "free": 0})
-    assert own.worst("m", 1000, None) is None
-    assert own.worst("free", 1000, None) == 0
+    price = BUNDLED.of(model)
+    assert price is not None
+    assert price.cost(usage) <= price.worst(size, output)
 
 
 @given(st.lists(st.tuples(TOKENS, TOKENS), min_size=1, max_size=50))
@@ -221,10 +222,12 @@ def test_the_library_prices_what_nobody_else_does_and_agrees_where_both_do():
         other = library.of(model, "")
         assert other is not None
         assert other.source.startswith("genai-prices ")
-        assert other.cost(usage) == BUNDLED.cost(model, usage)
+        assert other.cost(usage) == cost(BUNDLED, model, usage)
         assert other.cost(usage) <= other.worst(10_000, 500)
-    assert both.cost("gpt-4.5-preview", usage, lane=OPENAI) > 0
+    assert cost(both, "gpt-4.5-preview", usage, lane=OPENAI) > 0
     assert both.window("gpt-4o-audio-preview", lane=OPENAI) == 128_000
-    assert both.cost("gpt-4.5-preview", usage, lane=OLLAMA) is None
-    assert both.cost("never-heard-of", usage, lane=OPENAI) is None
+    assert cost(both, "gpt-4.5-preview", usage, lane=OLLAMA) is None
+    assert cost(both, "never-heard-of", usage, lane=OPENAI) is None
     assert both.window("never-heard-of", lane=OPENAI) is None
+    nonsense = Usage(input=10, cached=20, output=1)  # more out of the cache than was sent
+    assert library.of("gpt-4o", "").cost(nonsense) is None

@@ -66,7 +66,9 @@ def test_a_chat_has_settings_and_messages(tmp_path, write):
         Message("assistant", "A --- field.\n---"),
         Message("user", "Why?"),
     )
-    assert prompt.params == rendered.params == {"temperature": 0.2, "max_tokens": 100, "stop": ["END"]}
+    assert (
+        prompt.params == rendered.params == {"temperature": 0.2, "max_tokens": 100, "stop": ["END"]}
+    )
 
 
 def test_no_value_opens_a_message(tmp_path, write):
@@ -83,7 +85,12 @@ def test_settings_may_stand_before_a_plain_text(tmp_path, write):
 
 @pytest.mark.parametrize(
     "text",
-    ["---\nA rule above.\n---\nAnd below.", "---\n---\nx", "---\nnever closed: 1", "\n---\nx: 1\n---"],
+    [
+        "---\nA rule above.\n---\nAnd below.",
+        "---\n---\nx",
+        "---\nnever closed: 1",
+        "\n---\nx: 1\n---",
+    ],
 )
 def test_rules_of_markdown_are_text(text):
     assert [block.text for block in parsed(text, name="p").blocks] == [text.lstrip("\n")]
@@ -159,7 +166,9 @@ def test_rows_may_name_their_files_and_each_is_read_once(tmp_path, write):
     assert prompt.messages(values) == first
 
 
-@pytest.mark.parametrize("value", ["../secret.txt", "/etc/passwd", "", "a/../../secret.txt", "link"])
+@pytest.mark.parametrize(
+    "value", ["../secret.txt", "/etc/passwd", "", "a/../../secret.txt", "link"]
+)
 def test_rows_read_nothing_outside_the_folder(tmp_path, write, value):
     write("secret.txt", "secret")
     write("prompts/a/x.txt", "x")
@@ -209,7 +218,9 @@ def test_a_file_that_is_not_sound_is_a_problem_of_its_row(tmp_path, write, value
         (b"\xef\xbb\xbfab\xff", "p.txt is not UTF-8: byte 5 is 0xff"),
     ],
 )
-def test_a_file_that_is_not_sound_is_refused_before_anything_is_sent(tmp_path, write, text, message):
+def test_a_file_that_is_not_sound_is_refused_before_anything_is_sent(
+    tmp_path, write, text, message
+):
     with pytest.raises(treadle.UsageError) as caught:
         Prompt(write("p.txt", text), root=tmp_path)
     assert message in caught.value.message

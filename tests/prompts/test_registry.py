@@ -12,13 +12,13 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from http_server import ask_once, lane
+from http_server import ask_once, asked, lane
 
 import treadle
 from treadle.prompts import errors
 from treadle.prompts.providers import registry
 from treadle.prompts.providers.base import Provider
-from treadle.prompts.values import Usage
+from treadle.prompts.values import Message, Usage
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "prompts_provider.py"
 
@@ -103,8 +103,18 @@ def test_the_example_of_the_docs_asks_and_answers(example):
 
 
 def test_what_the_example_does_not_find_is_said_by_us(example):
-    with pytest.raises(errors.BadReply, match="no 'content' in it"):
+    with pytest.raises(errors.NotUnderstood, match="no 'content' in it"):
         ask_once(example.LlamaCpp(), {"oops": 1}, key="")
+
+
+def test_echo_says_again_what_it_was_asked():
+    echo = registry.provider_named("echo")
+    turns = (Message("system", "Be brief."), Message("user", "Hi \u00e9\n"))
+    with pytest.raises(StopIteration) as done:  # at once: nothing is waited for
+        echo.ask(asked(messages=turns), lane(), None).send(None)
+    answer = done.value.value
+    assert (answer.text, answer.status, answer.model) == ("Hi \u00e9\n", "ok", "tiny")
+    assert not echo.key_needed(lane())
 
 
 def test_a_provider_without_a_list_of_models_says_so(example):

@@ -115,9 +115,15 @@ def test_a_response_that_failed_is_its_error():
 
 
 @pytest.mark.parametrize("value", [reply(status="queued", background=True), {"id": "x"}, [1]])
-def test_a_response_that_is_no_answer_is_a_bad_reply(value):
-    with pytest.raises(errors.BadReply):
+def test_a_response_that_is_no_answer_is_not_asked_for_again(value):
+    with pytest.raises(errors.NotUnderstood):
         ask_once(RESPONSES, value)
+
+
+def test_a_response_that_was_cancelled_may_be_better_the_next_time():
+    with pytest.raises(errors.BadReply) as caught:
+        ask_once(RESPONSES, reply(status="cancelled"))
+    assert caught.value.again
 
 
 def test_a_streamed_answer_is_the_same_as_a_whole_one():

@@ -298,12 +298,23 @@ class TestSeveralFiles:
     def test_rows_without_a_file_go_to_stdout_at_the_end(self, tmp_path):
         path = str(tmp_path / "a.csv")
         printed = []
-        files = ResultsFiles(COLUMNS, stdout=printed.append)
+        files = ResultsFiles(COLUMNS, paths=[""], stdout=printed.append)
         files.begin([answered("0")])
         files.add([answered("1"), answered("2", output=path)])
         assert printed == []
         files.finish([answered("1"), answered("2", output=path)])
         assert [row["_output"] for row in read_csv("".join(printed))] == ["1"]
+        assert outputs(Path(path)) == ["2"]
+
+    def test_rows_whose_file_has_no_name_are_not_told_to_stdout_instead(self, tmp_path):
+        path = str(tmp_path / "a.csv")
+        printed = []
+        files = ResultsFiles(COLUMNS, stdout=printed.append)
+        rows = [answered("1"), answered("2", output=path)]
+        files.begin(rows)
+        files.add(rows)
+        files.finish(rows)
+        assert printed == []
         assert outputs(Path(path)) == ["2"]
 
     def test_hundreds_of_files_need_few_descriptors(self, tmp_path, monkeypatch):

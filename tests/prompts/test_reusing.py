@@ -1,4 +1,4 @@
-"""``--reuse``: answers of another experiment are taken for the very same requests, and no others."""
+"""``--reuse``: answers of another experiment are taken for the very same requests alone."""
 
 from __future__ import annotations
 
@@ -64,6 +64,4 @@ def test_ids_of_rows_are_no_part_of_what_is_asked(folder):
 
 def test_an_experiment_that_is_not_there_is_named(folder):
     with pytest.raises(treadle.UsageError, match="nothing"):
-        prompts.run(
-            "few.csv", "prompt.txt", "out.csv", model=["mock/small"], reuse=["nothing.csv"]
-        )
+        prompts.run("few.csv", "prompt.txt", "out.csv", model=["mock/small"], reuse=["nothing.csv"])

@@ -110,16 +110,18 @@ def test_whatever_the_order_of_the_answers_the_results_end_in_that_of_the_table(
     assert [row["_row"] for row in rows] == ["1", "2", "3", "4", "5"]
 
 
-def test_a_results_file_that_is_not_ours_is_left_alone(server):
+@pytest.mark.parametrize("fresh", [False, True])
+def test_a_results_file_that_is_not_ours_is_left_alone(server, fresh):
     table(2)
     prompt()
     Path("results.csv").write_text("a year of work\n")
     with pytest.raises(treadle.UsageError, match=r"no record of an experiment") as caught:
-        run()
-    assert "--fresh" in caught.value.hint
+        run(fresh=fresh)
+    assert "remove this one" in caught.value.hint
     assert Path("results.csv").read_text() == "a year of work\n"
     assert not server.log
-    run(fresh=True)
+    Path("results.csv").unlink()
+    run(fresh=fresh)
     assert len(results()) == 2
 
 
@@ -306,12 +308,80 @@ def test_a_pilot_and_then_all(server):
     assert sorted(asked_topics(server)) == topics(results())
 
 
+def test_what_is_answered_stays_in_the_results_whatever_is_chosen_to_be_asked_now(server):
+    table(5)
+    prompt()
+    run()
+    whole = Path("results.csv").read_bytes()
+    for chosen in ({"limit": 2}, {"where": ["topic=topic 3"]}, {"shuffle": 1, "limit": 1}):
+        report = run(**chosen)
+        assert (report.sent, report.pending, report.requests <= 2) == (0, 0, True)
+        assert Path("results.csv").read_bytes() == whole
+    table(6)
+    assert run(limit=1).pending == 0
+    assert Path("results.csv").read_bytes() == whole, "the sixth was not to be asked"
+
+
 def test_a_condition_chooses_rows(server):
     table(["a", "b", "a"])
     prompt()
     assert run(where=["topic=a"]).sent == 2
     assert topics(results()) == ["a", "a"]
-    assert run().sent == 1
+    assert run(where=["topic=b"]).sent == 1
+    assert topics(results()) == ["a", "b", "a"]
+    assert run().sent == 0
+
+
+def test_of_rows_that_are_the_same_those_that_were_chosen_are_answered(server):
+    Path("rows.csv").write_text("provider,model,topic,n\nmine,tiny,a,1\nmine,tiny,a,2\n")
+    prompt()
+    assert run(where=["n=2"]).pending == 0
+    assert "2" in [row["n"] for row in results()]
+    assert run().pending == 0
+    assert [row["n"] for row in results()] == ["1", "2"]
+    assert len(server.log) == 2
+
+
+def test_conditions_that_no_row_fits_ask_nothing_and_touch_nothing(server):
+    table(2)
+    prompt()
+    report = run(where=["topic=none"])
+    assert (report.requests, report.sent, report.pending, report.run_id) == (0, 0, 0, "")
+    assert report.warnings == ("no row takes part: none fits --where",)
+    assert not Path("results.csv").exists()
+    run()
+    whole = Path("results.csv").read_bytes()
+    assert run(where=["topic=none"]).requests == 0
+    assert Path("results.csv").read_bytes() == whole
+    assert len(server.log) == 2
+
+
+def test_a_plan_is_that_of_what_is_left(server):
+    table(4)
+    prompt()
+
+    def plan(**options):
+        return prompts.plan("rows.csv", "prompt.txt", "results.csv", **options)
+
+    assert (plan().items, plan().answered) == (4, 0)
+    server.handler = lambda asked: refused(400) if "topic 1" in asked.said else echo(asked)
+    run(limit=3)
+    assert (plan().items, plan().answered) == (4, 3)
+    assert [share.items for share in plan().shares] == [1]
+    assert plan(retry_errors=True).answered == 2
+    assert plan(fresh=True).answered == 0
+
+
+def test_a_scorer_that_comes_later_judges_the_answers_that_are_there(server):
+    table(2)
+    prompt()
+    run()
+    assert run(score=["contains:topic", "regex:nothing"]).sent == 0
+    assert [row["_score_contains_topic"] for row in results()] == ["true", "true"]
+    assert [row["_score_regex"] for row in results()] == ["false", "false"]
+    whole = Path("results.csv").read_bytes()
+    prompts.export("results.csv")
+    assert Path("results.csv").read_bytes() == whole
 
 
 def test_shuffled_rows_are_sent_in_another_order_and_end_in_that_of_the_table(server):
@@ -458,6 +528,28 @@ def test_what_is_left_for_want_of_money_says_so_in_the_results(server):
     assert len(left) == report.pending > 0
     assert {row["_error_type"] for row in left} == {"budget"}
     assert topics(results()) == [f"topic {number}" for number in range(1, 11)]
+    whole = Path("results.csv").read_bytes()
+    Path("results.csv").unlink()
+    assert prompts.export("results.csv").rows == 10
+    assert Path("results.csv").read_bytes() == whole, "they are skipped there too"
+
+
+def test_why_a_lane_was_closed_is_told_alike_by_results_and_export(server):
+    """In words of the server's that sound like ours, too."""
+    table(5)
+    prompt()
+    server.handler = lambda asked: refused(401, text="your organisation is limited to EU models")
+    report = run(concurrency=1)
+    assert report.pending > 0
+    kinds = [row["_error_type"] for row in results()]
+    assert kinds[-1] == "closed"
+    whole = Path("results.csv").read_bytes()
+    prompts.export("results.csv")
+    assert Path("results.csv").read_bytes() == whole
+    server.handler = echo
+    run()
+    prompts.export("results.csv")
+    assert {row["_status"] for row in results()} - {"error"} == {"ok"}
 
 
 def test_a_limit_on_money_without_a_price_is_refused(server):

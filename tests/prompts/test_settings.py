@@ -10,8 +10,7 @@ import pytest
 
 import treadle
 from treadle.prompts.prices import Prices
-from treadle.prompts.settings import Settings, redacted
-from treadle.prompts.values import Secret
+from treadle.prompts.settings import Settings
 
 KNOWN: dict[str, type] = {
     "repeats": int,
@@ -363,8 +362,39 @@ def test_no_representation_shows_a_key(here):
     assert "sk-secret" not in repr(settings.lanes())
 
 
-def test_a_text_is_redacted_of_all_secrets_the_longest_first():
-    text = "keys sk-1234 and sk-12 of sk-1234567"
-    secrets = [Secret("sk-12"), "sk-1234", Secret("sk-1234567"), "", " "]
-    assert redacted(text, secrets) == "keys *** and *** of ***"
-    assert redacted("nothing here", secrets) == "nothing here"
+def test_what_holds_for_all_lanes_goes_under_what_the_file_says_of_one(here):
+    settings = loaded("[prompts.lanes.slow]\nprovider = 'openai'\nconcurrency = 1\n", here)
+    defaults = {"concurrency": 8, "timeout": 60}
+    lanes = settings.lanes(defaults=defaults)
+    assert (lanes["slow"].concurrency, lanes["slow"].timeout) == (1, 60)
+    assert (lanes["mock"].concurrency, lanes["mock"].timeout) == (8, 60)
+    lanes = settings.lanes({"*": {"concurrency": 3}}, defaults=defaults)
+    assert {lane.concurrency for lane in lanes.values()} == {3}
+
+
+@pytest.mark.parametrize(
+    ("defaults", "message"),
+    [
+        ({"url": "http://a.example"}, "unknown setting 'url'"),
+        ({"concurency": 8}, "unknown setting 'concurency'"),
+        ({"concurrency": "8"}, "lane_defaults concurrency is '8'"),
+    ],
+)
+def test_what_cannot_hold_for_all_lanes_is_named(here, defaults, message):
+    with pytest.raises(treadle.UsageError, match=message) as caught:
+        loaded("", here).lanes(defaults=defaults)
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize("text", ["5.1", '"5.1"', '" $5.1 "'])
+def test_money_is_exact_in_quotes_or_without(here, text):
+    found = loaded(f"[prompts]\nmax-cost = {text}\n", here).options("run", KNOWN)
+    assert found == {"max_cost": Decimal("5.1")}
+
+
+def test_what_holds_for_one_session_is_refused_wherever_it_stands(here):
+    for place, other in (("prompts", "run"), ("prompts.run", "run"), ("prompts.run", "plan")):
+        settings = loaded(f"[{place}]\nrepeats-now = 2\n", here)
+        with pytest.raises(treadle.UsageError, match="holds for one session") as caught:
+            settings.options(other, KNOWN, only_typed={"repeats_now"})
+        assert caught.value.hint == "type --repeats-now when you mean it"

@@ -16,7 +16,9 @@ from treadle.prompts.text_files import TextFiles
 
 TEXT = st.text()
 BRACES = st.text(alphabet="{}|x \n%", max_size=60)
-NAME = st.text(st.characters(exclude_characters='{}|"\\', exclude_categories=["C", "Z"]), min_size=1)
+NAME = st.text(
+    st.characters(exclude_characters='{}|"\\', exclude_categories=["C", "Z"]), min_size=1
+)
 
 
 def filled(text, /, engine="plain", **values):
@@ -36,7 +38,8 @@ def test_spaces_inside_the_braces_do_not_matter(template):
 
 
 @pytest.mark.parametrize(
-    "name", ["my col", "my-col", "a.b", "größe", "日本", "2024", "x (m/s)", "it's", "a:b", "#", "$x"]
+    "name",
+    ["my col", "my-col", "a.b", "größe", "日本", "2024", "x (m/s)", "it's", "a:b", "#", "$x"],
 )
 def test_any_column_can_be_named(name):
     assert compiled(f"<{{{{ {name} }}}}>").fill({name: "1"}) == Filled("<1>")

@@ -7,7 +7,9 @@ import json
 import math
 import socket
 import sys
+import traceback
 from pathlib import Path
+from urllib.parse import quote, quote_plus
 
 import aiohttp
 import pytest
@@ -19,9 +21,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from http_server import events, served
 
-from treadle.prompts import errors
+from treadle.prompts import errors, faults
 from treadle.prompts.providers import wire
-from treadle.prompts.providers.base import HttpRequest
+from treadle.prompts.providers.base import HttpReply, HttpRequest
 
 SECRET = "sk-live-abcdefghijkl"
 
@@ -405,27 +407,83 @@ def test_events_are_the_same_however_the_stream_is_cut(values, newline, size):
     assert found == values
 
 
-# --- once -----------------------------------------------------------------------------------------
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_the_last_event_needs_no_empty_line_after_it(newline):
+    split = wire.Events()
+    assert split.feed(f'data: {{"t": 1}}{newline}{newline}data: {{"t": 2}}'.encode()) == [{"t": 1}]
+    assert split.end() == [{"t": 2}]
+    assert split.end() == []
 
 
-def test_many_who_want_the_same_fetch_it_once_and_again_after_a_failure():
-    calls = []
+def test_half_an_event_at_the_end_is_none():
+    split = wire.Events()
+    assert split.feed(b'data: {"t": 1, "u') == []
+    assert split.end() == []
 
-    async def fetch():
-        calls.append(1)
-        await asyncio.sleep(0)
-        if len(calls) == 1:
-            raise errors.NetworkError("down")
-        return 42
 
-    async def main():
-        once = wire.Once()
-        three = (once.get("m", fetch) for _ in range(3))
-        first = await asyncio.gather(*three, return_exceptions=True)
-        second = await asyncio.gather(*(once.get("m", fetch) for _ in range(3)))
-        return first, second, await once.get("m", fetch)
+def test_a_stream_without_a_last_empty_line_is_whole():
+    whole = web.Response(text='data: {"t": 1}\n\ndata: {"t": 2}', content_type="text/event-stream")
+    assert streamed(lambda _: whole).json == [{"t": 1}, {"t": 2}]
 
-    first, second, third = asyncio.run(main())
-    assert [type(each) for each in first] == [errors.NetworkError] * 3
-    assert (second, third) == ([42, 42, 42], 42)
-    assert len(calls) == 2
+
+# --- keys -----------------------------------------------------------------------------------------
+
+KEY = "top secret/key+99"  # as it is; in a url it is written in another way
+
+
+def all_of(error):
+    """Return all that a record keeps of *error*: its text, notes and causes."""
+    return "".join(traceback.format_exception(error)) + repr(error) + str(error.hint)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        web.Response(text=f"your key was {KEY}"),
+        web.Response(text=f"<html><title>{KEY}</title></html>", status=502),
+        web.json_response({"error": {"message": f"bad key {KEY}"}}, status=401),
+        web.json_response({"error": f"bad key {KEY}"}),
+        web.json_response({"detail": f"{quote(KEY, safe='')} is no key"}, status=403),
+        web.Response(text="x" * 290 + KEY),  # what is shown ends in the middle of it
+    ],
+    ids=["text", "page", "refused", "in a success", "as it is in the url", "cut"],
+)
+def test_a_key_in_the_url_or_a_header_is_not_shown_when_the_server_repeats_it(reply):
+    async def use(session, url):
+        where = f"{url}/chat?key={quote_plus(KEY)}&api-version=2026"
+        request = HttpRequest(where, {"X-Key": f"Token {KEY}"}, {})
+        with pytest.raises(errors.RequestFailed) as caught:
+            await wire.send(session, request, timeout=20.0)
+        return caught.value
+
+    error, _ = served(lambda _: reply, use)
+    for part in ("top secret", "top%20secret", "key+99"):
+        assert part not in all_of(error)
+
+
+def test_a_key_in_the_url_is_not_shown_by_a_server_that_does_not_speak_http():
+    async def use(session, url):
+        request = HttpRequest(f"{url}?key=topsecretkey99", {}, {})
+        with pytest.raises(errors.BadReply, match="does not answer in HTTP") as caught:
+            await wire.send(session, request, timeout=20.0)
+        return caught.value
+
+    error = raw_server(b"SSH-2.0-OpenSSH_9.2\r\n\r\n", use)
+    assert "topsecretkey99" not in all_of(error)
+
+
+def test_a_cause_without_a_key_is_kept():
+    error = raw_failure(b"", errors.ConnectionLost)
+    assert isinstance(error.__cause__, aiohttp.ClientError)
+
+
+def test_what_is_sent_and_what_came_show_no_key_when_they_are_printed():
+    url, headers = (
+        "https://me:pw123@host/v1?key=topsecretkey99",
+        {"Authorization": "Bearer topsecretkey99"},
+    )
+    shown = repr(HttpRequest(url, headers, {})) + repr(
+        HttpReply(200, {}, b"", secrets=faults.secrets_in(url, headers))
+    )
+    assert "topsecretkey99" not in shown
+    assert "pw123" not in shown

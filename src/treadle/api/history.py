@@ -205,6 +205,16 @@ class Run:
         """Return the attempts of an item that were followed by another one, oldest first."""
         return self.record.attempts(key)
 
+    def begun(self) -> list[Key]:
+        """
+        Return the keys of items that have begun and have no ending, in order of beginning.
+
+        Of a run that goes on, that is what is in flight or waits to be tried again. Of one that was
+        killed, what it was about to do, or had done, when that happened: such as requests that
+        may have been billed. Noted for runs with ``durability="item"`` only.
+        """
+        return self.record.begun()
+
     def messages(self, key: Key) -> list[Message]:
         """Return what an item printed and logged, in order."""
         return self.record.messages(key)

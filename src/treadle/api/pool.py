@@ -258,6 +258,7 @@ class Pool:
             random=random.Random(settings.seed),  # noqa: S311  jitter, not secrets
             began=time.monotonic(),
             epoch=time.time() - time.monotonic(),
+            tells_lanes=bool(settings.listeners) or _display(settings) is not None,
         )
         return Stage(
             call=call,
@@ -271,6 +272,7 @@ class Pool:
             or lanes is not None
             or (recorded is not None and recorded.one_by_one),
             asks_running=policy.timeout is not None,
+            on_start=recorded.begins if recorded is not None and recorded.one_by_one else None,
         )
 
     def _dispatcher(self, function: Callable[..., Any], *, in_thread: bool) -> Dispatcher:
@@ -369,14 +371,18 @@ def _length(items: Any) -> int | None:
         return None
 
 
+def _display(settings: Settings) -> str | Callable[[events.Event], object] | None:
+    return None if settings.progress == "none" else settings.progress
+
+
 def _listeners(settings: Settings) -> list[Callable[[events.Event], object]]:
     from treadle.api.relay import relay
 
-    if settings.progress is None or settings.progress == "none":
+    display = _display(settings)
+    if display is None:
         return [relay, *settings.listeners]
-    if not isinstance(settings.progress, str):
-        return [settings.progress, *settings.listeners]
+    if not isinstance(display, str):
+        return [display, *settings.listeners]
     from treadle.progress import listener_for
 
-    display = listener_for(settings.progress)
-    return [display or relay, *settings.listeners]
+    return [listener_for(display) or relay, *settings.listeners]

@@ -27,11 +27,12 @@ from typing import Any, Literal, TypeAlias
 from treadle.core import events
 from treadle.core.call import name_of
 from treadle.core.failures import failure_from
-from treadle.core.item import Key
+from treadle.core.item import Item, Key
 from treadle.core.outcome import AnyOutcome, Raised
 from treadle.core.protocols import DurableSink, Mark, Sink
 from treadle.errors import SinkFailed, SourceFailed, UsageError
 from treadle.ledger import format as layout
+from treadle.ledger.begun import Begun, begun_in
 from treadle.ledger.past import Past, Settled
 from treadle.ledger.reader import Record
 from treadle.ledger.seen import Seen
@@ -277,6 +278,7 @@ class Recorded:
         self._committed_at = -math.inf
         self._total: int | None = None
         self._fresh: list[AnyOutcome] = []  # for whoever wants to know once they are durable
+        self._begun: Begun | None = None  # with durability="item"
 
     @property
     def one_by_one(self) -> bool:
@@ -337,6 +339,10 @@ class Recorded:
             self._past = ledger.past(_failed_only if ledger.retries else _missing_only)
         if ledger.retries:
             self.earlier = (self.earlier[0], 0)
+        if self.one_by_one:
+            noted = begun_in(ledger.folder)
+            ended = {key for key, _ in ledger.statuses(noted)}
+            self._begun = Begun(ledger.folder, (key for key in noted if key not in ended))
 
     def _go_on(self, mark: Mark | None) -> None:
         if mark is None or not self._is_durable:
@@ -431,7 +437,7 @@ class Recorded:
             for outcome in outcomes
         ]
         self.ledger.note(endings)
-        if self._request.on_commit is not None:
+        if self._request.on_commit is not None or self._begun is not None:
             self._fresh += [ending for ending in endings if ending.kind != "cancelled"]
         self._is_torn = False
         if time.monotonic() - self._committed_at >= self._group:
@@ -450,8 +456,10 @@ class Recorded:
         self._tell_committed()
 
     def _tell_committed(self) -> None:
-        if self._request.on_commit is not None and self._fresh:
-            fresh, self._fresh = self._fresh, []
+        fresh, self._fresh = self._fresh, []
+        if self._begun is not None:
+            self._begun.ended(outcome.key for outcome in fresh)
+        if self._request.on_commit is not None and fresh:
             self._request.on_commit(fresh)
 
     @property
@@ -506,6 +514,8 @@ class Recorded:
             self._past.close()
         if self._seen is not None:
             self._seen.close()
+        if self._begun is not None:
+            self._begun.close()
         self.ledger.close()
 
     def values(self) -> Iterable[Any]:
@@ -564,6 +574,12 @@ class Recorded:
                 hint="give the run the source that it had, with the same items in the same order, "
                 "or begin a new run",
             )
+
+    def begins(self, items: Sequence[Item]) -> list[Item]:
+        """Note items that are about to start; return those that shall not, which are none."""
+        if self._begun is not None:
+            self._begun.begin(items)
+        return []
 
     def hear(self, event: events.Event) -> None:
         """Listen to the run."""

@@ -36,7 +36,11 @@ class Lane:
         braked: Take growth back that makes nothing faster: for servers that never refuse but
             become slow.
         max_pause: A pause longer than so many seconds closes the lane instead.
-        trip_after: So many faults of the lane in a row close it.
+        fault_pause: Seconds that the lane pauses at a fault of its own; twice as long at each
+            further one in a row, up to a minute. One item alone tries it again.
+        trip_after: So many faults of the lane in a row close it. Those of attempts that were in
+            flight together count once. With five, and pauses from half a second, a lane whose
+            server is gone closes after some 7.5 seconds.
     """
 
     concurrency: int | None = None
@@ -46,6 +50,7 @@ class Lane:
     warm_up: bool = False
     braked: bool = False
     max_pause: float = 600.0
+    fault_pause: float = 0.5
     trip_after: int = 5
 
     def __post_init__(self) -> None:
@@ -53,6 +58,7 @@ class Lane:
         positive_int("start", self.start, example="Lane(start=8, concurrency=100)")
         positive_int("trip_after", self.trip_after, example="trip_after=5")
         positive("max_pause", self.max_pause, example="max_pause=600 waits ten minutes at most")
+        positive("fault_pause", self.fault_pause, example="fault_pause=0.5 waits 0.5, 1, 2 ... s")
         _mapping("budgets", self.budgets, example='budgets={"tokens": treadle.Rate(1000, per=60)}')
         rates = {"rate": self.rate, **self.budgets}
         for name, rate in rates.items():
@@ -76,12 +82,15 @@ class Feedback:
     Attributes:
         used: What it has really used of each budget and total; what is not named counts as used
             where the attempt succeeded, and is given back where it failed.
+        spent: Although it failed, it may have used all that was reserved: nothing is given back
+            but what `used` says.
         pause: Seconds from now in which nothing further of the lane may start.
         overloaded: There were too many in flight: the lane shrinks.
         charged: False for an attempt that was only told to come later. It does not count towards
             ``Retry.attempts``, but towards ``Retry.waits``.
         fault: What is wrong with the lane rather than with the item, such as a refused
-            connection; ``Lane.trip_after`` of these in a row close the lane.
+            connection; the lane pauses for ``Lane.fault_pause``, and ``Lane.trip_after`` of these
+            in a row close it.
         closed: Why nothing further of the lane may start. Its items, this one too if it failed,
             are left: they settle as cancelled, and a resumed run does them.
         rate: The starts per period that were announced; counts beside the lane's own.
@@ -89,6 +98,7 @@ class Feedback:
     """
 
     used: Mapping[str, Any] = field(default_factory=dict)
+    spent: bool = False
     pause: float | None = None
     overloaded: bool = False
     charged: bool = True
@@ -103,8 +113,9 @@ class Lanes:
     """
     Which items share limits, and which limits.
 
-    Lanes are independent: one that waits never holds up another. Within a lane, items start in
-    input order, and those that are tried again go first.
+    Lanes are independent: one that waits does not hold up another, as long as items of the other
+    are among those that were read ahead. Within a lane, items start in input order, and those that
+    are tried again go first.
 
     Attributes:
         key: A function of the item's value that returns its lane: text, a number or a tuple.

@@ -381,11 +381,7 @@ class Dispatcher:
 
     def _break_off(self, stage: Stage, error: BaseException) -> None:
         """End one run with *error*, and free what it holds as far as that is possible."""
-        failure = RunFailed(
-            f"the run could not go on: {in_words(error)}",
-            hint="the traceback above tells where; if that is in treadle, please report it",
-        )
-        failure.__cause__ = error
+        failure = _why_broken(error)
         call, backend = stage.call, self.backend
         in_flight = stage.machine.give_up(failure)
         self._delivered = True
@@ -426,3 +422,14 @@ class Dispatcher:
 
     def _shut_down(self) -> None:
         self.backend.close(kill=self._closing == "kill" or self._failed is not None)
+
+
+def _why_broken(error: BaseException) -> RunFailed:
+    if isinstance(error, RunFailed):
+        return error  # it says itself what is wrong
+    failure = RunFailed(
+        f"the run could not go on: {in_words(error)}",
+        hint="the traceback above tells where; if that is in treadle, please report it",
+    )
+    failure.__cause__ = error
+    return failure

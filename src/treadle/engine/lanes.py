@@ -12,11 +12,16 @@ used, or the limit would say nothing.
 A lane that was told to wait opens again with one item, as one with a warm-up begins, beside those
 that are in flight already. All places are open once an attempt has ended after the pause in a way
 that shows that the lane works.
+
+A fault of the lane, such as a refused connection, makes it pause by itself, for twice as long each
+time. Of the attempts that were in flight at a fault, only that one counts: they met the same dead
+server.
 """
 
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Hashable, Iterable, Mapping
 from typing import Any
 
@@ -25,6 +30,8 @@ from treadle.core.failures import shown
 from treadle.core.item import Item
 from treadle.core.lanes import Feedback, Lane, Lanes
 from treadle.core.limits import Rate
+from treadle.core.outcome import AnyOutcome
+from treadle.engine.blame import blamed_on
 from treadle.errors import UsageError
 
 _DOUBLING = 2.0
@@ -34,10 +41,15 @@ _SHRINK = 0.7
 # after so many rounds.
 _WORTH = 1.1
 _HOLD = 8
+# Seconds that a lane pauses at most for a fault of its own.
+_LONGEST_FAULT_PAUSE = 60.0
 _STARTS = ""  # the name of the bucket of starts; budgets have names of their own
 _NOTHING = Feedback()
 # Rounding must not turn "now" into a wake-up that finds nothing to do.
 _ROUNDING = 1e-9
+_PRUNE_AT = 64  # lanes; with more of them, those of which nothing is known are forgotten
+_FEEDBACK_HINT = "it gets the outcome of an attempt and returns a treadle.Feedback or None"
+_LIMITS_HINT = "it gets the key of a lane and returns a treadle.Lane"
 
 
 class LaneStates:
@@ -53,25 +65,33 @@ class LaneStates:
         self._lanes: dict[Hashable, _Lane] = {}
         self._left: dict[str, Any] = dict(policy.totals)
         self._in_flight = 0
+        self._prune_at = _PRUNE_AT
+        self._newly_closed: deque[Hashable] = deque()
         self.ready_at = math.inf
-        self.closures = 0  # lanes that are closed
+        self.any_closed = False
 
     def check(self, items: Iterable[Item]) -> None:
         """
         Refuse items whose lane has no limits, or whose cost is no amounts.
 
         Raises:
-            UsageError: A function of the user's returned something else.
+            UsageError: A function of the user's returned something else, or raised.
         """
         for item in items:
             assert item.lane is not None
-            self._of(item.lane[0])
+            with blamed_on("the function given as Lanes(limits=...)", hint=_LIMITS_HINT):
+                self._of(item.lane[0])
             if item.cost is not None:
                 self._check_amounts("cost of an item", item.cost)
 
     def closed(self, key: Hashable) -> str:
         """Return why the lane *key* is closed; empty while it is open."""
-        return self._of(key).closed
+        lane = self._lanes.get(key)
+        return "" if lane is None else lane.closed
+
+    def take_newly_closed(self) -> list[Hashable]:
+        """Return the lanes that have closed since this was last asked."""
+        return [self._newly_closed.popleft() for _ in range(len(self._newly_closed))]
 
     def snapshot(self, waiting: Mapping[Hashable, int], now: float) -> tuple[LaneState, ...]:
         """Return the state of all lanes, given how many items of each wait."""
@@ -105,7 +125,7 @@ class LaneStates:
         if (short := self._short(amounts)) is not None:
             if not self._in_flight:
                 lane.closed = self._spent(short, amounts[short])
-                self.closures += 1
+                self._note_closed(key)
             return False
         for name in self._left.keys() & amounts.keys():
             self._left[name] -= amounts[name]
@@ -113,34 +133,50 @@ class LaneStates:
         lane.start(item, amounts, now)
         return True
 
-    def ended(self, item: Item, feedback: Feedback | None, *, ok: bool, now: float) -> None:
+    def learn(self, item: Item, outcome: AnyOutcome, now: float) -> Feedback | None:
         """
-        Take in how an attempt ended.
-
-        Args:
-            item: The item.
-            feedback: What the attempt has taught; None for nothing.
-            ok: Whether it succeeded.
-            now: Monotonic seconds.
+        Take in how an attempt ended, and return what it has taught.
 
         Raises:
-            UsageError: The feedback holds something else than amounts and rates.
+            UsageError: The function of the user's that says so raised, or returned something else
+                than amounts and rates.
         """
-        assert item.lane is not None
-        lane = self._of(item.lane[0])
-        told = _NOTHING if feedback is None else feedback
+        told = None
+        if self._policy.feedback is not None:
+            with blamed_on("the function given as Lanes(feedback=...)", hint=_FEEDBACK_HINT):
+                told = self._policy.feedback(outcome)
+        self._ended(item, _NOTHING if told is None else told, ok=outcome.ok, now=now)
+        return told
+
+    def _ended(self, item: Item, told: Feedback, *, ok: bool, now: float) -> None:
         self._check(told)
-        self._settle(lane, item.cost or {}, told.used, ok=ok)
-        was_closed = bool(lane.closed)
+        assert item.lane is not None
+        key = item.lane[0]
+        lane = self._of(key)
+        self._settle(lane, item.cost or {}, told.used, is_spent=ok or told.spent)
+        was_open = not lane.closed
         lane.end(item, told, ok=ok, now=now)
-        self.closures += bool(lane.closed) - was_closed
+        if was_open and lane.closed:
+            self._note_closed(key)
+        if len(self._lanes) > self._prune_at:
+            self._prune(now)
 
     def gave_back(self, item: Item) -> None:
         """Count *item* as no longer in flight: it never began."""
         assert item.lane is not None
         lane = self._of(item.lane[0])
-        self._settle(lane, item.cost or {}, {}, ok=False)
+        self._settle(lane, item.cost or {}, {}, is_spent=False)
         lane.leave(item)
+
+    def _note_closed(self, key: Hashable) -> None:
+        self.any_closed = True
+        self._newly_closed.append(key)
+
+    def _prune(self, now: float) -> None:
+        """Forget the lanes that are as new: there may be as many of them as items."""
+        lanes = self._lanes.items()
+        self._lanes = {key: lane for key, lane in lanes if not lane.is_as_new(now)}
+        self._prune_at = 2 * len(self._lanes) + _PRUNE_AT
 
     def _check(self, told: Feedback) -> None:
         if not isinstance(told, Feedback):
@@ -150,6 +186,11 @@ class LaneStates:
             )
         if told.used:
             self._check_amounts("feedback's used", told.used)
+        if told.pause is not None and not _is_span(told.pause):
+            raise UsageError(
+                f"feedback's pause must be seconds, 0 or more, got {shown(told.pause):.80}",
+                hint="treadle.Feedback(pause=2.0, charged=False)",
+            )
         for rate in (told.rate, *told.budgets.values()):
             if rate is not None and not isinstance(rate, Rate):
                 raise UsageError(
@@ -173,13 +214,13 @@ class LaneStates:
             return False
 
     def _settle(
-        self, lane: _Lane, amounts: Mapping[str, Any], used: Mapping[str, Any], *, ok: bool
+        self, lane: _Lane, amounts: Mapping[str, Any], used: Mapping[str, Any], *, is_spent: bool
     ) -> None:
         """Put what was used in the place of what was reserved."""
         self._in_flight -= 1
         for name in amounts.keys() | used.keys():
             reserved = amounts.get(name, 0)
-            really = used.get(name, reserved if ok else 0)
+            really = used.get(name, reserved if is_spent else 0)
             if name in self._left:
                 self._left[name] += reserved - really
             lane.settle(name, float(really) - float(reserved))
@@ -203,6 +244,11 @@ class LaneStates:
         return f"{name} is limited to {total}: {left} is left, and the next item may use {amount}"
 
 
+def _is_span(seconds: object) -> bool:
+    """Tell whether *seconds* is a number, 0 or more; infinity, too, is a time to wait."""
+    return isinstance(seconds, (int, float)) and seconds >= 0
+
+
 class _Lane:
     """The state of one lane."""
 
@@ -213,6 +259,7 @@ class _Lane:
         "_clean",
         "_cut_at",
         "_doubles",
+        "_fault_at",
         "_faults",
         "_hold",
         "_is_warm",
@@ -230,15 +277,15 @@ class _Lane:
         self._lane = lane
         self.paused_until = -math.inf
         self.closed = ""
-        most = math.inf if lane.concurrency is None else lane.concurrency
-        self._limit = most if lane.start is None else float(min(lane.start, most))
+        self._limit = _first_limit(lane)
         # By the index of each item in flight, how many had started before. Unlike times, these
         # tell for sure what was in flight at a cut.
         self._begun: dict[int, int] = {}
         self._starts = 0
         self._is_warm = not lane.warm_up
         self._probe: int | None = None  # index of the item that is in flight alone
-        self._faults = 0
+        self._faults = 0  # in a row
+        self._fault_at = 0  # starts before the last fault that counted
         self._buckets = {name: _Bucket(rate) for name, rate in lane.budgets.items()}
         if lane.rate is not None:
             self._buckets[_STARTS] = _Bucket(lane.rate)
@@ -269,6 +316,25 @@ class _Lane:
             return False
         return len(self._begun) + 1 <= self._limit
 
+    @property
+    def _is_full(self) -> bool:
+        """Whether all places are used, which one that goes alone does not tell."""
+        return self._is_warm and not self.has_place
+
+    def is_as_new(self, now: float) -> bool:
+        """Whether nothing would be lost if it were forgotten."""
+        lane = self._lane
+        is_open = not self.closed and self.paused_until <= now and self._faults == 0
+        is_idle = not self._begun and all(bucket.is_full(now) for bucket in self._buckets.values())
+        has_learnt = (
+            self._is_warm == lane.warm_up
+            or self._limit != _first_limit(lane)
+            or not self._doubles
+            or self._before is not None
+            or any(bucket.rate != self._own_rate(name) for name, bucket in self._buckets.items())
+        )
+        return is_open and is_idle and not has_learnt
+
     def earliest(self) -> float:
         """Return when the next item may start, as far as only time is in the way."""
         return max([self.paused_until, *(bucket.earliest for bucket in self._buckets.values())])
@@ -281,7 +347,7 @@ class _Lane:
             self._probe = item.index
         if self._round_began == -math.inf:
             self._round_began = now
-        self._saturated = self._saturated or not self.has_place
+        self._saturated = self._saturated or self._is_full
         for name, bucket in self._buckets.items():
             bucket.take(1.0 if name == _STARTS else float(amounts.get(name, 0)), now)
 
@@ -303,7 +369,7 @@ class _Lane:
         self._learn_rates(told)
         if told.closed:
             self.closed = self.closed or told.closed
-        self._count_fault(told)
+        self._count_fault(told.fault, began, now)
         if told.pause is not None:
             self._pause(told.pause, now, is_refusal=not ok)
         # A lane whose pace nobody knows finds it by its limit alone.
@@ -316,11 +382,22 @@ class _Lane:
         if ok and not (told.overloaded or hasty):
             self._succeeded(now)
 
-    def _count_fault(self, told: Feedback) -> None:
-        self._faults = self._faults + 1 if told.fault else 0
-        if told.fault and self._faults >= self._lane.trip_after:
+    def _count_fault(self, fault: str | None, began: int, now: float) -> None:
+        if not fault:
+            self._faults = 0
+            return
+        if began < self._fault_at:
+            return  # it was in flight at the last one, and met the same
+        self._fault_at = self._starts
+        self._faults += 1
+        lane = self._lane
+        if self._faults >= lane.trip_after:
             times = "" if self._faults == 1 else f" ({self._faults} times in a row)"
-            self.closed = self.closed or told.fault + times
+            self.closed = self.closed or fault + times
+        else:
+            longest = min(_LONGEST_FAULT_PAUSE, lane.max_pause)
+            back_off = lane.fault_pause * 2.0 ** min(self._faults - 1, 60)
+            self._pause(min(back_off, longest), now, is_refusal=True)
 
     def _pause(self, seconds: float, now: float, *, is_refusal: bool) -> None:
         if seconds > self._lane.max_pause:
@@ -367,7 +444,7 @@ class _Lane:
     def _new_round(self, now: float) -> None:
         self._clean = 0
         self._round_began = now
-        self._saturated = not self.has_place
+        self._saturated = self._is_full
 
     def _learn_rates(self, told: Feedback) -> None:
         if told.rate is None and not told.budgets:
@@ -376,12 +453,20 @@ class _Lane:
         if told.rate is not None:
             rates[_STARTS] = told.rate
         for name, rate in rates.items():
-            own = self._lane.rate if name == _STARTS else self._lane.budgets.get(name)
+            own = self._own_rate(name)
             slower = rate if own is None or rate.interval > own.interval else own
             if name in self._buckets:
                 self._buckets[name].rate = slower
             else:
                 self._buckets[name] = _Bucket(slower)
+
+    def _own_rate(self, name: str) -> Rate | None:
+        return self._lane.rate if name == _STARTS else self._lane.budgets.get(name)
+
+
+def _first_limit(lane: Lane) -> float:
+    most = math.inf if lane.concurrency is None else lane.concurrency
+    return most if lane.start is None else float(min(lane.start, most))
 
 
 class _Bucket:
@@ -402,6 +487,10 @@ class _Bucket:
     def earliest(self) -> float:
         """When the next amount may be taken."""
         return self._due - (self.rate.depth - 1) * self.rate.interval
+
+    def is_full(self, now: float) -> bool:
+        """Whether all that was taken is paid for."""
+        return self._due <= now
 
     def take(self, amount: float, now: float) -> None:
         """Take *amount*."""

@@ -14,21 +14,21 @@ All of these together never exceed the window.
 
 from __future__ import annotations
 
-import heapq
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from random import Random
 from typing import assert_never
 
 from treadle.core import events
-from treadle.core.failures import in_words, is_ctrl_c, shown
+from treadle.core.failures import in_words, shown
 from treadle.core.item import Item
 from treadle.core.lanes import Feedback
-from treadle.core.outcome import AnyOutcome, Cancelled, Succeeded, TimedOut
+from treadle.core.outcome import AnyOutcome, Cancelled, FailedOutcome, Succeeded, TimedOut
 from treadle.core.policy import Policy
 from treadle.core.protocols import Broken, Capabilities, Delivered, Finished, Returned
 from treadle.engine.lanes import LaneStates
+from treadle.engine.retries import Retries
 from treadle.engine.stimuli import (
     Cancel,
     Continue,
@@ -53,9 +53,6 @@ from treadle.errors import SourceFailed, UsageError
 
 # Seconds for which a cancelled run waits for items of which none runs: they gain nothing by grace.
 STUCK_AFTER = 1.0
-_FEEDBACK_HINT = "it gets the outcome of an attempt and returns a treadle.Feedback or None"
-_LIMITS_HINT = "it gets the key of a lane and returns a treadle.Lane"
-_PREDICATE_HINT = "it gets the exception of a failed attempt and returns True or False"
 LANES_EVERY = 0.1  # seconds between snapshots of the lanes, as often as those of what runs
 
 
@@ -70,6 +67,7 @@ class Machine:
         began: Monotonic seconds at which the run begins.
         epoch: What to add to monotonic seconds to get seconds since the epoch.
         listening: Whether anybody wants to be told; without, no events are made.
+        tells_lanes: Whether anybody wants to be told of the lanes.
     """
 
     def __init__(
@@ -81,23 +79,21 @@ class Machine:
         began: float = 0.0,
         epoch: float = 0.0,
         listening: bool = True,
+        tells_lanes: bool = True,
     ) -> None:
         self._policy = policy
         self._capabilities = capabilities
-        self._random = random
         self._epoch = epoch
         self._listening = listening
+        self._tells_lanes = listening and tells_lanes and policy.lanes is not None
         self._orders: list[Order] = []
         self._fresh: list[AnyOutcome] = []  # settled during the stimulus being handled
         self._bulk: Sequence[AnyOutcome] = ()  # the same, all delivered together: nothing else is
 
         self._waiting = Waiting(policy)
-        self._waits: dict[int, int] = {}  # by index: attempts that were only told to come later
-        self._first_failed: dict[int, float] = {}  # by index, where that matters
+        self._retries = Retries(policy.retry, random)
         self._lanes_told_at = -math.inf
         self._left: str | None = None  # why items of a closed lane were left, if any were
-        self._closures = 0  # lanes that are closed, as far as what is delayed was looked through
-        self._delayed: list[tuple[float, int, Item]] = []  # heap of (due, tie-break, item)
         self._in_flight: dict[int, Item] = {}
         self._held: dict[int, AnyOutcome] = {}  # settled, but an earlier item has not (ordered)
         self._next_index = 0
@@ -106,10 +102,8 @@ class Machine:
         self._consumed = 0
         self._window = 1
         self._room = 0
-        self._tie_break = itertools.count()
 
         self._failures = 0
-        self._retries = 0
         self._paused = False
         self._source_ended = False
         self._cancelling: str | None = None
@@ -126,8 +120,7 @@ class Machine:
         """Monotonic seconds at which a ``Tick`` is due even if nothing happens."""
         start_at = math.inf
         if self._room > 0 and not self._paused and self._cancelling is None:
-            due = self._delayed[0][0] if self._delayed else math.inf
-            start_at = min(due, self._waiting.ready_at)
+            start_at = min(self._retries.next_due, self._waiting.ready_at)
         return min(start_at, self._kill_at, self._stuck_at, self._time_out_at, self._deadline)
 
     @property
@@ -160,7 +153,7 @@ class Machine:
 
     @property
     def _unsettled(self) -> int:
-        return len(self._waiting) + len(self._delayed) + len(self._in_flight)
+        return len(self._waiting) + len(self._retries) + len(self._in_flight)
 
     def handle(self, stimulus: Stimulus, now: float) -> list[Order]:
         """
@@ -209,16 +202,15 @@ class Machine:
         if self._waiting.lanes is not None:
             self._check_lanes(self._waiting.lanes, items, now)
         if self._cancelling is None:
-            self._waiting.extend(items)
-            self._leave_closed()
+            self._waiting.extend(self._in_open_lanes(items))
         else:
             self._settle_cancelled(items)
 
     def _check_lanes(self, lanes: LaneStates, items: Sequence[Item], now: float) -> None:
         try:
             lanes.check(items)
-        except BaseException as error:
-            self._break_for("the function given as Lanes(limits=...)", error, now, _LIMITS_HINT)
+        except UsageError as wrong:
+            self._break(wrong, now)
 
     def _items_refused(self, endings: Sequence[tuple[Item, AnyOutcome]], now: float) -> None:
         self._reading = max(0, self._reading - len(endings))
@@ -271,85 +263,70 @@ class Machine:
             if type(outcome) is Succeeded:  # half the cost of asking ``outcome.ok``
                 fresh.append(outcome)
             else:
+                assert not outcome.ok
                 self._failed(item, outcome, now)
+
+    # ── what becomes of an attempt ──────────────────────────────────────────────────────────
 
     def _ended_in_lane(self, item: Item, outcome: AnyOutcome, now: float) -> None:
         """Let the lane learn from an attempt, before it is decided what becomes of the item."""
-        feedback = self._learn(item, outcome, now)
-        if outcome.ok:
-            self._forget_tries(item.index)
-            self._fresh.append(outcome)
-        elif feedback is not None and _is_of_lane(feedback) and (why := self._closed(item)):
-            self._leave([item], why)  # not its own fault: a resumed run does it
-        else:
-            if feedback is not None and not feedback.charged:
-                self._waits[item.index] = self._waits.get(item.index, 0) + 1
-            self._failed(item, outcome, now)
-        self._leave_closed()
-
-    def _learn(self, item: Item, outcome: AnyOutcome, now: float) -> Feedback | None:
-        """Ask what an attempt has taught, and tell its lane."""
         lanes = self._waiting.lanes
         assert lanes is not None
-        feedback = self._feedback(outcome, now)
+        told = None
         try:
-            lanes.ended(item, feedback, ok=outcome.ok, now=now)
+            told = lanes.learn(item, outcome, now)
         except UsageError as wrong:
             self._break(wrong, now)
-            return None
-        return feedback
-
-    def _feedback(self, outcome: AnyOutcome, now: float) -> Feedback | None:
-        lanes = self._policy.lanes
-        if lanes is None or lanes.feedback is None:
-            return None
-        try:
-            return lanes.feedback(outcome)
-        except BaseException as error:
-            self._break_for("the function given as Lanes(feedback=...)", error, now, _FEEDBACK_HINT)
-            return None
+        if outcome.ok:
+            self._retries.forget(item.index)
+            self._fresh.append(outcome)
+        elif told is not None and _is_of_lane(told) and (why := self._closed(item)):
+            self._leave([item], why)  # not its own fault: a resumed run does it
+        else:
+            if told is not None and not told.charged:
+                self._retries.was_told_to_wait(item.index)
+            self._failed(item, outcome, now)
+        self._leave_closed()
 
     def _closed(self, item: Item) -> str:
         """Return why the lane of *item* is closed; empty when it is open, or has none."""
         lanes = self._waiting.lanes
         return "" if lanes is None or item.lane is None else lanes.closed(item.lane[0])
 
+    def _in_open_lanes(self, items: Sequence[Item]) -> Sequence[Item]:
+        """Settle those of *items* whose lanes are closed; return the others."""
+        if self._waiting.lanes is None or not self._waiting.lanes.any_closed:
+            return items
+        for item in items:
+            if why := self._closed(item):
+                self._leave([item], why)
+        return [item for item in items if not self._closed(item)]
+
     def _leave_closed(self) -> None:
-        """Settle what waits for a lane that is closed: nothing of it was done or will be."""
+        """Settle what waits for lanes that have just closed: nothing of it was done or will be."""
         lanes = self._waiting.lanes
-        if lanes is None or not lanes.closures:
+        if lanes is None or not (keys := lanes.take_newly_closed()):
             return
-        for item, why in self._waiting.take_closed():
-            self._leave([item], why)
-        if lanes.closures == self._closures:
-            return
-        self._closures = lanes.closures
-        gone = [entry for entry in self._delayed if self._closed(entry[2])]
-        if gone:
-            self._delayed = [entry for entry in self._delayed if not self._closed(entry[2])]
-            heapq.heapify(self._delayed)
-        for _, _, item in sorted(gone):
+        for key in keys:
+            self._leave(self._waiting.take_lane(key), lanes.closed(key))
+        for item in self._retries.take(self._closed):
             self._leave([item], self._closed(item))
 
     def _leave(self, items: Sequence[Item], why: str) -> None:
         for item in items:
-            self._forget_tries(item.index)
-            lane = None if item.lane is None else item.lane[0]
-            self._left = self._left or f"the lane {shown(lane):.80} is closed: {why}"
+            name = "" if item.lane is None else _named(item.lane[0])
+            self._left = self._left or f"the lane {name:.80} is closed: {why}"
         self._settle_cancelled(items, reason=why)
 
-    def _failed(self, item: Item, outcome: AnyOutcome, now: float) -> None:
-        if self._deserves_retry(item, outcome, now):
-            if self._cancelling is not None:  # its ending is not known: a resumed run tries on
-                self._settle_cancelled([item])
-                return
-            if why := self._closed(item):
-                self._leave([item], why)
-                return
-            assert not outcome.ok
-            delay = self._policy.retry.delay(item.attempt, outcome.error, self._random)
-            self._retries += 1
-            heapq.heappush(self._delayed, (now + delay, next(self._tie_break), item))
+    def _failed(self, item: Item, outcome: FailedOutcome, now: float) -> None:
+        if not self._deserves_retry(item, outcome, now):
+            self._settle_failed(outcome, now)
+        elif self._cancelling is not None:  # its ending is not known: a resumed run tries on
+            self._settle_cancelled([item])
+        elif why := self._closed(item):
+            self._leave([item], why)
+        else:
+            delay = self._retries.put(item, outcome, now)
             self._tell(
                 events.Retrying,
                 now,
@@ -359,28 +336,16 @@ class Machine:
                 failure=outcome.failure,
                 delay=delay,
             )
-        else:
-            self._settle_failed(outcome, now)
 
-    def _deserves_retry(self, item: Item, outcome: AnyOutcome, now: float) -> bool:
-        retry = self._policy.retry
-        waits = self._waits.get(item.index, 0)
-        if waits > retry.waits or item.attempt - waits >= retry.attempts:
-            return False
-        if retry.within is not None:
-            first = self._first_failed.setdefault(item.index, now)
-            if now - first > retry.within:
-                return False
-        if retry.budget is not None and self._retries >= retry.budget:
-            return False
+    def _deserves_retry(self, item: Item, outcome: FailedOutcome, now: float) -> bool:
         try:
-            return retry.wants(outcome)
-        except BaseException as error:
-            self._break_for("the predicate given as Retry(on=...)", error, now, _PREDICATE_HINT)
+            return self._retries.are_deserved(item, outcome, now)
+        except UsageError as wrong:
+            self._break(wrong, now)
             return False
 
     def _settle_failed(self, outcome: AnyOutcome, now: float) -> None:
-        self._forget_tries(outcome.index)
+        self._retries.forget(outcome.index)
         self._fresh.append(outcome)
         if outcome.kind == "cancelled":
             return
@@ -389,29 +354,15 @@ class Machine:
         if limit is not None and self._failures >= limit:
             self._cancel("failure limit", self._policy.grace, now)
 
-    def _forget_tries(self, index: int) -> None:
-        self._waits.pop(index, None)
-        self._first_failed.pop(index, None)
-
     def _returned(self, items: Sequence[Item]) -> None:
         mine = [item for item in items if self._in_flight.pop(item.index, None) is not None]
         for item in mine:
             item.attempt -= 1  # It never began, or began through no fault of its own: uncharged.
             self._waiting.gave_back(item)
         if self._cancelling is None:
-            self._waiting.put_first(mine)
+            self._waiting.put_first(self._in_open_lanes(mine))
         else:
             self._settle_cancelled(mine)
-
-    def _break_for(self, culprit: str, error: BaseException, now: float, hint: str) -> None:
-        """End the run because a function of the user's raised *error*."""
-        if is_ctrl_c(error):
-            raise error
-        wrong = error
-        if not isinstance(error, UsageError):
-            wrong = UsageError(f"{culprit} raised {in_words(error)}", hint=hint)
-            wrong.__cause__ = error
-        self._break(wrong, now)
 
     def _break(self, error: BaseException, now: float) -> None:
         if self.error is None:
@@ -438,8 +389,7 @@ class Machine:
             self._orders += [StopReading(), RecallItems()]
             self._reading = 0
             self._settle_cancelled(self._waiting.take_all())
-            self._settle_cancelled([item for _, _, item in sorted(self._delayed)])
-            self._delayed.clear()
+            self._settle_cancelled(self._retries.take_all())
         # The next tick kills, not this very stimulus: what is recalled comes back before that, and
         # so does not pass for running.
         self._kill_at = min(self._kill_at, now + grace)
@@ -462,6 +412,8 @@ class Machine:
 
     def _settle_cancelled(self, items: Sequence[Item], reason: str | None = None) -> None:
         reason = reason or self._cancelling or "cancelled"
+        for item in items:
+            self._retries.forget(item.index)
         self._fresh += [
             Cancelled(item.key, item.index, item.attempt, 0.0, 0.0, None, None, None, reason)
             for item in items
@@ -485,7 +437,7 @@ class Machine:
             self._time_out(tick.running, now)
         if self._cancelling is None and not self._paused:
             self._start(tick.room, now)
-        if lanes is not None and now >= self._lanes_told_at + LANES_EVERY:
+        if self._tells_lanes and now >= self._lanes_told_at + LANES_EVERY:
             self._tell_lanes(now)
         self._read_ahead()
 
@@ -540,10 +492,7 @@ class Machine:
         )
 
     def _start(self, room: int, now: float) -> None:
-        if self._delayed and self._delayed[0][0] <= now:
-            due = []
-            while self._delayed and self._delayed[0][0] <= now:
-                due.append(heapq.heappop(self._delayed)[2])
+        if due := self._retries.take_due(now):
             self._waiting.put_first(due)
         items = self._waiting.take(room, now) if room > 0 else []
         self._leave_closed()  # taking may find that no total has room for an item
@@ -582,7 +531,7 @@ class Machine:
                 self._orders.append(Release(out))
         if self._source_ended and not self._unsettled:
             self.ended = True
-            if self._policy.lanes is not None:
+            if self._tells_lanes:
                 self._tell_lanes(now)
             self._tell(events.RunEnded, now, stopped=self._cancelling or self._left)
             self._orders.append(End(self.error))
@@ -605,6 +554,13 @@ class Machine:
 def _is_of_lane(told: Feedback) -> bool:
     """Tell whether an attempt failed for its lane's sake rather than for its item's."""
     return bool(told.closed or told.fault) or told.pause is not None or not told.charged
+
+
+def _named(lane: Hashable) -> str:
+    """Return the name of a lane for people: its parts with slashes between, if it has several."""
+    if not isinstance(lane, tuple):
+        return shown(lane)
+    return shown("/".join(part if isinstance(part, str) else shown(part) for part in lane))
 
 
 def _timed_out_late(outcome: AnyOutcome, timeout: float) -> TimedOut:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Sequence
 
 from treadle.core.outcome import AnyOutcome
 
-
 LOOK_UP_EVERY = 0.5  # seconds
 
 

@@ -29,7 +29,7 @@ class Stage:
         left_out: Values that were left out, as far as the listeners know.
         paced: Items start one by one under a rate limit, so none may wait behind another.
         on_start: Called with items about to start; returns those that shall not (the executor
-            marks futures as running, and finds some cancelled).
+            marks futures as running, and finds some cancelled; a ledger notes what begins).
     """
 
     call: Call

@@ -86,17 +86,11 @@ class Waiting:
             if not self._busy[key]:
                 del self._busy[key]  # there may be as many keys as items
 
-    def take_closed(self) -> list[tuple[Item, str]]:
-        """Remove and return the items of lanes that are closed, each with why."""
-        if self.lanes is None:
-            return []
-        found = []
-        for keys in list(self._queues):
-            assert keys is not None
-            if why := self.lanes.closed(keys[0]):
-                found += [(item, why) for item in self._queues.pop(keys)]
-        self._size -= len(found)
-        return found
+    def take_lane(self, key: Hashable) -> list[Item]:
+        """Remove and return the items that wait for the lane *key*."""
+        items = self._queues.pop((key, None), [])
+        self._size -= len(items)
+        return items
 
     def lane_states(self, now: float) -> tuple[LaneState, ...]:
         """Return the state of all lanes; none without lanes."""

@@ -4,6 +4,7 @@
     rows     an outcome as a row of the database, and back
     lock     one writer for each run
     writer   the ledger while a run goes on: rows and the sink's mark, in one transaction
+    begun    which items have begun and have no ending, for durability="item"
     past     what of a source an earlier session has settled
     reader   a run to look at, live or old
 

@@ -15,6 +15,7 @@ from treadle.core.outcome import AnyOutcome, Failure
 from treadle.core.protocols import Mark
 from treadle.errors import UsageError
 from treadle.ledger import lock, store
+from treadle.ledger.begun import begun_in
 from treadle.ledger.format import read_facts
 from treadle.ledger.rows import COLUMNS, Row, failure_of, outcome_of, packed, unpacked, where
 
@@ -198,6 +199,14 @@ class Record:
                 Attempt(number, at, failure_of(failure), delay)
                 for number, at, failure, delay in rows
             ]
+
+    def begun(self) -> list[Key]:
+        """Return the keys of items that have begun and have no ending, in order of beginning."""
+        return [
+            key
+            for key in begun_in(self.folder)
+            if not self._rows(f"SELECT 1 FROM items WHERE {where(key)[0]}", where(key)[1])  # noqa: S608  ours
+        ]
 
     def messages(self, key: Key) -> list[Message]:
         """Return what an item printed and logged, in order."""

@@ -53,6 +53,7 @@ CREATE INDEX items_failed ON items (position) WHERE status <> 'succeeded';
 CREATE TABLE attempts (       -- those that were tried again
   key, attempt INTEGER, at REAL, failure TEXT, delay REAL
 );
+CREATE INDEX attempts_by_key ON attempts (key);
 CREATE TABLE messages (       -- what items printed and logged
   key, at REAL, worker TEXT, stream TEXT, text TEXT
 );

@@ -50,6 +50,8 @@ def open_to_write(folder: Path) -> sqlite3.Connection:
             _set_up(found)
             _check(found, folder)
             found.execute("UPDATE facts SET value = value WHERE name = ''")  # may we?
+            # A record of an older treadle has none, and need not.
+            found.execute("CREATE INDEX IF NOT EXISTS attempts_by_key ON attempts (key)")
             return found
 
 

@@ -7,26 +7,35 @@ with one HTTP session for all of its requests.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+import logging
+import re
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from treadle.prompts.errors import NoReply, RequestFailed
+from treadle.prompts import errors, faults
 from treadle.prompts.estimates import Estimates
 from treadle.prompts.prices import Prices
-from treadle.prompts.providers.base import Provider
+from treadle.prompts.providers.base import Provider, attempt, tokens
+from treadle.prompts.providers.once import Once
 from treadle.prompts.reusing import Reused
 from treadle.prompts.scoring import Scorers
-from treadle.prompts.settings import redacted
-from treadle.prompts.values import Answer, Ask, LaneSettings, Model, Usage
+from treadle.prompts.values import Answer, Ask, LaneSettings, Usage
 
 if TYPE_CHECKING:
     import aiohttp
 
+T = TypeVar("T")
+
 # The provider's own timeout comes first and says more. This one is for those that have none.
 _LAST_RESORT = 15.0
+# Seconds that the first request to a model waits for what is known of it.
+_PATIENCE = 5.0
 # Share of the context window that a prompt may fill before a warning.
 _NEARLY_FULL = 0.8
+
+_log = logging.getLogger("treadle.prompts")
 
 
 @dataclass(slots=True)
@@ -42,7 +51,9 @@ class State:
         estimates: Learns how many tokens requests have.
         scorers: What judges answers.
         reused: Answers of other experiments; None for none.
-        known: What is known of the models, by lane and model; filled before the first request.
+        windows: The context windows, by lane and model; found out before the first request.
+        listed: The context windows of all models that a lane lists, by the lane.
+        answered: The lanes and models that have answered.
     """
 
     session: aiohttp.ClientSession
@@ -52,7 +63,9 @@ class State:
     estimates: Estimates
     scorers: Scorers
     reused: Reused | None = None
-    known: dict[tuple[str, str], asyncio.Task[Model | None]] = field(default_factory=dict)
+    windows: Once[int | None] = field(default_factory=Once)
+    listed: Once[Mapping[str, int | None]] = field(default_factory=Once)
+    answered: set[tuple[str, str]] = field(default_factory=set)
 
 
 async def call(ask: Ask, state: State) -> Answer:
@@ -66,69 +79,182 @@ async def call(ask: Ask, state: State) -> Answer:
         state.scorers.score(ask, answer)
         return answer
     lane = state.lanes[ask.lane]
-    provider = state.providers[ask.lane]
-    model = await _known(ask, lane, provider, state)
+    window = await _window(ask, lane, state)
+    began = time.monotonic()
+    try:
+        answer = await _sent(ask, lane, state)
+    except Exception as error:
+        faults.redact(error, _secrets(lane))
+        if isinstance(error, errors.ModelNotFound):
+            _judge(error, ask, lane, state)
+        _note(ask, began, _kind_and_status(error))
+        raise
+    state.answered.add((ask.lane, ask.model))
+    _complete(ask, answer, lane, window, state)
+    usage = answer.usage
+    status = f"{answer.status}, HTTP {answer.http_status or '-'}"
+    _note(ask, began, f"{status}, {usage.input} + {usage.output} tokens")
+    return answer
+
+
+async def _sent(ask: Ask, lane: LaneSettings, state: State) -> Answer:
     try:
         async with asyncio.timeout(lane.timeout + _LAST_RESORT):
-            answer = await provider.ask(ask, lane, state.session)
-    except RequestFailed as error:
-        _redact(error, lane)
+            answer: object = await state.providers[ask.lane].ask(ask, lane, state.session)
+    except errors.RequestFailed:  # its NoReply is a TimeoutError too, and says more
         raise
-    except TimeoutError as error:
-        raise NoReply(
+    except TimeoutError:
+        raise errors.NoReply(
             f"no answer from {ask.lane} within {lane.timeout:g} s",
             hint="--timeout SECONDS gives it more time",
-        ) from error
-    return _completed(ask, answer, lane, model, state)
-
-
-def _redact(error: RequestFailed, lane: LaneSettings) -> None:
-    """Take the lane's key out of what the server, or a provider of another package, has said."""
-    if lane.key is not None:
-        error.args = (redacted(error.message, [lane.key]),)
-        error.hint = None if error.hint is None else redacted(error.hint, [lane.key])
-
-
-async def _known(ask: Ask, lane: LaneSettings, provider: Provider, state: State) -> Model | None:
-    """Return what is known of the model; asked for once, however many requests want it."""
-    which = ask.lane, ask.model
-    if which not in state.known:
-        state.known[which] = asyncio.ensure_future(
-            _prepared(provider, ask.model, lane, state.session)
+        ) from None
+    if not isinstance(answer, Answer):
+        raise errors.NotUnderstood(
+            f"the provider {lane.provider!r} returned no Answer but a {type(answer).__name__}",
+            hint="its method `ask` must return a treadle.prompts.values.Answer",
         )
-    # Shielded: a request that is cancelled must not take the others' knowledge with it.
-    return await asyncio.shield(state.known[which])
+    return answer
 
 
-async def _prepared(
-    provider: Provider, model: str, lane: LaneSettings, session: aiohttp.ClientSession
-) -> Model | None:
+def _secrets(lane: LaneSettings) -> tuple[str, ...]:
+    """Return what no message may show, whatever a server, or another's provider, has said."""
+    key = () if lane.key is None else (lane.key.reveal().strip(),)
+    return (*key, *faults.secrets_in(lane.url, lane.headers))
+
+
+def _judge(error: errors.ModelNotFound, ask: Ask, lane: LaneSettings, state: State) -> None:
+    """
+    Decide whether *error* is about the lane, or about this request only.
+
+    A lane is one model, save where models share it. When that model is not there, or nothing at
+    the address, all its requests would fail. Where it is not said clearly, or where the lane has
+    answered before, once is not enough to close it.
+    """
+    is_address = error.missing == "address"
+    if lane.shared and not is_address:
+        return
+    named = _holds(error.message, ask.model)
+    if not (error.missing or named or error.status == 404):
+        return  # words about a model, which may be the row's own
+    is_clear = bool(error.missing) or named
+    has_answered = any(
+        name == ask.lane and (is_address or model == ask.model) for name, model in state.answered
+    )
+    error.closes_lane = is_clear and not has_answered
+    error.lane_fault = has_answered if is_clear else not has_answered
+
+
+def _holds(text: str, name: str) -> bool:
+    return re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w-])", text) is not None
+
+
+def _note(ask: Ask, began: float, what: str) -> None:
+    """Log an attempt: neither its key nor what was said, for logs are passed around."""
+    seconds = time.monotonic() - began
+    where = f"{ask.lane}/{ask.model}"
+    _log.info("row %d, %s, attempt %d: %s, %.2f s", ask.row, where, attempt(), what, seconds)
+
+
+def _kind_and_status(error: Exception) -> str:
+    if isinstance(error, errors.RequestFailed):
+        return f"{error.kind}, HTTP {error.status or '-'}"
+    return type(error).__name__
+
+
+# ── before a request ────────────────────────────────────────────────────────────────────────────
+
+
+async def _window(ask: Ask, lane: LaneSettings, state: State) -> int | None:
+    """Return the context window of the model; found out once, however many requests want it."""
+    provider, session = state.providers[ask.lane], state.session
+
+    async def prepared() -> int | None:
+        model = await provider.prepare(ask.model, lane, session)
+        return None if model is None else model.context_window
+
+    async def listed() -> Mapping[str, int | None]:
+        models = await provider.models(lane, session)
+        return {model.id: model.context_window for model in models}
+
+    async def found() -> int | None:
+        window = await _in_time(prepared, lane, None)
+        window = window or state.prices.window(ask.model, lane=lane)
+        if window is None:
+            windows = await state.listed.get(ask.lane, lambda: _in_time(listed, lane, {}))
+            window = windows.get(ask.model)
+        return window
+
+    return await state.windows.get((ask.lane, ask.model), found)
+
+
+async def _in_time(fetch: Callable[[], Awaitable[T]], lane: LaneSettings, otherwise: T) -> T:
+    """Return what *fetch* finds, else *otherwise*: it is a note, never a gate nor a long wait."""
     try:
-        return await provider.prepare(model, lane, session)
-    except Exception:  # a note, never a gate: the request itself will say what is wrong
-        return None
+        async with asyncio.timeout(min(lane.timeout, _PATIENCE)):
+            return await fetch()
+    except Exception:  # the request itself will say what is wrong
+        return otherwise
 
 
-def _completed(
-    ask: Ask, answer: Answer, lane: LaneSettings, model: Model | None, state: State
-) -> Answer:
-    """Add tokens where the server has not counted, the cost, the scores and warnings."""
+# ── after an answer ─────────────────────────────────────────────────────────────────────────────
+
+
+def _complete(
+    ask: Ask, answer: Answer, lane: LaneSettings, window: int | None, state: State
+) -> None:
+    """
+    Add tokens where the server has not counted, the cost, warnings and the scores.
+
+    The answer is paid for: what goes wrong here becomes a warning on it.
+    """
+    steps: dict[str, Callable[[], object]] = {
+        "its tokens": lambda: _count(ask, answer, state),
+        "its cost": lambda: _price(ask, answer, lane, state),
+        "the context window": lambda: _measure(answer, window),
+        "its scores": lambda: state.scorers.score(ask, answer),
+    }
+    for what, step in steps.items():
+        try:
+            step()
+        except Exception as error:
+            answer.warnings += (f"{what} could not be found out: {error!r:.200}",)
+
+
+def _count(ask: Ask, answer: Answer, state: State) -> None:
+    answer.usage = _sound(answer.usage)
     state.estimates.learn(ask, answer)
-    usage = answer.usage
-    if usage.input is None or usage.output is None:
-        answer.usage = usage = _estimated(ask, answer, state)
+    if answer.usage.input is None or answer.usage.output is None:
+        answer.usage = _estimated(ask, answer, state)
+
+
+def _price(ask: Ask, answer: Answer, lane: LaneSettings, state: State) -> None:
     if answer.cost is None:
         price = state.prices.of(ask.model, lane=lane)
-        answer.cost = None if price is None else price.cost(usage)
+        answer.cost = None if price is None else price.cost(answer.usage)
         answer.cost_source = "" if price is None or answer.cost is None else price.source
     elif not answer.cost_source:
         answer.cost_source = "provider"
-    window = model.context_window if model is not None else None
-    window = window or state.prices.window(ask.model, lane=lane)
-    if window and usage.input and usage.input > _NEARLY_FULL * window:
-        answer.warnings += (f"the prompt fills {usage.input / window:.0%} of the context window",)
-    state.scorers.score(ask, answer)
-    return answer
+
+
+def _measure(answer: Answer, window: int | None) -> None:
+    sent = answer.usage.input
+    if window and sent and sent > _NEARLY_FULL * window:
+        answer.warnings += (f"the prompt fills {sent / window:.0%} of the context window",)
+
+
+def _sound(usage: Any) -> Usage:
+    """Return *usage* without what is no number of tokens; a provider of others may say anything."""
+    if not isinstance(usage, Usage):
+        return Usage()
+    said = asdict(usage)
+    return replace(
+        usage,
+        input=tokens(said, "input"),
+        output=tokens(said, "output"),
+        cached=tokens(said, "cached"),
+        cache_written=tokens(said, "cache_written"),
+        reasoning=tokens(said, "reasoning"),
+    )
 
 
 def _estimated(ask: Ask, answer: Answer, state: State) -> Usage:

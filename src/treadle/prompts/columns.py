@@ -8,6 +8,7 @@ prefix; see ``json_columns``.
 from __future__ import annotations
 
 import json
+import string
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeAlias
@@ -37,7 +38,9 @@ _PARALLAMR = (
     "status", "input_tokens", "context_window", "output_tokens", "output", "error_message",
 )  # fmt: skip
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = ("=", "+", "-", "@")
+_MOVES_ON = ("\t", "\r")  # what follows may come to stand in a cell of its own
+_UNSEEN = string.whitespace + "\0\x85\xa0\u200b\u2028\u2029\u3000\ufeff"
 _LOST = {0: "\ufffd", **dict.fromkeys(range(0xD800, 0xE000), "\ufffd")}
 
 
@@ -57,7 +60,7 @@ class Columns:
         scores: Names of the scores.
         flatten: Take JSON out of answers: ``"off"``, ``"discover"`` for all that is found by
             `discover`, or the names that are wanted.
-        guard: Write ``'`` in front of cells that a spreadsheet would take for a formula.
+        guard: Write ``'`` in front of names and cells that a spreadsheet would take for a formula.
         window: Returns the context window of a request's model, for ``"parallamr"``.
 
     Raises:
@@ -84,6 +87,8 @@ class Columns:
                 f"there are no columns {profile!r}", hint="treadle or parallamr"
             )
         self._like_parallamr = profile == "parallamr"
+        # The other program has columns for provider and model in any case.
+        models = models and not self._like_parallamr
         self._axes = _Axes(prompts=prompts, models=models, repeats=repeats)
         self._ttft = ttft
         self._scores = tuple(scores)
@@ -92,7 +97,7 @@ class Columns:
         if self._like_parallamr:
             self._inputs = tuple(name for name in header if name not in {"provider", "model"})
             before = ("provider", "model", *self._inputs)
-            own = (*self._axes.names_without_model, *_PARALLAMR)
+            own = (*self._axes.names, *_PARALLAMR)
             prefix = ""
         else:
             self._inputs = before = tuple(header)
@@ -105,11 +110,15 @@ class Columns:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """All columns, in order."""
+        """All columns in order, as the head of a table has them."""
+        return tuple(map(_guarded, self._names)) if self._guard else self._names
+
+    @property
+    def _names(self) -> tuple[str, ...]:
         if self._json is None:
             return (*self._before, *self._own)
         if self._like_parallamr:
-            axes = len(self._axes.names_without_model)
+            axes = len(self._axes.names)
             own = self._own
             return (*self._before, *own[:axes], *self._json.names, *own[axes:])
         return (*self._before, *self._own, *self._json.names)
@@ -143,7 +152,7 @@ class Columns:
     def record(self, ask: Ask, ended: Ended) -> dict[str, Any]:
         """Return one request as JSON can have it: numbers are numbers, warnings and scores too."""
         row = self._parallamr(ask, ended) if self._like_parallamr else self._treadle(ask, ended)
-        record: dict[str, Any] = dict(zip(self.names, row, strict=True))
+        record: dict[str, Any] = dict(zip(self._names, row, strict=True))
         answer = ended.answer
         if not self._like_parallamr:
             record[f"{self.prefix}warnings"] = list(_warnings(ask, answer))
@@ -159,7 +168,7 @@ class Columns:
         clean = [representable(cell) if isinstance(cell, str) else cell for cell in row]
         if clean != list(row):
             name = "error_message" if self._like_parallamr else "warnings"
-            at = self.names.index(self.prefix + name)
+            at = self._names.index(self.prefix + name)
             clean[at] = SEPARATOR.join(filter(None, (str(clean[at] or ""), LOST_CHARACTERS)))
         return clean
 
@@ -211,7 +220,7 @@ class Columns:
     def _parallamr(self, ask: Ask, ended: Ended) -> list[Cell]:
         answer = ended.answer
         row: list[Cell] = [ask.lane, ask.model, *map(ask.cells.get, self._inputs)]
-        row += self._axes.cells_without_model(ask)
+        row += self._axes.cells(ask)
         if self._json is not None:
             row += self._json.cells({} if answer is None else _json_of(answer))
         notes = list(_warnings(ask, answer))
@@ -259,24 +268,12 @@ class _Axes:
             *(("repeat",) if self._repeats else ()),
         )
 
-    @property
-    def names_without_model(self) -> tuple[str, ...]:
-        return tuple(name for name in self.names if name in {"prompt", "repeat"})
-
     def cells(self, ask: Ask) -> list[Cell]:
         cells: list[Cell] = []
         if self._prompts:
             cells.append(ask.prompt)
         if self._models:
             cells += (ask.lane, ask.model)
-        if self._repeats:
-            cells.append(ask.repeat)
-        return cells
-
-    def cells_without_model(self, ask: Ask) -> list[Cell]:
-        cells: list[Cell] = []
-        if self._prompts:
-            cells.append(ask.prompt)
         if self._repeats:
             cells.append(ask.repeat)
         return cells
@@ -339,7 +336,9 @@ def _on_one_line(text: str) -> str:
 
 
 def _guarded(cell: str) -> str:
-    return "'" + cell if cell.startswith(_FORMULA) and not _is_number(cell) else cell
+    # Spreadsheets drop white space, and what cannot be seen, before they look.
+    looks_so = cell.startswith(_MOVES_ON) or cell.lstrip(_UNSEEN).startswith(_FORMULA)
+    return "'" + cell if looks_so and not _is_number(cell) else cell
 
 
 def _is_number(text: str) -> bool:

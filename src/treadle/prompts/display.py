@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Hashable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Protocol, TextIO
@@ -31,6 +33,7 @@ CHOICES = ("auto", "live", "plain", "json", "none")
 EVERY = 0.1  # seconds between redraws of a terminal
 SELDOM = 5.0  # seconds between lines where the cursor cannot be moved
 OFTEN = 1.0  # seconds between objects for programs
+_PATIENCE = 1.0  # seconds for which nothing need be said
 _WINDOW = 60  # seconds over which rates are taken
 _STALE = 30.0  # seconds after which it is of no interest why something was tried again
 _KINDS = 12  # kinds of errors that are told of; the summary has all of them
@@ -75,6 +78,37 @@ def display_for(choice: str, lanes: Iterable[Hashable], total: int | None) -> Di
     if choice == "plain" or not stream.isatty():
         return Plain(stream, progress)
     return Live(stream, progress)
+
+
+@contextmanager
+def checking(choice: str, rows: int, *, after: float = _PATIENCE) -> Iterator[None]:
+    """
+    Say that rows are checked before anything is sent, if that takes long.
+
+    Args:
+        choice: The display that will follow.
+        rows: How many there are.
+        after: Seconds that need no word.
+    """
+    stream = sys.stderr
+    if choice not in CHOICES or choice == "none" or stream is None:
+        yield
+        return
+
+    def tell() -> None:
+        text = "checking 1 row" if rows == 1 else f"checking {rows:,} rows"
+        said = {"event": "said", "at": time.monotonic(), "text": text}
+        stream.write((json.dumps(said) if choice == "json" else text) + "\n")
+        stream.flush()
+
+    timer = threading.Timer(after, tell)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()
 
 
 class Rate:
@@ -285,7 +319,22 @@ def title_of(key: Hashable) -> str:
     return printable("/".join(map(str, key)) if isinstance(key, tuple) else str(key)) or "(none)"
 
 
-class Live:
+class _Shown:
+    """What all displays have in common."""
+
+    def __init__(self, stream: TextIO, progress: Progress) -> None:
+        self._stream = stream
+        self._progress = progress
+        self._lock = threading.Lock()
+        self._written = float("-inf")
+
+    def settled(self, ask: Ask, ended: Ended) -> None:
+        """Take the end of one request; it is shown with the next event."""
+        with self._lock:
+            self._progress.settled(ask, ended)
+
+
+class Live(_Shown):
     """
     A block at the bottom of a terminal: a bar for all, a row for each lane, the last trouble.
 
@@ -299,6 +348,7 @@ class Live:
         from rich.live import Live as Block
         from rich.text import Text
 
+        super().__init__(stream, progress)
         self._console = Console(file=stream, highlight=False)
         self._block = Block(
             Text(""),
@@ -309,9 +359,6 @@ class Live:
         )
         self._coding = getattr(stream, "encoding", None) or "utf-8"
         self._marks = "━─" if "━─".encode(self._coding, "ignore") else "#-"
-        self._lock = threading.Lock()
-        self._progress = progress
-        self._drawn = float("-inf")
         self._begun = False
 
     def __call__(self, event: treadle.events.Event) -> None:
@@ -322,14 +369,9 @@ class Live:
                 self._begun = True
                 self._block.start()
             ended = isinstance(event, treadle.events.RunEnded)
-            if self._begun and (ended or event.at - self._drawn >= EVERY):
-                self._drawn = event.at
+            if self._begun and (ended or event.at - self._written >= EVERY):
+                self._written = event.at
                 self._draw()
-
-    def settled(self, ask: Ask, ended: Ended) -> None:
-        """Take the end of one request; it is drawn with the next event."""
-        with self._lock:
-            self._progress.settled(ask, ended)
 
     def close(self) -> None:
         """Leave the bar, take the lanes away, and give the terminal back."""
@@ -362,7 +404,7 @@ class Live:
         return line.encode(self._coding, "replace").decode(self._coding)
 
 
-class Plain:
+class Plain(_Shown):
     """
     A line at the beginning, one every five seconds, one at the end, and one for each trouble.
 
@@ -370,12 +412,6 @@ class Plain:
         stream: Where to write.
         progress: What to show.
     """
-
-    def __init__(self, stream: TextIO, progress: Progress) -> None:
-        self._stream = stream
-        self._progress = progress
-        self._lock = threading.Lock()
-        self._written = float("-inf")
 
     def __call__(self, event: treadle.events.Event) -> None:
         """Take one event."""
@@ -389,11 +425,6 @@ class Plain:
                 self._written = event.at
                 lines.append(", ".join(position(self._progress) + troubles(self._progress)))
             self._say(lines)
-
-    def settled(self, ask: Ask, ended: Ended) -> None:
-        """Take the end of one request."""
-        with self._lock:
-            self._progress.settled(ask, ended)
 
     def close(self) -> None:
         """Write what is left to be said."""
@@ -411,7 +442,7 @@ class Plain:
             self._stream.flush()
 
 
-class JsonLines:
+class JsonLines(_Shown):
     """
     One JSON object per line, for programs that watch.
 
@@ -428,12 +459,6 @@ class JsonLines:
         progress: What to show.
     """
 
-    def __init__(self, stream: TextIO, progress: Progress) -> None:
-        self._stream = stream
-        self._progress = progress
-        self._lock = threading.Lock()
-        self._written = float("-inf")
-
     def __call__(self, event: treadle.events.Event) -> None:
         """Take one event."""
         with self._lock:
@@ -444,11 +469,6 @@ class JsonLines:
             if self._progress.is_running and event.at - self._written >= OFTEN:
                 self._written = event.at
                 self._put("progress", **_sums(self._progress))
-
-    def settled(self, ask: Ask, ended: Ended) -> None:
-        """Take the end of one request."""
-        with self._lock:
-            self._progress.settled(ask, ended)
 
     def close(self) -> None:
         """Write what is left to be said."""

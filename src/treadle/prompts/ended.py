@@ -12,15 +12,18 @@ from typing import Any
 
 import treadle
 from treadle.prompts.errors import KINDS, RequestFailed
+from treadle.prompts.lanes import COST, TOTAL_TOKENS
 from treadle.prompts.values import Answer, Ended
 
 REQUEST_ID_NOTE = "request id: "
 """How the note of an exception begins that keeps the request's name in a record."""
 
 _STATUS = re.compile(r"\bHTTP (\d{3})\b")
-# Why the engine cancels: these words, the sentence about a total, or why the lane was closed.
+# Why the engine cancels: these words, its sentence about a total, or why the lane was closed.
 _STOPPED = frozenset({"cancelled", "closed", "deadline", "failure limit", "interrupted"})
-_SPENT = re.compile(r"\S+ is limited to .* is left\b")
+_SPENT = re.compile(
+    rf"(?:{COST}|{TOTAL_TOKENS}) is limited to \S+: \S+ is left, and the next item may use \S+"
+)
 
 
 def ended_of(outcome: treadle.AnyOutcome, *, waited: float = 0.0) -> Ended:
@@ -39,7 +42,7 @@ def ended_of(outcome: treadle.AnyOutcome, *, waited: float = 0.0) -> Ended:
     if outcome.ok:
         return _answered(outcome, waited)
     if outcome.kind == "cancelled":
-        return _ended(outcome, waited, "skipped", _why_left(outcome.reason), outcome.reason)
+        return _ended(outcome, waited, "skipped", why_left(outcome.reason), outcome.reason)
     failure = outcome.failure
     return _ended(
         outcome,
@@ -90,29 +93,46 @@ def _ended(
     )
 
 
-def _why_left(reason: str) -> str:
+def why_left(reason: str) -> str:
+    """
+    Return the kind of *reason*, for which the engine has left an item or closed a lane.
+
+    It is ``"stopped"``, ``"budget"`` or ``"closed"``; what a server says, which is never told
+    from the engine's own words about a total, is ``"closed"``.
+    """
     if reason in _STOPPED:
         return "stopped"
-    return "budget" if _SPENT.match(reason) else "closed"
+    return "budget" if _SPENT.fullmatch(reason) else "closed"
+
+
+def class_of(failure: treadle.Failure) -> type[RequestFailed] | None:
+    """Return the nearest class in ``errors`` of a failure; None when it has none."""
+    for name in (failure.type, *failure.mro):
+        if name in KINDS:
+            return KINDS[name]
+    return None
 
 
 def _kind_of(failure: treadle.Failure) -> str:
-    for name in (failure.type, *failure.mro):
-        if name in KINDS:
-            return KINDS[name].kind
+    nearest = class_of(failure)
+    if nearest is not None:
+        return nearest.kind
     own = failure.type.rpartition(".")[2]
     # A record may name public classes with or without the module that they live in.
     return {"BadRowError": "bad_row", "CallTimedOut": "timeout"}.get(own, own)
 
 
+def status_of(failure: treadle.Failure) -> int:
+    """Return the HTTP status that a failure speaks of; 0 for none."""
+    if class_of(failure) is None:
+        return 0
+    found = _STATUS.search(failure.message)
+    return int(found[1]) if found else 0
+
+
 def _status_of(outcome: treadle.FailedOutcome) -> int:
     error = outcome.error
-    if isinstance(error, RequestFailed):
-        return error.status
-    if not any(name in KINDS for name in outcome.failure.mro or (outcome.failure.type,)):
-        return 0
-    found = _STATUS.search(outcome.failure.message)
-    return int(found[1]) if found else 0
+    return error.status if isinstance(error, RequestFailed) else status_of(outcome.failure)
 
 
 def _request_id_of(outcome: treadle.FailedOutcome) -> str:

@@ -9,6 +9,7 @@
     │   └── ConnectionLost   it broke
     ├── NoReply              no answer within the timeout (also TimeoutError)
     ├── BadReply             the reply makes no sense: cut off, no JSON, nothing in it
+    │   └── NotUnderstood    it is whole, but no answer as this provider writes it
     ├── Unauthorized         401, 403: the key is wrong
     ├── OutOfQuota           402, insufficient_quota: nothing left to spend
     ├── BadRequest           400, 422 and the like: the request is wrong
@@ -22,9 +23,12 @@ The column ``_error_type`` has the ``kind`` of each.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import treadle
+
+REQUEST_ID_NOTE = "request id: "
+"""How the note of an exception begins that keeps the request's name in a record."""
 
 
 class RequestFailed(treadle.TreadleError):
@@ -48,8 +52,8 @@ class RequestFailed(treadle.TreadleError):
 
     kind: ClassVar[str] = "failed"
     again: ClassVar[bool] = False
-    lane_fault: ClassVar[bool] = False
-    closes_lane: ClassVar[bool] = False
+    lane_fault: bool = False
+    closes_lane: bool = False
 
     def __init__(
         self,
@@ -67,7 +71,7 @@ class RequestFailed(treadle.TreadleError):
         self.retry_after = retry_after
         self.limits = dict(limits or {})
         if request_id:
-            self.add_note(f"request id: {request_id}")  # notes stay in the record of a run
+            self.add_note(f"{REQUEST_ID_NOTE}{request_id}")  # notes stay in the record of a run
 
 
 class RateLimited(RequestFailed):
@@ -126,6 +130,17 @@ class BadReply(RequestFailed):
     again = True
 
 
+class NotUnderstood(BadReply):
+    """
+    The reply is whole, but in another form than this provider's.
+
+    It may be paid for, and the next one would look the same: it is not asked for again.
+    """
+
+    kind = "not_understood"
+    again = False
+
+
 class Unauthorized(RequestFailed):
     """The key is missing, wrong or not allowed to do this."""
 
@@ -153,9 +168,16 @@ class ContextOverflow(BadRequest):
 
 
 class ModelNotFound(RequestFailed):
-    """There is no such model, or nothing at that address."""
+    """
+    There is no such model, or nothing at that address.
+
+    Attributes:
+        missing: What is not there, where the reply leaves no doubt; empty when it might also be
+            something that only this request names.
+    """
 
     kind = "not_found"
+    missing: Literal["model", "address", ""] = ""
 
 
 class Filtered(RequestFailed):

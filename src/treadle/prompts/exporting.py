@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,8 +12,8 @@ from treadle.prompts import noted
 from treadle.prompts.experiment import Experiment
 from treadle.prompts.record import Endings
 from treadle.prompts.results_file import ResultsFile
-from treadle.prompts.results_files import ResultsFiles
 from treadle.prompts.rows import Rows
+from treadle.prompts.safe_paths import Protected
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,18 +33,16 @@ def export(which: str | None, to: str | None = None) -> Written:
         to: A file for all rows, CSV, TSV or JSONL by its suffix; None for where they belong.
 
     Raises:
-        UsageError: There is no such experiment, or all that it asks has changed since.
+        UsageError: There is no such experiment, or *to* is a file that it was made of.
         SinkFailed: The file cannot be written.
     """
-    experiment, run = noted.again(which)
-    bom = experiment.options.get("bom", False)
-    with Endings(run) as endings:
-        rows = Rows(experiment.items, endings)
-        _check_known(rows, run)
+    with _made(which) as (experiment, rows, reads):
         if to is not None:
+            _check_free(Path(to), reads)
+            bom = experiment.options.get("bom", False)
             ResultsFile(Path(to), experiment.columns, bom=bom).finish(rows)
         else:
-            ResultsFiles(experiment.columns, paths=experiment.paths, bom=bom).finish(rows)
+            experiment.files.finish(rows)
         return Written(rows.count, to or str(experiment.output or "standard output"))
 
 
@@ -61,13 +60,40 @@ def report(which: str | None, to: Path | None = None) -> Written:
     """
     from treadle.prompts.report import write_report
 
-    experiment, run = noted.again(which)
-    place = to or _beside(experiment)
-    with Endings(run) as endings:
-        rows = Rows(experiment.items, endings)
-        _check_known(rows, run)
+    with _made(which) as (experiment, rows, reads):
+        place = to or _beside(experiment)
+        if to is not None or place.parent != experiment.place.folder:
+            _check_free(place, reads)
         write_report(rows, place, title=_title(experiment))
         return Written(rows.count, str(place))
+
+
+@contextmanager
+def _made(which: str | None) -> Iterator[tuple[Experiment, Rows, list[Path]]]:
+    """
+    Make an experiment again; yield it, its rows, and the files that it was made of.
+
+    Raises:
+        UsageError: There is none, or it asks nothing of what its record has.
+    """
+    experiment, run, note = noted.again(which)
+    with Endings(run, experiment.place.folder) as endings:
+        rows = experiment.rows(endings, note.closed)
+        _check_known(rows, run)
+        yield experiment, rows, [*map(Path, note.reads), *experiment.inputs.fixed()]
+
+
+def _check_free(path: Path, reads: Iterable[Path]) -> None:
+    """
+    Refuse to write over what the experiment was made of.
+
+    Raises:
+        UsageError: *path* is that.
+    """
+    if why := Protected(reads).why(path):
+        raise treadle.UsageError(
+            f"nothing can be written to {str(path)!r}: it {why}", hint="name another file"
+        )
 
 
 def _check_known(rows: Rows, run: treadle.Run) -> None:
@@ -82,7 +108,7 @@ def _check_known(rows: Rows, run: treadle.Run) -> None:
     if settled and next(iter(rows), None) is None:
         raise treadle.UsageError(
             f"none of the {settled:,} requests in the record is asked by the experiment any more",
-            hint="a prompt, a context or treadle.toml was changed or is gone: bring it back",
+            hint="a file that the filter `file` reads was changed or is gone: bring it back",
         )
 
 

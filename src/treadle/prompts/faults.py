@@ -14,8 +14,8 @@ import socket
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import quote, unquote_plus, urlsplit
 
 from treadle.prompts import errors, headers
 
@@ -26,16 +26,13 @@ SHOWN = 300
 """Characters of a server's own words that a message holds."""
 
 
-def failure_of(
-    reply: HttpReply, *, provider: str, secrets: Sequence[str] = ()
-) -> errors.RequestFailed:
+def failure_of(reply: HttpReply, *, provider: str) -> errors.RequestFailed:
     """
     Return the failure that *reply* means: a status of 300 or more, or an ``error`` with less.
 
     Args:
         reply: What came back.
         provider: Who was asked, for messages.
-        secrets: What the request held and no message may show.
     """
     said = _said(reply)
     told = headers.announced(
@@ -45,11 +42,11 @@ def failure_of(
         now=time.time(),
     )
     kind = _kind(said, told.exceeded)
-    words = redacted(said.text or excerpt(reply.body), secrets)[:SHOWN]
+    words = redacted(said.text, reply.secrets)[:SHOWN] or excerpt(reply)
     status = f"HTTP {reply.status}"
     if said.status != reply.status:
         status += f" with error {said.status}"
-    return kind(
+    failure = kind(
         f"{status}: {words or 'without a word'}",
         hint=_hint(kind, said, provider),
         status=reply.status,
@@ -57,14 +54,17 @@ def failure_of(
         retry_after=told.retry_after,
         limits=headers.kept(reply.headers),
     )
+    if isinstance(failure, errors.ModelNotFound):
+        failure.missing = _missing(said)
+    return failure
 
 
 def no_json(reply: HttpReply, *, provider: str) -> errors.BadReply:
     """Return the failure of a *reply* that claims success and is empty, cut off or no JSON."""
-    shown = excerpt(reply.body)
+    shown = excerpt(reply)
     what = "the reply is no JSON, or cut off" if reply.body.strip() else "the reply is empty"
     return errors.BadReply(
-        f"HTTP {reply.status}: {what}" + (f": {redacted(shown)}" if shown else ""),
+        f"HTTP {reply.status}: {what}" + (f": {shown}" if shown else ""),
         hint=f"does the url of {provider} end where the API begins, often in /v1?",
         status=reply.status,
         request_id=request_id(reply),
@@ -94,8 +94,8 @@ def network_failure(
     """
     import aiohttp
 
-    place = _place(url)
-    words = redacted(str(error) or type(error).__name__, secrets)[:SHOWN]
+    place = site_of(url)
+    words = redacted(_words(error), secrets)[:SHOWN]
     match error:
         case aiohttp.ConnectionTimeoutError():
             return errors.NetworkError(
@@ -131,9 +131,11 @@ def network_failure(
                 hint=f"does {provider} run, and is its url right?",
             )
         case aiohttp.InvalidURL() | aiohttp.NonHttpUrlClientError():
-            return errors.ModelNotFound(
+            failure = errors.ModelNotFound(
                 f"{place} is no address", hint=f"look at the url of {provider}: http://host:port/v1"
             )
+            failure.missing = "address"
+            return failure
         case aiohttp.ClientResponseError():
             return errors.BadReply(
                 f"{place} does not answer in HTTP: {words}",
@@ -148,6 +150,14 @@ def network_failure(
                 f"the request to {place} cannot be sent: {words}",
                 hint=f"look at the url and the headers of {provider}",
             )
+
+
+def _words(error: BaseException) -> str:
+    """Return what *error* says, without the whole url, which some put behind it."""
+    import aiohttp
+
+    said = error.message if isinstance(error, aiohttp.ClientResponseError) else str(error)
+    return said or type(error).__name__
 
 
 def _system_words(error: OSError) -> str:
@@ -178,9 +188,15 @@ _REQUEST_IDS = (
 )
 
 
-def excerpt(body: bytes) -> str:
-    """Return the beginning of *body* as one line of text; of a page in HTML, its words."""
-    text = body[: 20 * SHOWN].decode("utf-8", "replace")
+def excerpt(reply: HttpReply) -> str:
+    """
+    Return the beginning of the body of *reply* as one line of text; of a page in HTML, its words.
+
+    What the request held and no message may show is not in it.
+    """
+    body = reply.body[: 40 * SHOWN].decode("utf-8", "replace")
+    # Half of what was looked through goes: a secret that it ends with is none to be recognised.
+    text = redacted(body, reply.secrets)[: 20 * SHOWN]
     if _PAGE.match(text):
         title = _TITLE.search(text)
         text = title[1] if title and title[1].strip() else _TAGS.sub(" ", text)
@@ -193,12 +209,79 @@ _TITLE = re.compile(r"<title[^>]*>([^<]*)<", re.IGNORECASE)
 _TAGS = re.compile(r"<(?:script|style)\b.*?</(?:script|style)>|<[^>]*>", re.DOTALL | re.IGNORECASE)
 
 
+# --- secrets --------------------------------------------------------------------------------------
+
+
+def secrets_in(url: str, headers: Mapping[str, str]) -> tuple[str, ...]:
+    """
+    Return what no message may show of a request: its key, wherever it stands.
+
+    Args:
+        url: Where it goes: names and passwords in it, and the values of its query.
+        headers: All of them but those that are known to be harmless.
+    """
+    found: list[str] = []
+    try:
+        parts = urlsplit(url)
+        found += [parts.username or "", parts.password or ""]
+    except ValueError:  # the rest of it is looked through all the same
+        pass
+    for pair in url.partition("?")[2].partition("#")[0].split("&"):
+        name, _, value = pair.partition("=")
+        if name.lower() not in _HARMLESS_PARAMETERS:
+            found += [value, unquote_plus(value), quote(unquote_plus(value), safe="")]
+    for name, value in headers.items():
+        if name.lower() not in _HARMLESS:
+            found += [value, value.rpartition(" ")[2]]
+    return tuple(dict.fromkeys(text for text in map(str.strip, found) if len(text) >= _SHORTEST))
+
+
+# A shorter one would blacken innocent letters.
+_SHORTEST = 4
+_HARMLESS_PARAMETERS = {"", "api-version", "beta", "limit"}
+_HARMLESS = {
+    "accept",
+    "anthropic-beta",
+    "anthropic-version",
+    "content-type",
+    "http-referer",
+    "user-agent",
+    "x-client-request-id",
+    "x-title",
+}
+
+
 def redacted(text: str, secrets: Sequence[str] = ()) -> str:
     """Return *text* without the *secrets*, and without what looks like a key."""
-    for secret in secrets:
-        if len(secret) >= 4:  # a shorter one would blacken innocent letters
+    for secret in sorted(secrets, key=len, reverse=True):  # one may begin with another
+        if len(secret) >= _SHORTEST:
             text = text.replace(secret, "***")
     return _KEYS.sub(lambda match: f"{match[1] or match[2]}***", text)
+
+
+def redact(error: BaseException, secrets: Sequence[str]) -> None:
+    """Take the *secrets* out of all that *error* says and a record keeps: notes, causes too."""
+    if isinstance(error, errors.RequestFailed):
+        error.args = (redacted(error.message, secrets),)
+        error.hint = None if error.hint is None else redacted(error.hint, secrets)
+        error.request_id = redacted(error.request_id, secrets)
+    notes = getattr(error, "__notes__", None)
+    if notes:
+        notes[:] = [redacted(str(note), secrets) for note in notes]
+    if cause_of(error.__cause__ or error.__context__, secrets) is None:
+        error.__cause__ = error.__context__ = None
+
+
+def cause_of(error: BaseException | None, secrets: Sequence[str]) -> BaseException | None:
+    """Return *error* as the cause of another one; None when its own words, or causes, tell."""
+    each, seen = error, set[int]()
+    while each is not None and id(each) not in seen:
+        said = f"{each} {each!r} {getattr(each, '__notes__', '')}"
+        if redacted(said, secrets) != said:
+            return None
+        seen.add(id(each))
+        each = each.__cause__ or each.__context__
+    return error
 
 
 # The keys of OpenAI, Anthropic and OpenRouter (sk-), of Google, Groq, xAI and Hugging Face.
@@ -304,9 +387,10 @@ def _line(text: str) -> str:
 
 def _kind(said: _Said, exceeded: str | None) -> type[errors.RequestFailed]:
     """Return the class of the failure."""
-    words, text, status = said.words, said.text.lower(), said.status
-    if status == 402 or words & _QUOTA or _QUOTA_TEXT.search(text):
+    words, text, status = said.words, said.text[:_READ].lower(), said.status
+    if status == 402 or words & _QUOTA or (status in _QUOTA_TEXTS and _QUOTA_TEXTS[status](text)):
         return errors.OutOfQuota
+    text = _unquoted(text)
     if words & _OVERFLOW or (status not in {401, 403} and _OVERFLOW_TEXT.search(text)):
         return errors.ContextOverflow
     if words & _FILTER or (status in {400, 403} and _FILTER_TEXT.search(text)):
@@ -321,6 +405,27 @@ def _kind(said: _Said, exceeded: str | None) -> type[errors.RequestFailed]:
     if status in {401, 403, 407} or words & _KEY:
         return errors.Unauthorized
     return _by_status(status, words)
+
+
+def _unquoted(text: str) -> str:
+    """Return *text* without what it quotes, which are the words of others; names stay."""
+    if '{"' in text or "{'" in text:  # a proxy hands on the reply of another server in its own
+        return text
+    return _QUOTED.sub(lambda match: match[0] if match[2].split() == [match[2]] else "", text)
+
+
+# An apostrophe stands behind a letter, and opens nothing.
+_QUOTED = re.compile(r"(?<!\w)(['\"`])(.{1,2000}?)\1(?!\w)", re.DOTALL)
+_READ = 8_000  # characters of a message that are looked at
+
+
+def _missing(said: _Said) -> Literal["model", "address", ""]:
+    """Return what is not there, where no other reading is possible."""
+    if said.words & _NO_MODEL:
+        return "model"
+    if said.status == 405 or not said.text:
+        return "address"
+    return "address" if _NO_PATH_TEXT.match(said.text[:_READ].lower()) else ""
 
 
 def _by_status(status: int, words: frozenset[str]) -> type[errors.RequestFailed]:
@@ -352,6 +457,12 @@ _QUOTA_TEXT = re.compile(
     r"insufficient_quota|insufficient (?:credits|balance|funds)|credit balance is too low"
     r"|budget has been exceeded"
 )
+# With any other status a text is about the request, whose own words it may repeat.
+_QUOTA_TEXTS = {
+    400: re.compile(r"^your credit balance is too low|balance is too low to access the").search,
+    403: _QUOTA_TEXT.search,
+    429: _QUOTA_TEXT.search,
+}
 _OVERFLOW = {
     "context_length_exceeded",
     "context_window_exceeded",
@@ -385,7 +496,13 @@ _NO_MODEL = {
 }
 _NO_MODEL_TEXT = re.compile(
     r"invalid model name|not a valid model|no such model|unknown model"
-    r"|model\b.{0,80}\b(?:not found|does not exist|not exist)"
+    r"|\bmodel:?(?: \S{1,200})?(?: was| is)? (?:not found|does not exist|not exist)"
+)
+# What servers say of a path that they do not have.
+_NO_PATH_TEXT = re.compile(
+    r"(?:404 )?(?:(?:page|file|resource|path|route|endpoint|url|the requested url) )?(?:was )?"
+    r"not found\W*$|invalid url|cannot (?:get|post) |no (?:such )?route|unknown (?:path|url|route)"
+    r"|method not allowed"
 )
 _TOO_FAST = {
     "rate_limit_error",
@@ -427,7 +544,7 @@ _HINTS: dict[type[errors.RequestFailed], str] = {
 }
 
 
-def _place(url: str) -> str:
+def site_of(url: str) -> str:
     """Return scheme, host and port of *url*: what stands around them may be secret."""
     try:
         parts = urlsplit(url)

@@ -12,6 +12,8 @@ from typing import Any
 _PATIENCE = 8
 _LEAST_PATIENCE = 100_000
 _COST_OF_A_TRY = 100
+_FIRST_LOOK = 4096
+_LONGEST_WORD = 16  # what is cut may be called wrong from where it begins: -Infinity, \ud83d\ude00
 
 _NOT_IN_NAME = re.compile(r"[\W_]+")
 _JSON = json.JSONDecoder()
@@ -86,18 +88,38 @@ def _first_at(text: str, opening: str) -> dict[str, Any] | list[Any] | None:
     patience = _PATIENCE * len(text) + _LEAST_PATIENCE
     at = text.find(opening)
     while at >= 0 and patience > 0:
-        try:
-            found: dict[str, Any] | list[Any] = _JSON.raw_decode(text, at)[0]
-        except json.JSONDecodeError as error:
-            # It names where an unterminated string begins, but has read on to the end.
-            end = len(text) if error.msg.startswith("Unterminated") else error.pos
-            patience -= end - at + _COST_OF_A_TRY
-        except (ValueError, RecursionError):
-            patience -= len(text) - at + _COST_OF_A_TRY
-        else:
+        found, read = _value_at(text, at)
+        if found is not None:
             return found
+        patience -= read + _COST_OF_A_TRY
         at = text.find(opening, at + 1)
     return None
+
+
+def _value_at(text: str, at: int) -> tuple[dict[str, Any] | list[Any] | None, int]:
+    """
+    Return the value that begins at *at*, None if none does, and how much was read to know it.
+
+    The decoder gets a piece, and a longer one if that was too short: its errors count the lines
+    from the beginning of what it was given, which with the whole text takes the square of it.
+    """
+    length, read = _FIRST_LOOK, 0
+    while True:
+        piece = text[at : at + length]
+        try:
+            return _JSON.raw_decode(piece)[0], read
+        except json.JSONDecodeError as error:
+            # It names where an unterminated string begins, but has read on to the end.
+            is_cut = error.msg.startswith("Unterminated") or error.pos > len(piece) - _LONGEST_WORD
+            read += len(piece) if is_cut else error.pos
+        except RecursionError:
+            return None, read + len(piece)
+        except ValueError:  # a number of thousands of digits, which may go on as one with a point
+            is_cut = True
+            read += len(piece)
+        if not is_cut or at + length >= len(text):
+            return None, read
+        length *= 8
 
 
 def _leaves(

@@ -36,12 +36,15 @@ class _Computed(Price):
     def cost(self, usage: Usage) -> Decimal | None:
         if usage.input is None or usage.output is None:
             return None
-        return self._total(
-            input_tokens=usage.input,
-            cache_read_tokens=usage.cached,
-            cache_write_tokens=usage.cache_written,
-            output_tokens=usage.output,
-        )
+        try:
+            return self._total(
+                input_tokens=usage.input,
+                cache_read_tokens=usage.cached,
+                cache_write_tokens=usage.cache_written,
+                output_tokens=usage.output,
+            )
+        except (ValueError, LookupError):  # counts that cannot be, or a kind without a price
+            return None
 
     def worst(self, tokens_in: int, tokens_out: int) -> Decimal:
         # Written to a cache, a token may cost more than one that is just read.
@@ -100,6 +103,6 @@ class GenaiPrices:
                     model_ref=model,
                     provider_id=_PROVIDERS.get(provider),
                 )
-            except LookupError:
+            except (ValueError, LookupError):
                 self._found[which] = None
         return self._found[which]

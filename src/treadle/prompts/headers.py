@@ -18,7 +18,11 @@ from typing import Literal, TypeAlias
 Exceeded: TypeAlias = Literal["requests", "tokens", "max_parallel_requests"]
 
 MINUTE = 60.0
+HOUR = 3600.0
 DAY = 86_400.0
+
+# Nobody has limits for less or more than this; what a header says beyond it is nonsense.
+_SHORTEST, _LONGEST = 1e-3, 32 * DAY
 
 # Servers that refuse for now, and may say in words or by their resets until when.
 _REFUSALS = frozenset({429, 500, 503, 529})
@@ -31,7 +35,7 @@ _EPOCH_MS = 1e11
 # whole seconds only.
 _SKEW = 2.0
 
-_UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+_UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": HOUR}
 _UNITS |= {"d": DAY}
 
 _PART = r"(\d{1,15}(?:\.\d{1,15})?)\s?(ns|us|µs|ms|d|h|m|s)(?![a-zµ])"
@@ -60,7 +64,7 @@ _OPENAI = re.compile(
     rf"(?:-(?P<kind>{_KIND}))?(?:-(?P<every>{_EVERY}))?"
 )
 _ANTHROPIC = re.compile(rf"anthropic-ratelimit-(?P<kind>{_KIND})-(?P<field>limit|remaining|reset)")
-_PERIODS = {"second": 1.0, "minute": MINUTE, "hour": 3600.0, "day": DAY}
+_PERIODS = {"second": 1.0, "minute": MINUTE, "hour": HOUR, "day": DAY}
 
 # LiteLLM hands on the headers of the provider behind it under this prefix.
 _HANDED_ON = "llm_provider-"
@@ -92,8 +96,8 @@ class Limit:
         limit: How much is allowed per `period`; None when it is not said.
         remaining: How much of it is left; below zero when too much was used.
         reset: Seconds from now until it is whole again.
-        period: Seconds that `limit` is for; None when the server does not say and its kind does
-            not tell.
+        period: Seconds that `limit` is for; None when the server does not say, or hides a limit
+            per hour or day among those per minute.
     """
 
     limit: int | None = None
@@ -190,7 +194,7 @@ def _headers_in(text: str) -> Iterable[tuple[str, str]]:
 
 
 def _limits(names: Mapping[str, str], now: float, *, litellm: bool) -> dict[str, Limit]:
-    """Return the tightest limit of each kind."""
+    """Return one limit of each kind: one that is used up, else the tightest per minute."""
     told: dict[tuple[str, str, str, bool], dict[str, str]] = {}
     for name, value in names.items():
         match = _OPENAI.fullmatch(name) or _ANTHROPIC.fullmatch(name)
@@ -206,7 +210,7 @@ def _limits(names: Mapping[str, str], now: float, *, litellm: bool) -> dict[str,
     found: dict[str, Limit] = {}
     for (kind, _, every, is_known), fields in told.items():
         limit = _limit(fields, now, every=every, is_known=is_known)
-        if limit != Limit() and (kind not in found or _pace(limit) < _pace(found[kind])):
+        if limit != Limit() and (kind not in found or _rank(limit) < _rank(found[kind])):
             found[kind] = limit
     return found
 
@@ -219,36 +223,48 @@ def _limit(fields: Mapping[str, str], now: float, *, every: str, is_known: bool)
         limit = remaining = None
     reset = _until(fields.get("reset"), now)
     period = _PERIODS.get(every)
-    renewal = _number(fields.get("renewalperiod"))
-    if renewal is not None and renewal > 0:
+    renewal = _bounded(_number(fields.get("renewalperiod")))
+    if renewal is not None:
         period = renewal
     elif period is None and is_known:
         period = _period(limit, remaining, reset)
     return Limit(limit, remaining, reset, None if limit is None else period)
 
 
+def _bounded(period: float | None) -> float | None:
+    return period if period is not None and _SHORTEST <= period <= _LONGEST else None
+
+
 def _period(limit: int | None, remaining: int | None, reset: float | None) -> float | None:
     """
-    Tell limits per minute, which nearly all are, from those per day.
+    Return the period that nobody names: a minute, unless the reset speaks against it.
 
-    Nobody names the period. But where a limit refills steadily, as those of OpenAI and Groq do,
-    the reset tells how long all of it takes.
+    OpenAI and Groq send their limit of requests per day where others send that per minute, which
+    no header of theirs names. Such a limit refills steadily, so that the reset tells how long all
+    of it takes. Its period is not said: a lane that kept the pace of a day would be many times
+    slower than it may be.
     """
-    if limit is None or reset is None:
+    if reset is None or limit is None:
         return MINUTE
-    used = limit - (remaining or 0)
-    if remaining is not None and used > 0 and 0.95 < reset * limit / used / DAY < 1.05:
-        return DAY
-    if reset <= MINUTE + 1:
-        return MINUTE
-    return DAY if reset <= DAY else None
+    if reset > MINUTE + 1:
+        return None
+    used = limit - (limit if remaining is None else remaining)
+    whole = reset * limit / used if used > 0 else MINUTE
+    if _is_about(whole, 1.0):
+        return 1.0
+    return None if _is_about(whole, HOUR) or _is_about(whole, DAY) else MINUTE
 
 
-def _pace(limit: Limit) -> float:
-    """Return how much a limit allows per second, as a measure of how tight it is."""
-    if limit.limit is None:
-        return math.inf
-    return limit.limit / (limit.period or MINUTE)
+def _is_about(seconds: float, period: float) -> bool:
+    return 0.95 < seconds / period < 1.05
+
+
+def _rank(limit: Limit) -> tuple[int, float]:
+    """Return what sorts limits of one kind: the one that decides how fast to go comes first."""
+    if _is_empty(limit):
+        return 0, -(limit.reset or 0.0)
+    pace = math.inf if limit.limit is None else limit.limit / (limit.period or MINUTE)
+    return (1 if (limit.period or MINUTE) <= MINUTE else 2), pace
 
 
 def _litellm_limit(names: Mapping[str, str], words: str, limit: Limit, now: float) -> Limit:
@@ -259,8 +275,8 @@ def _litellm_limit(names: Mapping[str, str], words: str, limit: Limit, now: floa
     reset = _reset_at(names, words, now)
     if reset is not None:
         limit = replace(limit, reset=reset)
-    period = _number(names.get("retry-after"))
-    return replace(limit, period=period if period and period > 0 else limit.period)
+    period = _bounded(_number(names.get("retry-after")))
+    return replace(limit, period=limit.period if period is None else period)
 
 
 # --- what was exceeded --------------------------------------------------------------------------

@@ -12,12 +12,15 @@ from urllib.parse import urlsplit
 
 import treadle
 from treadle.prompts.near import did_you_mean
-from treadle.prompts.providers.base import Provider
+from treadle.prompts.providers.base import Provider, site
 from treadle.prompts.providers.registry import PROVIDERS, provider_named, provider_names
 from treadle.prompts.values import LaneSettings, Secret
 
 ALL = "*"
 """In place of a lane's name: all lanes."""
+
+LIMITS = ("concurrency", "rpm", "tpm", "input_tpm", "output_tpm", "timeout", "shared")
+"""The settings of a lane that say how fast; all lanes may have them in common."""
 
 # What other programs call our settings.
 _ELSEWHERE = {
@@ -36,6 +39,7 @@ def lanes(
     overrides: Mapping[str, Mapping[str, Any]],
     environment: Mapping[str, str],
     *,
+    defaults: Mapping[str, Any] | None = None,
     used: Iterable[str] = (),
     place: str,
 ) -> dict[str, LaneSettings]:
@@ -46,13 +50,15 @@ def lanes(
         sections: By the names of lanes.
         overrides: What was typed, by the names of lanes or :data:`ALL`; goes over the sections.
         environment: Where keys, addresses and the variables in headers come from.
+        defaults: What holds for each lane whose section does not say it, of :data:`LIMITS`.
         used: Names that may be those of providers of other packages. These are loaded, which can
             take seconds, only where they are asked for.
         place: Where the sections stand, for messages: ``treadle.toml: [prompts.lanes]``.
 
     Raises:
-        UsageError: A section cannot be used, or what was typed names no lane.
+        UsageError: A section or a default cannot be used, or what was typed names no lane.
     """
+    usual = _usual(defaults or {})
     names = [*PROVIDERS, *(name for name in sections if name not in PROVIDERS)]
     further = dict.fromkeys((*overrides, *used)).keys() - {ALL, *names}
     names += sorted(further & {*provider_names()}) if further else []
@@ -64,7 +70,7 @@ def lanes(
     for name in names:
         where = f"{place.removesuffix(']')}.{name}]"
         typed = {**overrides.get(ALL, {}), **overrides.get(name, {})}
-        made[name] = _lane(name, sections.get(name, {}), typed, environment, where)
+        made[name] = _lane(name, sections.get(name, {}), usual, typed, environment, where)
     return made
 
 
@@ -79,6 +85,7 @@ def unset(section: Mapping[str, Any], environment: Mapping[str, str]) -> tuple[s
 def _lane(
     name: str,
     section: Mapping[str, Any],
+    usual: Mapping[str, Any],
     typed: Mapping[str, Any],
     environment: Mapping[str, str],
     where: str,
@@ -94,6 +101,7 @@ def _lane(
         else:
             _check_option(where, key, plain)
             options[plain] = _without_decimals(value)
+    values = {**usual, **values}
     values |= {key: _READERS[key](key, value) for key, value in typed.items()}
     values.pop("price", None)  # for the list of prices
     provider = _provider(name, values.pop("provider", None), where)
@@ -104,7 +112,7 @@ def _lane(
         key_env = _key_env(provider, own_url)
     found = environment.get(key_env, "").strip() if key_env else ""
     headers = _filled(values.pop("headers", {}), environment)
-    if own_url is None or _site(own_url) == _site(provider.url):
+    if own_url is None or site(own_url) == site(provider.url):
         for header, variable in provider.header_envs.items():
             if environment.get(variable):
                 headers.setdefault(header, environment[variable])
@@ -119,6 +127,16 @@ def _lane(
         options=options,
         **values,
     )
+
+
+def _usual(defaults: Mapping[str, Any]) -> dict[str, Any]:
+    for key in defaults:
+        if key not in LIMITS:
+            raise treadle.UsageError(
+                f"lane_defaults has an unknown setting {key!r}",
+                hint=did_you_mean(key, LIMITS, called="settings"),
+            )
+    return {key: _READERS[key](f"lane_defaults {key}", value) for key, value in defaults.items()}
 
 
 def _provider(name: str, named: str | None, where: str) -> Provider:
@@ -163,11 +181,7 @@ def _key_env(provider: Provider, own_url: str | None) -> str:
     """
     if own_url is None or not provider.url:
         return provider.key_env
-    return provider.key_env if _site(own_url) == _site(provider.url) else ""
-
-
-def _site(url: str) -> list[str]:
-    return (urlsplit(url).hostname or "").lower().split(".")[-2:]
+    return provider.key_env if site(own_url) == site(provider.url) else ""
 
 
 def _filled(headers: Mapping[str, str], environment: Mapping[str, str]) -> dict[str, str]:

@@ -29,12 +29,13 @@ _LOCAL_START, _LOCAL_MOST = 1, 16
 # A little below what is allowed: clocks differ, and a refusal costs more than what is left unused.
 _PACE = 0.975
 _MINUTE = 60.0
+# Limits of longer periods are no pace: ten thousand a day would be one in nine seconds, where five
+# hundred a minute are allowed as long as some of them are left.
+_LONGEST_PACED = 120.0
 # Told "too fast" without a word on how long to wait.
 _PAUSE = 2.0
 # Above so many per second, a limit is none.
 _NO_LIMIT = 1e6
-# The provider may have answered, and charged, although nothing of use came back.
-_PERHAPS_CHARGED = (errors.NoReply, errors.BadReply)
 
 
 def lanes_for(
@@ -95,8 +96,6 @@ class _Policy:
         self._worst = worst
         self._totals = totals
         self._clock = clock
-        # By the keys of items: an attempt that failed is known by its key alone.
-        self._reserved: dict[Hashable, dict[str, Any]] = {}
 
     def key(self, ask: Ask) -> Hashable:
         """Return the lane of *ask*."""
@@ -130,21 +129,20 @@ class _Policy:
             worst[COST] = self._worst.cost(ask)
         if TOTAL_TOKENS in self._totals:
             worst[TOTAL_TOKENS] = self._worst.tokens(ask)
-        self._reserved[ask.key] = worst
         return expected | worst
 
     def feedback(self, outcome: treadle.AnyOutcome) -> treadle.Feedback | None:
         """Return what *outcome* teaches about its lane."""
         if isinstance(outcome, treadle.Succeeded):
-            self._reserved.pop(outcome.key, None)
             value = outcome.value
             return self._answered(value) if isinstance(value, Answer) else None
+        if isinstance(outcome, treadle.Cancelled):
+            return None
         if isinstance(outcome, treadle.TimedOut):
-            return treadle.Feedback(used=self._reserved.get(outcome.key, {}), overloaded=True)
-        if isinstance(outcome, treadle.Raised) and isinstance(outcome.error, errors.RequestFailed):
-            return self._refused(outcome.key, outcome.error)
-        self._reserved.pop(outcome.key, None)
-        return None
+            return treadle.Feedback(spent=True, overloaded=True)
+        if isinstance(outcome.error, errors.RequestFailed):
+            return self._refused(outcome.error)
+        return treadle.Feedback(spent=True)  # nobody knows how far it came
 
     def _answered(self, answer: Answer) -> treadle.Feedback:
         said = self._read(answer.limits, status=answer.http_status or 200)
@@ -165,18 +163,15 @@ class _Policy:
             used[TOTAL_TOKENS] = used["tokens"]
         return used
 
-    def _refused(self, key: Hashable, error: errors.RequestFailed) -> treadle.Feedback:
-        lost = self._reserved.get(key, {}) if isinstance(error, _PERHAPS_CHARGED) else {}
-        if not error.again:
-            self._reserved.pop(key, None)
+    def _refused(self, error: errors.RequestFailed) -> treadle.Feedback:
         said = self._read(error.limits, status=error.status, body=error.message)
         rate, budgets = _rates(said)
-        told = error.retry_after if error.retry_after is not None else said.retry_after
+        told = said.retry_after if error.retry_after is None else max(0.0, error.retry_after)
         too_fast = isinstance(error, errors.RateLimited)
         too_many = isinstance(error, errors.TooManyAtOnce)
         pause = _PAUSE if told is None and too_fast else told
         return treadle.Feedback(
-            used=lost,
+            spent=_is_perhaps_charged(error),
             pause=pause if error.again and not too_many else None,
             overloaded=isinstance(error, (errors.TooManyAtOnce, errors.Overloaded, errors.NoReply)),
             charged=not (too_fast or too_many),
@@ -229,28 +224,45 @@ def _paced(amount: float, period: float) -> treadle.Rate:
     return treadle.Rate(amount * _PACE, per=period)
 
 
+def _is_perhaps_charged(error: errors.RequestFailed) -> bool:
+    """
+    Tell whether the provider may have answered, and charged, although nothing of use came back.
+
+    That is so unless it has refused, or was never reached: a gateway gives up while the model goes
+    on, and a connection that breaks may have brought half of an answer.
+    """
+    never_reached = isinstance(error, errors.NetworkError) and not isinstance(
+        error, errors.ConnectionLost
+    )
+    return not never_reached and not 400 <= error.status < 500
+
+
 def _rates(said: headers.Announced) -> tuple[treadle.Rate | None, dict[str, treadle.Rate]]:
     """Return the limits that were announced with their periods: of starts, and of budgets."""
     rates: dict[str, treadle.Rate] = {}
     for name, limit in said.limits.items():
         amount, period = limit.limit, limit.period
-        if amount and period and 0 < amount / period < _NO_LIMIT:
+        if amount and period and _is_pace(limit) and 0 < amount / period < _NO_LIMIT:
             rates[name] = _paced(amount, period)
     return rates.pop("requests", None), rates
+
+
+def _is_pace(limit: headers.Limit) -> bool:
+    """Tell whether requests can be spread over the period of *limit*."""
+    return limit.period is not None and limit.period <= _LONGEST_PACED
 
 
 def _until_more(said: headers.Announced) -> float | None:
     """
     Return how long to wait after a reply that says that nothing is left.
 
-    Limits with a known period need no wait: the lane keeps their pace, and they may refill
-    steadily, long before the reset.
+    Limits that are paced need no wait: they may refill steadily, long before the reset.
     """
     waits = [
         limit.reset
         for limit in said.limits.values()
-        if limit.period is None and limit.reset and (limit.remaining or 0) <= 0
-        if limit.remaining is not None
+        if not _is_pace(limit) and limit.reset and limit.remaining is not None
+        if limit.remaining <= 0
     ]
     if said.retry_after:
         waits.append(said.retry_after)

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import treadle
 
+_FLAGS = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0)
+
 
 @contextmanager
 def only_one(folder: Path, what: str) -> Iterator[None]:
@@ -25,7 +27,7 @@ def only_one(folder: Path, what: str) -> Iterator[None]:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        descriptor = os.open(folder / "lock", _FLAGS, 0o666)
     except OSError as error:
         raise treadle.UsageError(
             f"{str(folder)!r} cannot be written to: {error.strerror or error}",
@@ -33,14 +35,14 @@ def only_one(folder: Path, what: str) -> Iterator[None]:
         ) from error
     try:
         if not _locked(descriptor):
-            holder = os.pread(descriptor, 32, 0).decode(errors="replace").strip()
+            holder = os.read(descriptor, 32).decode(errors="replace").strip()
             who = f"process {holder}" if holder.isdigit() else "another process"
             raise treadle.UsageError(
                 f"{who} is already running the experiment with {what}",
                 hint="wait for its end and run this again: nothing is asked twice",
             )
         os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+        os.write(descriptor, str(os.getpid()).encode())
         yield
     finally:
         os.close(descriptor)  # which unlocks

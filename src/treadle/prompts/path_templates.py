@@ -27,6 +27,7 @@ class PathTemplate:
         fixed: The folder in which all paths lie that it can come to; the whole path when it has
             no variables.
         varied: What comes after it: one template for each name, the last for the file.
+        rest: What comes after it, as it is typed; empty when it has no variables.
 
     Raises:
         UsageError: The text is empty or no template, or has ``..`` after a variable.
@@ -44,6 +45,7 @@ class PathTemplate:
                 f"the path {text} climbs after a variable", hint="put folders that are fixed first"
             )
         self.varied: tuple[Template, ...] = () if first is None else tuple(templates[first:])
+        self.rest = "" if first is None else "/".join(names[first:])
         self.fixed = self._folder(root, templates[:first])
 
     def _folder(self, root: Path, templates: list[Template]) -> Path:

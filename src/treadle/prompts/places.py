@@ -2,7 +2,11 @@
 
     results.csv
     .treadle/runs/<run id>/                     the record, answers included, as of every run
-    .treadle/prompts/results.csv-1f2e3d4c/      the table as it was when the run began
+    .treadle/prompts/results.csv-1f2e3d4c/      what is ours beside it:
+        experiment-<run id>.json                what the run was asked to do; see ``noted``
+        inputs-…/                               the files it was made of, as they were; ``inputs``
+        endings-…/                              a database while a session lasts; ``record``
+        lock                                    of the process that runs it
 
 The record is found again by the name of the run, which is made of where the results go. So the
 same command goes on where it stopped, and another results file is another experiment.
@@ -18,8 +22,8 @@ from pathlib import Path
 
 import treadle
 from treadle.prompts.output_paths import OutputPath
+from treadle.prompts.safe_paths import HIDDEN
 
-_HIDDEN = ".treadle"
 _NAME = "prompts "  # what the names of our runs begin with
 
 
@@ -32,11 +36,13 @@ class Place:
         name: Name of its runs.
         runs_dir: The folder of all runs.
         folder: Of its own; made when it is needed.
+        only: The id of the one run of it that is meant; empty for all of them.
     """
 
     name: str
     runs_dir: Path
     folder: Path
+    only: str = ""
 
     @classmethod
     def of(cls, output: OutputPath | None, experiments: str) -> Place:
@@ -58,7 +64,7 @@ class Place:
             root, short = output.folder.resolve(), Path(str(output)).name
             whole = os.path.normpath(Path.cwd() / str(output))
             told = whole if output.is_templated else str(root / short)
-        hidden = root / _HIDDEN
+        hidden = root / HIDDEN
         digest = hashlib.blake2b(told.encode("utf-8", "surrogateescape"), digest_size=4).hexdigest()
         plain = re.sub(r"[^\w.-]+", "_", short)[:40]
         runs_dir = os.environ.get("TREADLE_RUNS_DIR")
@@ -69,7 +75,9 @@ class Place:
         )
 
     def newest(self) -> treadle.Run | None:
-        """Return the newest run of the experiment; None when there is none."""
+        """Return the newest run of the experiment, or the one that is meant; None for none."""
+        if self.only:
+            return treadle.open(self.only, self.runs_dir)
         found = None
         for run in treadle.runs(self.runs_dir):
             if run.name == self.name:
@@ -77,22 +85,6 @@ class Place:
             else:
                 run.close()
         return found
-
-    def table(self, suffix: str) -> Path:
-        """
-        Return the path of the copy of the table; the folder is made.
-
-        Raises:
-            UsageError: It cannot be made.
-        """
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise treadle.UsageError(
-                f"{self.folder}: {error.strerror or error}",
-                hint="write the results into a folder that you may write to",
-            ) from error
-        return self.folder / f"experiments{suffix}"
 
 
 def is_ours(run: treadle.Run) -> bool:

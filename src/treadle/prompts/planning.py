@@ -6,7 +6,7 @@ the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
@@ -40,9 +40,12 @@ def plan(
     estimates: Estimates,
     max_cost: Decimal | None = None,
     max_tokens_total: int | None = None,
+    done: Container[str] = (),
 ) -> Plan:
     """
     Find out what a run of *items* would do. Nothing is sent.
+
+    All figures but the numbers of rows and of requests are of those that are left to be asked.
 
     Args:
         items: What would be asked.
@@ -51,11 +54,12 @@ def plan(
         estimates: How many tokens are expected.
         max_cost: The limit of the run in US dollars; None for no limit.
         max_tokens_total: The limit in tokens; None for no limit.
+        done: The keys of requests that have ended already and are not asked again.
 
     Raises:
         UsageError: The table has changed such that it cannot be read any more.
     """
-    found = _Pass(items, lanes, prices, estimates, max_cost, max_tokens_total)
+    found = _Pass(items, lanes, prices, estimates, max_cost, max_tokens_total, done)
     for ask in items.in_input_order(found.note_missing):
         found.add(ask)
     return found.plan()
@@ -152,15 +156,17 @@ class _Pass:
         estimates: Estimates,
         max_cost: Decimal | None,
         max_tokens_total: int | None,
+        done: Container[str],
     ) -> None:
         self._all = items
+        self._done = done
         self._lanes = lanes
         self._prices = prices
         self._estimates = estimates
         self._limits = (max_cost, max_tokens_total)
         self._worst = WorstCase(lanes, prices)
         self._over_limit = ""
-        self._items = 0
+        self._items = self._answered = 0
         self._shares: dict[tuple[str, str], _Share] = {}
         self._missing: dict[str, _Rows] = {}
         self._bad = _Rows()
@@ -179,6 +185,9 @@ class _Pass:
         self._items += 1
         if ask.problem:
             self._add_bad(ask)
+            return
+        if ask.key in self._done:
+            self._answered += 1
             return
         if ask.warnings:
             self._first_oddity = self._first_oddity or ask.warnings[0]
@@ -199,6 +208,7 @@ class _Pass:
         plan = Plan(
             rows=self._all.rows,
             items=self._items,
+            answered=self._answered,
             shares=shares,
             minutes=self._minutes(shares),
             missing=tuple(
@@ -253,8 +263,6 @@ class _Pass:
         }
 
     def _problems(self, plan: Plan) -> Iterator[str]:
-        if not plan.rows:
-            yield "no row takes part: none fits --where"
         if self._all.missing == "error":
             yield from (_lacking(each) for each in plan.missing)
         if plan.rows and plan.bad_rows == plan.rows:
@@ -265,6 +273,8 @@ class _Pass:
             yield self._over_limit
 
     def _warnings(self, plan: Plan) -> Iterator[str]:
+        if not plan.rows:
+            yield "no row takes part: none fits --where"
         if self._all.missing != "error":
             yield from (_lacking(each) for each in plan.missing)
         if plan.bad_rows and plan.bad_rows < plan.rows:

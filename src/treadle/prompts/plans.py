@@ -62,7 +62,10 @@ class Plan:
     Attributes:
         rows: The number of rows that take part.
         items: The number of requests, those included that cannot be sent.
-        shares: What goes to each model, in the order in which they are first seen.
+        answered: The number of those that have ended in an earlier session, most of them with an
+            answer, and are not asked again.
+        shares: What goes to each model, in the order in which they are first seen; of what is left
+            to be asked, as is all that follows.
         minutes: How long all takes, about; lanes work side by side.
         missing: The variables that rows have not.
         bad_rows: The number of rows that cannot be sent at all.
@@ -76,6 +79,7 @@ class Plan:
 
     rows: int
     items: int
+    answered: int = 0
     shares: tuple[Share, ...]
     minutes: float
     missing: tuple[Lack, ...] = ()
@@ -107,7 +111,8 @@ class Plan:
         return [*self._figures(), *self._remarks(width)]
 
     def _figures(self) -> Iterator[str]:
-        yield f"{_counted(self.rows, 'row')}, {_counted(self.items, 'request')}"
+        done = f", {self.answered:,} of them answered already" if self.answered else ""
+        yield f"{_counted(self.rows, 'row')}, {_counted(self.items, 'request')}{done}"
         if not self.shares:
             return
         yield ""

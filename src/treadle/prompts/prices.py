@@ -26,8 +26,10 @@ OWN = "treadle.toml"
 """The source of the prices that the user gives."""
 
 _BUNDLED = "prices.toml"
+# These ask nobody.
+_FREE = ("mock", "echo")
 # Providers whose models cost what the user's own machine does, whatever their names are.
-_UNLISTED = ("ollama", "mock")
+_UNLISTED = ("ollama", *_FREE)
 _RATES = ("input", "output", "cached", "cache_write")
 _COUNTS = ("window", "max_output")
 # gpt-4o-2024-08-06, claude-sonnet-4-5-20250929, claude-sonnet-4-5@20250929, ...-latest
@@ -122,7 +124,7 @@ class Prices:
 
     The user's own prices come first, by ``LANE/MODEL``, then by the model, then ``LANE/*`` for all
     of a lane; then the bundled list and then another one where one was asked for. Models of Ollama
-    and other local servers have no price unless the user gives one; the provider ``mock`` is free.
+    and other local servers have no price unless the user gives one; ``mock`` and ``echo`` are free.
     """
 
     def __init__(
@@ -166,42 +168,11 @@ class Prices:
             if entry.price is not None:
                 return entry.price
         provider = "" if lane is None else lane.provider
-        if provider == "mock":
-            return Price(input=Decimal(0), output=Decimal(0), source="mock")
+        if provider in _FREE:
+            return Price(input=Decimal(0), output=Decimal(0), source=provider)
         if self._further is None or provider in _UNLISTED:
             return None
         return self._further.of(model, provider)
-
-    def cost(self, model: str, usage: Usage, *, lane: LaneSettings | None = None) -> Decimal | None:
-        """Return what a request has cost; None when there is no price, or no tokens are known."""
-        price = self.of(model, lane=lane)
-        return None if price is None else price.cost(usage)
-
-    def worst(
-        self,
-        model: str,
-        input_bytes: int,
-        max_output: int | None,
-        *,
-        lane: LaneSettings | None = None,
-    ) -> Decimal | None:
-        """
-        Return the most that a request can cost: as if each byte were a token.
-
-        Args:
-            model: The model.
-            input_bytes: Bytes of the prompt.
-            max_output: The most tokens of the answer; None for the most that the model gives.
-            lane: The lane that the model is asked by.
-
-        Returns:
-            The cost; None when there is no price, or nothing limits the answer.
-        """
-        price = self.of(model, lane=lane)
-        most = max_output or self.max_output(model, lane=lane)
-        if price is None or (most is None and not price.is_free):
-            return None
-        return price.worst(input_bytes, most or 0)
 
     def window(self, model: str, *, lane: LaneSettings | None = None) -> int | None:
         """Return the tokens that prompt and answer may have together; None when it is unknown."""

@@ -8,10 +8,11 @@ requests there are.
 
 from __future__ import annotations
 
+import os
 import pickle
 import sqlite3
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -21,7 +22,8 @@ import treadle
 from treadle.prompts.ended import ended_of
 from treadle.prompts.values import Answer, Ended
 
-_BLOCK = 1000  # rows stored together
+PREFIX = "endings-"
+"""What the names of folders begin with that hold such a database, for a while."""
 
 
 class Endings:
@@ -30,20 +32,59 @@ class Endings:
 
     Args:
         run: The run; None for one that did not begin, in which nothing has ended.
+        folder: Where the database lies while it is looked at. None, or where nothing can be made
+            there, for the place of all temporary files, which may be memory.
+        answers: Take in the answers too; without, how a request ended is known in part: whether
+            there is an answer, and why there is none.
+
+    Raises:
+        SinkFailed: There is no room for them.
     """
 
-    def __init__(self, run: treadle.Run | None) -> None:
-        # A file, which SQLite removes by itself when it is closed; its pages stay in memory while
-        # they are few.
-        self._folder = tempfile.TemporaryDirectory(prefix="treadle-prompts-")
+    def __init__(
+        self, run: treadle.Run | None, folder: Path | None = None, *, answers: bool = True
+    ) -> None:
+        if folder is not None and not os.access(folder, os.W_OK):
+            folder = None
+        self._folder = tempfile.TemporaryDirectory(prefix=PREFIX, dir=folder)
+        # The pages stay in memory while they are few.
         self._database = sqlite3.connect(Path(self._folder.name) / "endings", isolation_level=None)
         self._database.executescript(
             "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -16000;"
-            "CREATE TABLE endings (key TEXT PRIMARY KEY, ended BLOB) WITHOUT ROWID;"
+            "CREATE TABLE endings (key TEXT PRIMARY KEY, failed INTEGER, ended BLOB) WITHOUT ROWID;"
             "CREATE TABLE answers (key TEXT PRIMARY KEY, answer BLOB);"
         )
         if run is not None:
-            self._read(run)
+            self._read(run, answers=answers)
+
+    def __contains__(self, key: object) -> bool:
+        """Tell whether the request *key* has ended."""
+        query = "SELECT 1 FROM endings WHERE key = ?"
+        return self._database.execute(query, (key,)).fetchone() is not None
+
+    def add(self, rows: Iterable[tuple[str, Ended]]) -> None:
+        """
+        Take in how further requests ended, by their keys.
+
+        Raises:
+            SinkFailed: There is no room for them.
+        """
+        self._store(
+            "endings", ((key, ended.answer is None, pickle.dumps(ended)) for key, ended in rows)
+        )
+
+    def answers(self) -> Iterator[Answer]:
+        """Yield all answers that were read from the run, in no order."""
+        for (answer,) in self._database.execute("SELECT answer FROM answers"):
+            yield pickle.loads(answer)
+
+    def failed(self) -> list[str]:
+        """Return the keys of the requests that have failed."""
+        return [key for (key,) in self._database.execute("SELECT key FROM endings WHERE failed")]
+
+    def forget_failed(self) -> None:
+        """Take out what has failed, for it is asked again."""
+        self._database.execute("DELETE FROM endings WHERE failed")
 
     def get(self, key: str) -> Ended | None:
         """Return how the request *key* ended; None when it has not."""
@@ -80,30 +121,39 @@ class Endings:
     ) -> None:
         self.close()
 
-    def _read(self, run: treadle.Run) -> None:
-        self._store("answers", ((key, pickle.dumps(answer)) for key, answer in run.stored()))
+    def _read(self, run: treadle.Run, *, answers: bool) -> None:
+        if answers:
+            self._store("answers", ((key, pickle.dumps(answer)) for key, answer in run.stored()))
         self._store("endings", _facts(run))
         run.close()
 
-    def _store(self, table: str, rows: Iterator[tuple[str, bytes]]) -> None:
-        self._database.execute("BEGIN")
+    def _store(self, table: str, rows: Iterable[tuple[Any, ...]]) -> None:
+        marks = {"answers": "?, ?", "endings": "?, ?, ?"}[table]
         # Of two under one key the last counts: another item may have failed for having it.
-        self._database.executemany(f"REPLACE INTO {table} VALUES (?, ?)", rows)  # noqa: S608  ours
-        self._database.execute("COMMIT")
+        query = f"REPLACE INTO {table} VALUES ({marks})"  # noqa: S608  our own words
+        try:
+            self._database.execute("BEGIN")
+            self._database.executemany(query, rows)
+            self._database.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise treadle.SinkFailed(
+                f"answers cannot be laid out in {self._folder.name!r}: {error}",
+                hint="make room; all answers are in the record of the run",
+            ) from error
 
 
-def _facts(run: treadle.Run) -> Iterator[tuple[str, bytes]]:
+def _facts(run: treadle.Run) -> Iterator[tuple[str, bool, bytes]]:
     for outcome in run.record.outcomes():
-        waited = 0.0
-        if outcome.attempts > 1:
-            waited = sum(attempt.delay for attempt in run.attempts(outcome.key))
+        waited, tries = 0.0, outcome.attempts - 1
+        if tries > 0:  # those of earlier sessions, which gave up on it, are there too
+            waited = sum(attempt.delay for attempt in run.attempts(outcome.key)[-tries:])
         if outcome.ok:
             ended = Ended(
                 status="ok", attempts=outcome.attempts, waited=waited, started=outcome.started
             )
         else:
             ended = ended_of(outcome, waited=waited)
-        yield str(outcome.key), pickle.dumps(ended)
+        yield str(outcome.key), not outcome.ok, pickle.dumps(ended)
 
 
 def answers(run: treadle.Run) -> Iterator[Any]:

@@ -25,7 +25,9 @@ class ResultsFiles:
 
     Args:
         columns: What stands in them.
-        paths: Files that are made whether a row goes there or not.
+        paths: Files that are made whether a row goes there or not; one that is empty is stdout.
+            Rows whose path is empty, and stdout is not among these, have no place: theirs could
+            not be made, and they are left out.
         bom: Begin CSV files with a byte order mark, which Excel needs.
         stdout: Takes the text for stdout; default: ``treadle.cli.put``.
     """
@@ -64,7 +66,8 @@ class ResultsFiles:
         """
         by_output: dict[str, list[tuple[Ask, Ended]]] = {}
         for row in rows:
-            by_output.setdefault(row[0].output, []).append(row)
+            if row[0].output:  # stdout gets its rows at the end
+                by_output.setdefault(row[0].output, []).append(row)
         with self._lock:
             for output, own in by_output.items():
                 self._file(output).add(own)
@@ -115,7 +118,9 @@ class ResultsFiles:
     ) -> Rewriting | None:
         """Return what is written to *output*; None for what only gets the rows of the end."""
         found = anew.get(output)
-        if found is None and (is_end or (output and not is_stream(Path(output)))):
+        if not output and not (is_end and output in self._paths):
+            return None
+        if found is None and (is_end or not is_stream(Path(output))):
             path = Path(output) if output else None
             found = anew[output] = Rewriting(
                 path, self._columns, bom=self._bom, stdout=self._stdout
@@ -128,8 +133,6 @@ class ResultsFiles:
         if file is None:
             while len(self._open) >= _MOST_OPEN:
                 self._open.popitem(last=False)[1].close()
-            file = self._open[output] = ResultsFile(
-                Path(output) if output else None, self._columns, bom=self._bom
-            )
+            file = self._open[output] = ResultsFile(Path(output), self._columns, bom=self._bom)
         self._open.move_to_end(output)
         return file

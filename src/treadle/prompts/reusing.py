@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import treadle
+from treadle.prompts.record import PREFIX
 from treadle.prompts.values import Answer, Ask
 
 LANE = "reused"
@@ -27,10 +28,11 @@ class Reused:
 
     Args:
         runs: The runs; of two answers to one request, that of the later run counts.
+        folder: Where that file lies; None for the place of all temporary files.
     """
 
-    def __init__(self, runs: Sequence[treadle.Run]) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="treadle-prompts-")
+    def __init__(self, runs: Sequence[treadle.Run], folder: Path | None = None) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix=PREFIX, dir=folder)
         # Looked into by the thread that reads the table and by the event loop; SQLite is built
         # such that both may use one connection.
         self._database = sqlite3.connect(
@@ -97,4 +99,3 @@ class Reused:
 
 def _limits(limits: Callable[[Any], treadle.Lane]) -> Callable[[Hashable], treadle.Lane]:
     return lambda key: treadle.Lane() if key == LANE else limits(key)
-

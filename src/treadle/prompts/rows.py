@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 
+from treadle.prompts.ended import why_left
 from treadle.prompts.items import Items
 from treadle.prompts.record import Endings
+from treadle.prompts.scoring import Scorers
 from treadle.prompts.summary import Summary
 from treadle.prompts.values import Ask, Ended
 
@@ -14,15 +16,20 @@ class Rows(Iterable[tuple[Ask, Ended]]):
     """
     All requests with their endings, in the order of the table; can be read again and again.
 
+    What has an ending is there, whether it is chosen to be asked or not. An answer that lacks a
+    score gets it now: a scorer may have been added since it came.
+
     Args:
         items: What is asked.
         endings: How each has ended.
-        closed: Why lanes are closed, by lane; their requests without an ending are skipped ones.
+        scorers: What judges answers.
+        closed: Why lanes are closed, by lane; what was to be asked there and has no ending was
+            skipped.
         lane_of: Gives the lane of a request.
 
     Attributes:
         summary: Of what was read last.
-        pending: Requests that had no ending when they were read last.
+        pending: Requests to be asked that had no ending when they were read last.
         count: Rows that were read last.
     """
 
@@ -30,11 +37,14 @@ class Rows(Iterable[tuple[Ask, Ended]]):
         self,
         items: Items,
         endings: Endings,
+        scorers: Scorers,
         closed: Mapping[Hashable, str] | None = None,
         lane_of: Callable[[Ask], Hashable] = lambda ask: ask.lane,
     ) -> None:
         self._items = items
         self._endings = endings
+        self._scorers = scorers
+        self._scores = frozenset(scorers.names)
         self._closed = closed or {}
         self._lane_of = lane_of
         self.summary = Summary()
@@ -42,12 +52,13 @@ class Rows(Iterable[tuple[Ask, Ended]]):
 
     def __iter__(self) -> Iterator[tuple[Ask, Ended]]:
         self.summary, self.pending, self.count = Summary(), 0, 0
-        for ask in self._items.in_input_order():
+        for ask, is_chosen in _all_of(self._items):
             ended = self._endings.get(ask.key)
-            if ended is None:
+            if ended is None and is_chosen:
                 self.pending += 1
                 ended = self._skipped(ask)
             if ended is not None:
+                self._score(ask, ended)
                 self.summary.add(ask, ended)
                 self.count += 1
                 yield ask, ended
@@ -56,5 +67,29 @@ class Rows(Iterable[tuple[Ask, Ended]]):
         why = self._closed.get(self._lane_of(ask)) if self._closed else None
         if why is None:
             return None
-        kind = "budget" if "is limited to" in why else "closed"
-        return Ended(status="skipped", error_type=kind, error=why)
+        return Ended(status="skipped", error_type=why_left(why), error=why)
+
+    def _score(self, ask: Ask, ended: Ended) -> None:
+        answer = ended.answer
+        if answer is None or self._scores <= answer.scores.keys():
+            return
+        self._scorers.score(ask, answer)
+        # What cannot be scored has said so when it came, too.
+        answer.warnings = tuple(dict.fromkeys(answer.warnings))
+
+
+def _all_of(items: Items) -> Iterator[tuple[Ask, bool]]:
+    """Yield all requests in the order of the table, and whether they are chosen to be asked."""
+    chosen = items.in_input_order()
+    if items.rows == len(items.table):
+        yield from ((ask, True) for ask in chosen)
+        return
+    ahead = next(chosen, None)
+    for ask in items.in_input_order(everything=True):
+        if ahead is not None and ahead.row == ask.row:
+            # This one and not the other: of requests that are the same, keys count those that are
+            # asked.
+            yield ahead, True
+            ahead = next(chosen, None)
+        else:
+            yield ask, False

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Hashable, Iterable
 from hashlib import blake2b
 from pathlib import Path
 
@@ -12,6 +14,7 @@ LONGEST = 255
 """Bytes of a name, as UTF-8: the limit of all file systems in use."""
 
 _FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f-\x9f\ud800-\udfff]')
+_HIDDEN = re.compile(r"(?:^|[/\\])\s*\.(?!\.?(?:[/\\]|$))")
 _RESERVED = re.compile(
     r"(CON|PRN|AUX|NUL|COM[0-9¹²³]|LPT[0-9¹²³]|CONIN\$|CONOUT\$)(?=\s*(\.|$))", re.IGNORECASE
 )
@@ -21,16 +24,22 @@ def below(folder: Path, typed: str) -> Path:
     """
     Return the path *typed*, relative to *folder*, for what may not leave that folder.
 
-    Links are followed to see where it leads; the path returned has them as they are.
+    Links are followed to see where it leads; the path returned has them as they are. What is
+    hidden is not for rows: keys stand in ``.env``, and tables come from others.
 
     Raises:
-        BadRowError: It is absolute, empty, or leads outside.
+        BadRowError: It is absolute, empty, hidden (a name in it begins with a dot), or leads
+            outside.
     """
     if not typed.strip() or "\x00" in typed:
         raise treadle.BadRowError(f"no file has the path {typed!r}", hint=f"below {folder}")
     if is_absolute(typed):
         raise treadle.BadRowError(
             f"the path {typed!r} is absolute", hint=f"values name files below {folder}"
+        )
+    if _HIDDEN.search(typed):
+        raise treadle.BadRowError(
+            f"the path {typed!r} is hidden", hint="values name no files that begin with a dot"
         )
     path = folder / typed
     check_below(folder, path, typed)
@@ -51,7 +60,7 @@ def check_below(folder: Path, path: Path, typed: str) -> None:
     """
     try:
         inside = path.resolve().is_relative_to(folder.resolve())
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, ValueError) as error:  # ValueError: no name of a file
         raise treadle.BadRowError(
             f"the path {typed!r} leads nowhere: {error}", hint=f"values name files below {folder}"
         ) from error
@@ -59,6 +68,38 @@ def check_below(folder: Path, path: Path, typed: str) -> None:
         raise treadle.BadRowError(
             f"the path {typed!r} leads out of {folder}", hint=f"values name files below {folder}"
         )
+
+
+HIDDEN = ".treadle"
+"""The folder that holds the records of runs, beside what they have written."""
+
+
+class Protected:
+    """
+    Files that nothing may be written over: what an experiment reads, and all records.
+
+    Args:
+        files: What it reads. One of them is itself by whatever name or link.
+    """
+
+    def __init__(self, files: Iterable[Path]) -> None:
+        self._known = {_identity(file) for file in files}
+
+    def why(self, path: Path) -> str:
+        """Return why nothing may be written to *path*; empty when it may."""
+        if HIDDEN in Path(os.path.realpath(path)).parts:
+            return f"lies in {HIDDEN}, where the records of runs are"
+        return "is read by the experiment" if _identity(path) in self._known else ""
+
+
+def _identity(path: Path) -> Hashable:
+    """Return what is the same for all names of a file."""
+    real = Path(os.path.realpath(path))
+    try:
+        found = real.stat()
+    except (OSError, ValueError):  # it is not there, or nothing can be
+        return real
+    return found.st_dev, found.st_ino
 
 
 def is_absolute(typed: str) -> bool:

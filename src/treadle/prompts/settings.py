@@ -5,6 +5,7 @@ PATH`` names another file instead::
 
     [prompts]
     max-cost = 5.0                  # options of the commands, by their long names
+    concurrency = 8                 # of lanes that say nothing of it
     price-list = "genai-prices"     # prices of that library, where there are none of yours
 
     [prompts.run]                   # goes over [prompts], for this command
@@ -31,15 +32,16 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
 import treadle
 from treadle.prompts import dotenv, lane_settings
 from treadle.prompts.near import did_you_mean
-from treadle.prompts.values import LaneSettings, Secret
+from treadle.prompts.values import LaneSettings
 
 FILE = "treadle.toml"
 """The name of the file that is read from the current folder."""
@@ -118,6 +120,7 @@ class Settings:
         *,
         commands: Collection[str] = ("run", "plan"),
         of_others: Collection[str] = (),
+        only_typed: Collection[str] = (),
     ) -> dict[str, Any]:
         """
         Return the options that the file sets for *command*.
@@ -129,6 +132,7 @@ class Settings:
                 taken from the folder of the file.
             commands: All commands; they may have sections.
             of_others: Options that only other commands have; they may stand in ``[prompts]`` too.
+            only_typed: Options that hold for one session, and may not stand in a file.
 
         Returns:
             The values by the names of *known*; what is not set is not there.
@@ -142,6 +146,11 @@ class Settings:
         for name in self._sections.keys() - sections:
             raise _unknown(self.path, "section", name, sections, "[prompts]")
         file = self.path
+        for place, table in (
+            ("[prompts]", self._values),
+            *((f"[prompts.{name}]", self._sections.get(name, {})) for name in commands),
+        ):
+            _check_typed(file, place, table, only_typed)
         found = _read(file, "[prompts]", self._values, known, {_plain(each) for each in of_others})
         own = self._sections.get(command, {})
         return found | _read(file, f"[prompts.{command}]", own, known, ())
@@ -150,6 +159,7 @@ class Settings:
         self,
         overrides: Mapping[str, Mapping[str, Any]] | None = None,
         *,
+        defaults: Mapping[str, Any] | None = None,
         used: Iterable[str] = (),
     ) -> dict[str, LaneSettings]:
         """
@@ -158,16 +168,18 @@ class Settings:
         Args:
             overrides: What was typed, by the name of the lane or ``"*"`` for all, such as
                 ``{"*": {"timeout": 60.0}, "openai": {"concurrency": 4}}``; goes over the file.
+            defaults: What holds for each lane of which the file does not say it.
             used: Names of lanes that will be used. A provider of another package has a lane of its
                 name only when it is named here, in *overrides* or in the file.
 
         Raises:
-            UsageError: A section cannot be used, or what was typed names no lane.
+            UsageError: A section or a default cannot be used, or what was typed names no lane.
         """
         return lane_settings.lanes(
             self._lane_sections(),
             overrides or {},
             self.environment,
+            defaults=defaults or {},
             used=used,
             place=self._place(_LANES),
         )
@@ -205,14 +217,6 @@ class Settings:
 
     def _place(self, name: str) -> str:
         return f"{self.path}: [prompts.{name}]"
-
-
-def redacted(text: str, secrets: Iterable[Secret | str]) -> str:
-    """Return *text* with ``***`` in place of each of *secrets*."""
-    keys = {each.reveal() if isinstance(each, Secret) else each for each in secrets}
-    for key in sorted((each for each in keys if each.strip()), key=len, reverse=True):
-        text = text.replace(key, "***")
-    return text
 
 
 def _table_of(file: Path) -> dict[str, Any]:
@@ -256,6 +260,17 @@ def _price_list(file: Path, values: dict[str, Any]) -> str | None:
             )
         return value
     return None
+
+
+def _check_typed(
+    file: Path, section: str, table: Mapping[str, Any], only_typed: Collection[str]
+) -> None:
+    for key in table:
+        if _plain(key) in only_typed:
+            raise treadle.UsageError(
+                f"{file}: {section} sets {key}, which holds for one session",
+                hint=f"type --{key.replace('_', '-')} when you mean it",
+            )
 
 
 def _read(
@@ -305,6 +320,9 @@ def _value(file: Path, place: str, value: object, kind: type) -> Any:
         return file.parent / Path(value).expanduser()
     if kind in (float, Decimal) and type(value) in (int, Decimal):
         return kind(str(value))
+    if kind is Decimal and isinstance(value, str):  # in quotes, lest somebody rounds it
+        with suppress(InvalidOperation):
+            return Decimal(value.strip().removeprefix("$"))
     if type(value) is not kind:  # a bool is an int to isinstance
         shown = str(value) if isinstance(value, Decimal) else repr(value)
         raise treadle.UsageError(

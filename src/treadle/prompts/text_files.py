@@ -66,7 +66,8 @@ class TextFiles:
     Files that rows of a table name; each is read once, as long as there are not too many.
 
     Args:
-        folder: What paths are relative to; nothing outside it is read. Default: the current one.
+        folder: What paths are relative to; nothing outside it is read, and nothing that is hidden,
+            such as ``.env``. Default: the current one.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
@@ -78,7 +79,7 @@ class TextFiles:
         Read the file with the path *typed*.
 
         Raises:
-            BadRowError: It is outside the folder, not there, or not UTF-8.
+            BadRowError: It is outside the folder, hidden, not there, or not UTF-8.
         """
         return self._read(typed)
 

@@ -195,10 +195,10 @@ class LaneSettings:
 
     name: str
     provider: str
-    url: str = ""
+    url: str = field(default="", repr=False)  # it may hold a password, or a key in its query
     key: Secret | None = None
     key_env: str = ""
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     concurrency: int | None = None
     rpm: float | None = None
     tpm: float | None = None

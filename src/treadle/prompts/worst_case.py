@@ -18,6 +18,18 @@ from treadle.prompts.values import Ask, LaneSettings
 OUTPUT_PARAMS = ("max_tokens", "max_completion_tokens", "max_output_tokens", "num_predict")
 """The parameters that limit an answer, as the providers call them."""
 
+# Those that a provider obeys, by its name. What it does not know limits nothing.
+_OF_CHAT = ("max_tokens", "max_completion_tokens")
+_OBEYED = {
+    "anthropic": (*_OF_CHAT, "max_output_tokens"),
+    "ollama": OUTPUT_PARAMS,
+    "openai-responses": (*_OF_CHAT, "max_output_tokens"),
+}
+# What a provider sends where none is set.
+_DEFAULTS = {"anthropic": 4096}
+# Tiers of service that cost what the list says.
+_LISTED_TIERS = frozenset({"default", "standard_only"})
+
 # What a provider puts around each message: its role, and marks for where it begins and ends.
 _PER_MESSAGE = 16
 
@@ -32,17 +44,28 @@ def input_tokens(ask: Ask) -> int:
     return sent
 
 
-def output_limit(ask: Ask) -> int | None:
-    """Return the tokens that one answer is limited to by its parameters; None when it is not."""
-    named = [ask.params.get(name) for name in OUTPUT_PARAMS]
-    limits = [each for each in named if isinstance(each, int) and each > 0]
-    return max(limits, default=None)  # the one that is not obeyed may be the smaller one
+def output_limit(ask: Ask, provider: str | None = None) -> int | None:
+    """
+    Return the tokens that one answer is limited to by its parameters; None when it is not.
+
+    Args:
+        ask: What is asked.
+        provider: Name of the provider that is asked, which obeys its own parameters only; None
+            when any of them will do, as for an estimate.
+    """
+    names = OUTPUT_PARAMS if provider is None else _OBEYED.get(provider, _OF_CHAT)
+    limits = [each for name in names if (each := _whole(ask.params.get(name)))]
+    default = None if provider is None else _DEFAULTS.get(provider)
+    return max(limits, default=default)  # the one that is not obeyed may be the smaller one
 
 
 def choices(ask: Ask) -> int:
-    """Return how many answers are asked for at once: the parameter ``n``."""
-    n = ask.params.get("n")
-    return n if isinstance(n, int) and n > 1 else 1
+    """Return how many answers are made at once: the parameter ``n``, or ``best_of`` if larger."""
+    return max(1, _whole(ask.params.get("n")), _whole(ask.params.get("best_of")))
+
+
+def _whole(value: object) -> int:
+    return value if isinstance(value, int) and value > 0 else 0
 
 
 class WorstCase:
@@ -87,9 +110,10 @@ class WorstCase:
         return price.worst(input_tokens(ask), self._output(ask))
 
     def _output(self, ask: Ask) -> int:
-        limit = output_limit(ask)
+        lane = self._lanes.get(ask.lane)
+        limit = output_limit(ask, "" if lane is None else lane.provider)
         if limit is None:
-            limit = self._prices.max_output(ask.model, lane=self._lanes.get(ask.lane))
+            limit = self._prices.max_output(ask.model, lane=lane)
         if limit is None:
             raise treadle.UsageError(
                 f"how long an answer of {ask.model!r} can become is not known, "
@@ -112,6 +136,13 @@ def check_limits(
     Raises:
         UsageError: Its worst case is not known, or is more than the whole limit.
     """
+    tier = ask.params.get("service_tier")
+    if max_cost is not None and tier is not None and tier not in _LISTED_TIERS:
+        raise treadle.UsageError(
+            f"what service_tier={tier!r} costs is not known, so that no limit on money can hold "
+            f"(row {ask.row})",
+            hint="leave service_tier out, or --max-cost",
+        )
     if max_cost is not None and (cost := worst.cost(ask)) > max_cost:
         raise _too_much(ask, f"${cost.normalize():f}", f"--max-cost is {max_cost}")
     if max_tokens_total is not None and (tokens := worst.tokens(ask)) > max_tokens_total:

@@ -6,6 +6,8 @@ import json as jsons
 import logging
 import shlex
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,13 +27,13 @@ Examples:
   treadle prompts run -p prompt.txt -e rows.csv -o '{{topic}}.csv' --limit 10
 
 \b
-The same command again asks what is missing, and nothing twice. All options
-can stand in treadle.toml, in [prompts] or [prompts.run], and lanes in
+The same command again asks what is missing, and nothing twice. Options can
+stand in treadle.toml, in [prompts] or [prompts.run], and lanes in
 [prompts.lanes.NAME]. Keys come from the environment or .env.
 
 \b
-Exit codes: 0 all answered, 1 some failed, 2 usage or no row (nothing was
-sent), 3 some are left: a lane is closed or the money is spent,
+Exit codes: 0 all answered, 1 some failed, 2 usage (nothing was sent), 3 no
+row takes part, or some are left: a lane is closed or the money is spent,
 130 interrupted.
 """
 
@@ -106,10 +108,14 @@ def run(
     values = options.merged(run, locals())
     if values.get("dry_run"):
         return _planned(values, json=json)
-    if values.get("verbose"):
-        _log()
     table, prompts, results = options.experiment(values)
-    report = _run(table, prompts, results, values)
+    if json and results is None:
+        raise treadle.UsageError(
+            "--json and the results would both go to standard output",
+            hint="-o results.csv gives the results a file of their own",
+        )
+    with _logged() if values.get("verbose") else nullcontext():
+        report = _run(table, prompts, results, values)
     _tell(report, values, json=json)
     return _exit(report)
 
@@ -144,7 +150,8 @@ def _planned(values: dict[str, Any], *, json: bool) -> int:
     from treadle.prompts.running import plan as plan_all
 
     table, prompts, results = options.experiment(values)
-    planned = plan_all(table, prompts, results, **options.python(values))
+    choice = "none" if values.get("quiet") else values.get("progress", "auto")
+    planned = plan_all(table, prompts, results, progress=choice, **options.python(values))
     if json:
         put(jsons.dumps(planned.as_json()) + "\n")
     else:
@@ -157,7 +164,9 @@ def _planned(values: dict[str, Any], *, json: bool) -> int:
 def _run(table: str, prompts: list[str], results: str | None, values: dict[str, Any]) -> Report:
     from treadle.prompts.running import run as run_all
 
-    choice = "none" if values.get("quiet") else values.get("progress", "auto")
+    # Lines of a log would tear a picture that moves.
+    usual = "plain" if values.get("verbose") else "auto"
+    choice = "none" if values.get("quiet") else values.get("progress", usual)
     made = options.python(values)
     try:
         with terminate_like_ctrl_c():
@@ -182,22 +191,38 @@ def _tell(report: Report, values: dict[str, Any], *, json: bool) -> None:
         return
     if values.get("quiet"):
         return
-    say(*words.of_run(report, width() or 80))
+    if report.requests:
+        say(*words.of_run(report, width() or 80))
     for warning in report.warnings:
         warn(warning)
     for lane, why in report.closed.items():
         warn(f"the lane {lane} was closed: {why}")
-    if report.pending:
-        hint("mend that, and the same command asks the rest")
-    elif report.failed:
-        hint("--retry-errors asks again what has failed")
+    told = words.to_do(report)
+    if told:
+        hint(told)
 
 
 def _exit(report: Report) -> int:
-    if report.pending:
+    if report.pending or not report.requests:
         return Exit.NOTHING
     return Exit.ITEMS_FAILED if report.failed else Exit.OK
 
 
-def _log() -> None:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+@contextmanager
+def _logged() -> Iterator[None]:
+    """Say on stderr what the application logs: a line for each attempt."""
+    logger = logging.getLogger("treadle.prompts")
+    handler, level = _ToPeople(), logger.level
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+        logger.removeHandler(handler)
+
+
+class _ToPeople(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        say(self.format(record))

@@ -25,8 +25,8 @@ _SETTINGS = """\
 # Settings of treadle prompts. What is typed goes over what stands here.
 
 [prompts]
-# concurrency = 8             # requests in flight in each lane; default: found by trying
-# max-cost = "5.00"           # US dollars
+# concurrency = 8             # requests in flight in a lane that says nothing; default: found
+# max-cost = 5.00             # US dollars
 
 # A lane of your own: any server that speaks OpenAI's protocol (vLLM, llama.cpp, LiteLLM, ...).
 # [prompts.lanes.mine]

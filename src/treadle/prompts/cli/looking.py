@@ -13,7 +13,7 @@ import typer
 
 import treadle
 from treadle.cli import Exit, put, say
-from treadle.prompts.cli import options
+from treadle.prompts.cli import options, words
 
 if TYPE_CHECKING:
     from treadle.prompts.places import Place
@@ -59,9 +59,7 @@ _To = Annotated[str | None, typer.Option("--to", metavar="FILE", help="Where to 
 
 def status(which: options.Which = None, *, json: options.Json = False) -> int:
     """Say how far an experiment is."""
-    from treadle.prompts import noted
-
-    facts = _facts(noted.find(which))
+    facts = _facts(_found(which))
     if json:
         put(jsons.dumps(facts) + "\n")
     else:
@@ -69,6 +67,20 @@ def status(which: options.Which = None, *, json: options.Json = False) -> int:
     if facts["left"] != 0:
         return Exit.NOTHING
     return Exit.ITEMS_FAILED if facts["failed"] else Exit.OK
+
+
+def _found(which: str | None) -> Place:
+    from treadle.prompts import noted
+
+    try:
+        return noted.find(which)
+    except treadle.UsageError as error:
+        if which is None:
+            raise
+        raise treadle.UsageError(
+            error.message,
+            hint="name the results file of an experiment, or leave it out for the newest one",
+        ) from error
 
 
 def _facts(place: Place) -> dict[str, Any]:
@@ -85,7 +97,8 @@ def _counted(place: Place, run: treadle.Run) -> dict[str, Any]:
     from treadle.prompts.ended import ended_of
     from treadle.prompts.record import answers
 
-    kinds = Counter(ended_of(outcome).error_type for outcome in run.failures())
+    failures = (outcome for outcome in run.record.outcomes(failed=True) if not outcome.ok)
+    kinds = Counter(ended_of(outcome).error_type for outcome in failures)
     statuses: Counter[str] = Counter()
     cost, unpriced, tokens_in, tokens_out = Decimal(0), 0, 0, 0
     for answer in answers(run):
@@ -120,7 +133,7 @@ def _in_words(facts: dict[str, Any]) -> str:
     ]
     errors = ", ".join(f"{count:,} {kind}" for kind, count in facts["errors"].items())
     lines = [
-        f"{facts['name']}",
+        words.path(facts["name"]),
         f"  run       {facts['run']} ({facts['state']}), {facts['elapsed']:,} s",
         f"  answered  {facts['answered']:,}" + (f" ({', '.join(further)})" if further else ""),
         f"  failed    {facts['failed']:,}" + (f" ({errors})" if errors else ""),
@@ -136,8 +149,9 @@ def export(which: options.Which = None, *, to: _To = None) -> int:
     """Write the results anew from the record."""
     from treadle.prompts.exporting import export as write
 
+    _found(which)
     written = write(which, to)
-    say(f"{written.rows:,} rows in {written.place}")
+    say(f"{words.counted(written.rows, 'row')} in {words.path(written.place)}")
     return Exit.OK
 
 
@@ -145,6 +159,7 @@ def report(which: options.Which = None, *, to: _To = None) -> int:
     """Compare prompts and models on one HTML page."""
     from treadle.prompts.exporting import report as write
 
+    _found(which)
     written = write(which, None if to is None else Path(to))
-    say(f"{written.rows:,} requests in {written.place}")
+    say(f"{words.counted(written.rows, 'request')} in {words.path(written.place)}")
     return Exit.OK

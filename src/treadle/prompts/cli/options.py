@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, TypeAlias, get_args, get_origin, get_type_hints
@@ -55,7 +55,7 @@ Params: TypeAlias = Annotated[
 ]
 Where: TypeAlias = Annotated[
     list[str] | None,
-    typer.Option("--where", metavar="COLUMN=VALUE", help="Only such rows; also != ~ !~ < > <= >=."),
+    typer.Option("--where", metavar="COLUMN=VALUE", help="Only such rows; also != ~ !~ < <= > >=."),
 ]
 Limit: TypeAlias = Annotated[
     int | None, typer.Option("--limit", metavar="N", min=1, help="Only the first so many rows.")
@@ -215,7 +215,7 @@ Quiet: TypeAlias = Annotated[
     bool | None, typer.Option("--quiet", "-q", help="Nothing on stderr but errors.")
 ]
 Verbose: TypeAlias = Annotated[
-    bool | None, typer.Option("--verbose", "-v", help="Log what is sent and received, to stderr.")
+    bool | None, typer.Option("--verbose", "-v", help="Say on stderr what became of each attempt.")
 ]
 Json: TypeAlias = Annotated[
     bool, typer.Option("--json", help="Print the counts as JSON, for programs.")
@@ -245,18 +245,25 @@ def merged(command: Callable[..., Any], typed: Mapping[str, Any]) -> dict[str, A
     for other in (asking.run, asking.plan):
         others |= types_of(other).keys()
     said = Settings.load(typed.get("config")).options(
-        command.__name__, known, of_others=others - known.keys()
+        command.__name__, known, of_others=others - known.keys(), only_typed=_ONLY_TYPED
     )
-    mine = {name: value for name, value in typed.items() if value is not None}
-    return {**said, **{name: value for name, value in mine.items() if name != "json"}}
+    mine = {name: value for name, value in typed.items() if value is not None and name != "json"}
+    # What is typed goes over the sections of lanes, and these over what the file says of all.
+    usual = {name: said.pop(name) for name in _OF_LANES if name in said and name not in mine}
+    return {**said, **mine, **({"lane_defaults": usual} if usual else {})}
 
 
 def types_of(command: Callable[..., Any]) -> dict[str, Any]:
     """Return the options of a command that a file may set, with their types."""
     hints = get_type_hints(command)
     del hints["return"]
-    found = {name: _without_none(hint) for name, hint in hints.items()}
-    return {name: kind for name, kind in found.items() if name not in {"config", "json", "dry_run"}}
+    found = {name: _without_none(hint) for name, hint in hints.items()} | _IN_FILES
+    return {name: found[name] for name in hints if name not in _ONLY_TYPED}
+
+
+_ONLY_TYPED = {"config", "json", "dry_run", "fresh", "retry_errors", "reuse"}
+_OF_LANES = ("concurrency", "timeout")
+_IN_FILES: dict[str, Any] = {"max_cost": Decimal}  # typed as text, for no digit may be lost
 
 
 def _without_none(hint: Any) -> Any:
@@ -300,8 +307,6 @@ def python(values: Mapping[str, Any]) -> dict[str, Any]:
         made["columns"] = "parallamr"
     if values.get("json_column"):
         made["flatten"] = list(values["json_column"])
-    if "max_cost" in values:
-        made["max_cost"] = _money(str(values["max_cost"]))
     lanes = _lanes(values)
     if lanes:
         made["lane_concurrency"] = lanes
@@ -310,8 +315,8 @@ def python(values: Mapping[str, Any]) -> dict[str, Any]:
 
 _OLD = ("openrouter", "ollama", "openai", "mock")
 _ELSEWHERE = {
-    "param", "sequential", "parallamr_columns", "json_column", "max_cost", "lane_concurrency",
-    "quiet", "verbose", "progress", "dry_run", *(f"{name}_concurrency" for name in _OLD),
+    "param", "sequential", "parallamr_columns", "json_column", "lane_concurrency", "quiet",
+    "verbose", "progress", "dry_run", *(f"{name}_concurrency" for name in _OLD),
 }  # fmt: skip
 
 
@@ -328,15 +333,3 @@ def _lanes(values: Mapping[str, Any]) -> dict[str, int]:
             )
         lanes[name] = int(count)
     return lanes
-
-
-def _money(text: str) -> Decimal:
-    try:
-        amount = Decimal(text.removeprefix("$"))
-    except InvalidOperation:
-        amount = Decimal(0)
-    if not amount.is_finite() or amount <= 0:
-        raise treadle.UsageError(
-            f"--max-cost takes US dollars above 0, got {text!r}", hint="--max-cost 5.00"
-        )
-    return amount

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json as jsons
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlsplit
 
 import typer
 
 import treadle
-from treadle.cli import Exit, hint, problem, put, say
+from treadle.cli import Exit, hint, problem, put, say, warn
 from treadle.prompts.cli import examples, options
 
 if TYPE_CHECKING:
@@ -67,39 +69,61 @@ def init(
             f"{error.filename or folder}: {error.strerror}", hint="choose another folder"
         ) from error
     say(*(f"wrote {path}" for path in files))
-    at = "" if folder == Path() else f"cd {folder} && "
+    there = "" if folder == Path() else f"\ncd {shlex.quote(str(folder))}"
+    # Each command on a line of its own, to be copied as it is.
     hint(
-        f"{at}treadle prompts run -p prompt.txt -e {output.name} -o results.csv"
-        " asks it all, offline"
+        f"this asks it all, offline:{there}\n"
+        f"treadle prompts run -p prompt.txt -e {shlex.quote(output.name)} -o results.csv"
     )
     return Exit.OK
 
 
 def providers(*, config: options.Config = None, json: options.Json = False) -> int:
     """List all lanes: providers, addresses, and whether their keys are set."""
-    from treadle.prompts.providers.registry import provider_named
-    from treadle.prompts.settings import Settings
-
-    rows = []
-    for lane in Settings.load(config).lanes().values():
-        needs = provider_named(lane.provider).key_needed(lane)
-        rows.append(
-            {
-                "lane": lane.name,
-                "provider": lane.provider,
-                "url": lane.url,
-                "key": lane.key_env,
-                "key_is_set": lane.key is not None,
-                "key_is_needed": needs,
-            }
-        )
+    rows = [_facts(lane) for lane in _lanes(config)]
     if json:
         put("".join(jsons.dumps(row) + "\n" for row in rows))
         return Exit.OK
-    widest = max(len(str(row["lane"])) for row in rows)
-    for row in rows:
-        put(f"{row['lane']!s:<{widest}}  {_key_of(row):<34}  {row['url'] or '-'}\n")
+    table = [(str(row["lane"]), _key_of(row), str(row["url"]) or "-") for row in rows]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    for lane, key, url in table:
+        put(f"{lane:<{widths[0]}}  {key:<{widths[1]}}  {url}\n")
     return Exit.OK
+
+
+def _lanes(config: Path | None) -> list[LaneSettings]:
+    """Return all lanes: ours, those of the file, and those of the providers of other packages."""
+    from treadle.prompts.providers.registry import provider_names
+    from treadle.prompts.settings import Settings
+
+    settings = Settings.load(config)
+    lanes = settings.lanes()
+    for name in provider_names():
+        if name not in lanes:
+            try:
+                lanes[name] = settings.lanes(used=[name])[name]
+            except treadle.UsageError as error:  # of no interest to those who use another one
+                warn(error.message, error.hint)
+    return list(lanes.values())
+
+
+def _facts(lane: LaneSettings) -> dict[str, object]:
+    from treadle.prompts.providers.registry import provider_named
+
+    return {
+        "lane": lane.name,
+        "provider": lane.provider,
+        "url": _without_secrets(lane.url),
+        "key": lane.key_env,
+        "key_is_set": lane.key is not None,
+        "key_is_needed": provider_named(lane.provider).key_needed(lane),
+    }
+
+
+def _without_secrets(url: str) -> str:
+    """Return *url* without a name, a password and a query: keys stand in them."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
 
 
 def _key_of(row: dict[str, object]) -> str:
@@ -125,7 +149,7 @@ def models(
     from treadle.prompts.settings import Settings
 
     check_extra()
-    lanes = Settings.load(config).lanes()
+    lanes = Settings.load(config).lanes(used=[lane])
     if lane not in lanes:
         raise treadle.UsageError(
             f"no lane is called {lane!r}", hint=did_you_mean(lane, lanes, called="lanes")

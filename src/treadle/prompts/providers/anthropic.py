@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from treadle.prompts import errors
-from treadle.prompts.providers.base import HttpProvider, HttpReply, HttpRequest, window
+from treadle.prompts.providers.base import HttpProvider, HttpReply, HttpRequest, tokens, window
 from treadle.prompts.providers.openai_chat import streamed
 from treadle.prompts.values import Answer, Ask, LaneSettings, Model, Usage
 
@@ -163,14 +163,12 @@ def _read(blocks: Iterable[Mapping[str, Any]]) -> tuple[str, tuple[str, ...]]:
 
 def _usage(usage: Any) -> Usage:
     """Return the tokens; here those that a cache was read or written for are counted apart."""
-    if not isinstance(usage, Mapping):
-        return Usage()
-    cached = usage.get("cache_read_input_tokens")
-    written = usage.get("cache_creation_input_tokens")
-    sent = usage.get("input_tokens")
+    cached = tokens(usage, "cache_read_input_tokens")
+    written = tokens(usage, "cache_creation_input_tokens")
+    sent = tokens(usage, "input_tokens")
     return Usage(
         input=None if sent is None else sent + (cached or 0) + (written or 0),
-        output=usage.get("output_tokens"),
+        output=tokens(usage, "output_tokens"),
         cached=cached,
         cache_written=written,
     )

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import urlsplit
 
 import treadle
 from treadle.prompts import errors, faults, headers
@@ -36,8 +37,8 @@ class HttpRequest:
             but the timeout.
     """
 
-    url: str
-    headers: Mapping[str, str]
+    url: str = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
     json: Any = None
     method: str = "POST"
     stream: bool = False
@@ -57,6 +58,7 @@ class HttpReply:
             together by `HttpProvider.folded`.
         seconds: From sending to the last byte.
         ttft: Seconds to the first token; None when the answer was not streamed.
+        secrets: What the request held and no message may show, should the server repeat it.
     """
 
     status: int
@@ -65,6 +67,7 @@ class HttpReply:
     json: Any = None
     seconds: float = 0.0
     ttft: float | None = None
+    secrets: tuple[str, ...] = field(default=(), repr=False)
 
 
 class Provider(ABC):
@@ -121,8 +124,9 @@ class Provider(ABC):
         """
         Return what is known of *model* beyond its name, such as its context window.
 
-        Called before its first request, once for each model. What it says is a note, never a gate:
-        None where nothing is known.
+        Called before its first request, once for each model, and waited for no longer than a few
+        seconds. What it says is a note, never a gate: None where nothing is known. Then the list
+        that `models` returns is looked into.
         """
         del model, lane, session
         return None
@@ -132,14 +136,18 @@ class Provider(ABC):
         del lane
         return self.needs_key
 
+    def is_own(self, lane: LaneSettings) -> bool:
+        """Tell whether *lane* leads to the provider's own site."""
+        return not lane.url or site(lane.url) == site(self.url)
+
 
 class HttpProvider(Provider):
     """
     A provider that is reached by HTTP and speaks JSON.
 
     A class of this kind says what to send and what a reply means. It need not look for what is
-    missing in a reply: a ``KeyError`` and its like become ``BadReply``. Time, status, request id
-    and rate limits are filled in.
+    missing in a reply: a ``KeyError`` and its like become ``NotUnderstood``. Time, status, request
+    id and rate limits are filled in.
     """
 
     @abstractmethod
@@ -201,7 +209,8 @@ class HttpProvider(Provider):
         except treadle.TreadleError:
             raise
         except (LookupError, TypeError, AttributeError, ValueError) as error:
-            raise _not_understood(reply, lane, error) from error
+            cause = faults.cause_of(error, reply.secrets)
+            raise _not_understood(reply, lane, error) from cause
         answer.latency = reply.seconds
         answer.ttft = reply.ttft
         answer.http_status = reply.status
@@ -226,7 +235,8 @@ class HttpProvider(Provider):
         except treadle.TreadleError:
             raise
         except (LookupError, TypeError, AttributeError, ValueError) as error:
-            raise _not_understood(reply, lane, error) from error
+            cause = faults.cause_of(error, reply.secrets)
+            raise _not_understood(reply, lane, error) from cause
 
     def endpoint(self, lane: LaneSettings, path: str) -> str:
         """
@@ -266,6 +276,19 @@ class HttpProvider(Provider):
         return text
 
 
+def site(url: str) -> list[str]:
+    """Return the last two parts of the name of the host in *url*: whose it is."""
+    return (urlsplit(url).hostname or "").lower().split(".")[-2:]
+
+
+def attempt() -> int:
+    """Return which attempt at its ask the calling code is, from 1; 1 outside of a run."""
+    try:
+        return treadle.current().attempt
+    except treadle.UsageError:
+        return 1
+
+
 def tokens(usage: Any, *path: str) -> int | None:
     """Return the number that *usage* has at *path*; None where there is none, or nonsense."""
     for name in path:
@@ -302,11 +325,12 @@ def _is_count(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value > 0
 
 
-def _not_understood(reply: HttpReply, lane: LaneSettings, error: Exception) -> errors.BadReply:
+def _not_understood(reply: HttpReply, lane: LaneSettings, error: Exception) -> errors.NotUnderstood:
     what = f"no {error} in it" if isinstance(error, LookupError) else str(error)
-    return errors.BadReply(
+    what = faults.redacted(what, reply.secrets)[: faults.SHOWN]
+    return errors.NotUnderstood(
         f"HTTP {reply.status}: the reply of {lane.name} is not what was expected ({what}): "
-        f"{faults.excerpt(reply.body)}",
+        f"{faults.excerpt(reply)}",
         hint="is the provider of the lane the right one for this server?",
         status=reply.status,
         request_id=faults.request_id(reply),

@@ -26,9 +26,8 @@ from functools import lru_cache
 from random import Random
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import treadle
 from treadle.prompts import errors, faults
-from treadle.prompts.providers.base import HttpReply, Provider
+from treadle.prompts.providers.base import HttpReply, Provider, attempt
 from treadle.prompts.values import Answer, Ask, LaneSettings, Model, Usage
 
 if TYPE_CHECKING:
@@ -74,15 +73,15 @@ class Mock(Provider):
         """
         del session
         options = {**lane.options, **ask.params}
-        attempt = _attempt()
-        random = Random(f"{options.get('seed', 0)}:{ask.key}:{attempt}")  # noqa: S311  repeatable
+        turn = attempt()
+        random = Random(f"{options.get('seed', 0)}:{ask.key}:{turn}")  # noqa: S311  repeatable
         latency = _latency(str(options.get("latency", "0")), random)
         if latency > 0:
             await asyncio.sleep(min(latency, lane.timeout))
         if latency > lane.timeout:
             raise errors.NoReply(f"no answer within {lane.timeout:g} s", hint="a longer --timeout")
-        happens = _happens(str(options.get("errors", "")), attempt, random)
-        name = f"mock-{ask.key}-{attempt}"
+        happens = _happens(str(options.get("errors", "")), turn, random)
+        name = f"mock-{ask.key}-{turn}"
         if happens not in _ENDINGS:
             raise _failure(happens, lane, name)
         answer = _answer(ask, options)
@@ -104,14 +103,6 @@ class Mock(Provider):
         """Return *model* with the context window that it is given."""
         del session
         return Model(id=model, context_window=_window(lane.options))
-
-
-def _attempt() -> int:
-    """Return the number of the attempt; 1 outside of a run."""
-    try:
-        return treadle.current().attempt
-    except treadle.UsageError:
-        return 1
 
 
 def _answer(ask: Ask, options: Mapping[str, Any]) -> Answer:
@@ -179,11 +170,11 @@ def _window(options: Mapping[str, Any]) -> int:
 # --- what goes wrong ----------------------------------------------------------------------------
 
 
-def _happens(text: str, attempt: int, random: Random) -> str:
+def _happens(text: str, turn: int, random: Random) -> str:
     """Return what happens in this attempt, in a word of the script."""
     script = _script(text)
-    if attempt <= len(script.turns):
-        return script.turns[attempt - 1]
+    if turn <= len(script.turns):
+        return script.turns[turn - 1]
     if script.chances:
         drawn = random.random()
         for what, chance in script.chances:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from treadle.prompts import errors, faults
-from treadle.prompts.providers.base import HttpProvider, HttpReply, HttpRequest
+from treadle.prompts.providers.base import HttpProvider, HttpReply, HttpRequest, tokens
 from treadle.prompts.values import Answer, Ask, LaneSettings, Model, Usage
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class Ollama(HttpProvider):
         value = reply.json
         if not value["done"]:
             raise errors.BadReply(
-                f"HTTP {reply.status}: the answer is not whole: {faults.excerpt(reply.body)}",
+                f"HTTP {reply.status}: the answer is not whole: {faults.excerpt(reply)}",
                 status=reply.status,
             )
         message = value["message"]
@@ -98,9 +98,9 @@ class Ollama(HttpProvider):
             finish=value.get("done_reason") or "stop",
             model=value.get("model") or "",
             usage=Usage(
-                input=value.get("prompt_eval_count"),
-                output=value.get("eval_count"),
-                cached=value.get("prompt_eval_cached_count"),
+                input=tokens(value, "prompt_eval_count"),
+                output=tokens(value, "eval_count"),
+                cached=tokens(value, "prompt_eval_cached_count"),
             ),
             warnings=warnings,
         )
@@ -115,7 +115,7 @@ class Ollama(HttpProvider):
         try:
             return await super().ask(ask, lane, session)
         except errors.ModelNotFound as error:
-            if "model" in error.message:  # else it is the address that is wrong
+            if error.missing != "address":
                 error.hint = f"ollama pull {ask.model}"
             raise
         except errors.NetworkError as error:

@@ -10,10 +10,15 @@ import json
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
-from urllib.parse import urlsplit
 
 from treadle.prompts import errors, faults
-from treadle.prompts.providers.base import HttpProvider, HttpReply, HttpRequest, tokens
+from treadle.prompts.providers.base import (
+    HttpProvider,
+    HttpReply,
+    HttpRequest,
+    attempt,
+    tokens,
+)
 from treadle.prompts.values import Answer, Ask, LaneSettings, Usage
 
 
@@ -30,7 +35,7 @@ class OpenAIChat(HttpProvider):
         """Tell whether *lane* is the provider's own site, and has no header to be known by."""
         if {header.lower() for header in lane.headers} & {"authorization", "api-key"}:
             return False
-        return not lane.url or _site(lane.url) == _site(self.url)
+        return self.is_own(lane)
 
     def headers(self, lane: LaneSettings) -> dict[str, str]:
         """Return the headers of each request."""
@@ -46,11 +51,23 @@ class OpenAIChat(HttpProvider):
                 {"role": message.role, "content": message.content} for message in ask.messages
             ],
         }
+        headers = {**self.named(ask, lane), **self.headers(lane)}
         return streamed(
-            HttpRequest(self.endpoint(lane, "/chat/completions"), self.headers(lane), body),
+            HttpRequest(self.endpoint(lane, "/chat/completions"), headers, body),
             lane,
             stream_options={"include_usage": True},
         )
+
+    def named(self, ask: Ask, lane: LaneSettings) -> dict[str, str]:
+        """
+        Return the header by which OpenAI finds a request in its logs, be it without an answer.
+
+        Other servers do not know it.
+        """
+        if not self.is_own(lane):
+            return {}
+        digest = ask.key.rpartition(":")[2]  # what stands before it is of the user's table
+        return {"X-Client-Request-Id": f"treadle-{digest}-{attempt()}"}
 
     def answer(self, reply: HttpReply, ask: Ask) -> Answer:
         """Return the text of *reply*; all of them, as a JSON list, where several were asked for."""
@@ -58,7 +75,7 @@ class OpenAIChat(HttpProvider):
         choices = value["choices"]
         if not choices:
             raise errors.BadReply(
-                f"HTTP {reply.status}: the reply has no answer in it: {faults.excerpt(reply.body)}",
+                f"HTTP {reply.status}: the reply has no answer in it: {faults.excerpt(reply)}",
                 status=reply.status,
                 request_id=faults.request_id(reply),
             )
@@ -109,10 +126,6 @@ class OpenAIChat(HttpProvider):
         return any(value for delta in deltas for name, value in delta.items() if name != "role")
 
 
-def _site(url: str) -> list[str]:
-    return (urlsplit(url).hostname or "").split(".")[-2:]
-
-
 def streamed(request: HttpRequest, lane: LaneSettings, **further: Any) -> HttpRequest:
     """
     Return *request*, changed to ask for an answer in pieces where the lane, or a parameter, does.
@@ -137,12 +150,18 @@ def usage_of(usage: Any) -> Usage:
     written = tokens(usage, "prompt_tokens_details", "cache_write_tokens")  # OpenRouter
     if written is None:
         written = tokens(usage, "cache_creation_input_tokens")  # LiteLLM
+    sent, output = tokens(usage, "prompt_tokens"), tokens(usage, "completion_tokens")
+    reasoning = tokens(usage, "completion_tokens_details", "reasoning_tokens")
+    total = tokens(usage, "total_tokens")
+    if total is not None and sent is not None and output is not None:
+        beside = total - sent - output
+        # xAI counts its reasoning in the total only. Gemini does not even name it there.
+        if reasoning is None and beside > 0 and not (cached or written):
+            reasoning = beside
+        if reasoning is not None and beside >= reasoning:
+            output += reasoning
     return Usage(
-        input=tokens(usage, "prompt_tokens"),
-        output=tokens(usage, "completion_tokens"),
-        cached=cached,
-        cache_written=written,
-        reasoning=tokens(usage, "completion_tokens_details", "reasoning_tokens"),
+        input=sent, output=output, cached=cached, cache_written=written, reasoning=reasoning
     )
 
 

@@ -32,6 +32,11 @@ class OpenRouter(OpenAIChat):
             ours["HTTP-Referer"] = referer
         return {**ours, **super().headers(lane)}
 
+    def named(self, ask: Ask, lane: LaneSettings) -> dict[str, str]:
+        """Return no header: OpenRouter names requests itself."""
+        del ask, lane
+        return {}
+
     def answer(self, reply: HttpReply, ask: Ask) -> Answer:
         """Return the text of *reply*, and what it cost."""
         answer = super().answer(reply, ask)

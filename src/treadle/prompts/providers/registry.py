@@ -15,6 +15,7 @@ GROUP = "treadle.prompts.providers"
 
 PROVIDERS: dict[str, str] = {
     "anthropic": "treadle.prompts.providers.anthropic:Anthropic",
+    "echo": "treadle.prompts.providers.echo:Echo",
     "mock": "treadle.prompts.providers.mock:Mock",
     "ollama": "treadle.prompts.providers.ollama:Ollama",
     "openai": "treadle.prompts.providers.openai_chat:OpenAIChat",

@@ -31,9 +31,8 @@ class OpenAIResponses(OpenAIChat):
                 {"role": message.role, "content": message.content} for message in ask.messages
             ],
         }
-        return streamed(
-            HttpRequest(self.endpoint(lane, "/responses"), self.headers(lane), body), lane
-        )
+        headers = {**self.named(ask, lane), **self.headers(lane)}
+        return streamed(HttpRequest(self.endpoint(lane, "/responses"), headers, body), lane)
 
     def answer(self, reply: HttpReply, ask: Ask) -> Answer:
         """Return the text of *reply*; of its reasoning only the tokens."""
@@ -44,7 +43,10 @@ class OpenAIResponses(OpenAIChat):
         if status == "incomplete":
             finish = (value.get("incomplete_details") or {}).get("reason") or "incomplete"
         elif status != "completed":
-            raise errors.BadReply(
+            # One that goes on behind our back is paid for, and so would be the next one.
+            under_way = status in {"in_progress", "queued"}
+            kind = errors.NotUnderstood if under_way else errors.BadReply
+            raise kind(
                 f"HTTP {reply.status}: the answer is {status!r}, not completed",
                 hint="leave out the parameter background" if "background" in value else None,
                 status=reply.status,

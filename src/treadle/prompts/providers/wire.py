@@ -6,13 +6,12 @@ It is imported when a request is sent, never before. What an error reply means i
 
 from __future__ import annotations
 
-import asyncio
 import json
 import time
 import urllib.request
-from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import aiohttp
 from yarl import URL
@@ -20,8 +19,6 @@ from yarl import URL
 import treadle
 from treadle.prompts import errors, faults
 from treadle.prompts.providers.base import HttpReply, HttpRequest
-
-T = TypeVar("T")
 
 CONNECT_TIMEOUT = 10.0
 
@@ -69,11 +66,19 @@ async def send(
         async with await _opened(session, request, timeout) as response:
             body = await response.read()
     except (aiohttp.ClientError, OSError, ValueError) as error:
-        raise _failure(error, request, provider, timeout) from error
-    reply = HttpReply(
-        response.status, _lowered(response), body, parsed(body), time.monotonic() - started
+        cause = faults.cause_of(error, _secrets(request))
+        raise _failure(error, request, provider, timeout) from cause
+    return _checked(
+        HttpReply(
+            response.status,
+            _lowered(response),
+            body,
+            parsed(body),
+            time.monotonic() - started,
+            secrets=_secrets(request),
+        ),
+        provider,
     )
-    return _checked(reply, request, provider)
 
 
 async def stream_send(
@@ -115,14 +120,18 @@ async def stream_send(
                     found = split.feed(chunk)
                     events += found
                     times += [time.monotonic() - started] * len(found)
+                events += (found := split.end())
+                times += [time.monotonic() - started] * len(found)
             else:
                 body = await response.read()
     except (aiohttp.ClientError, OSError, ValueError) as error:
-        raise _failure(error, request, provider, timeout) from error
-    reply = HttpReply(status, lowered, body, None, time.monotonic() - started)
+        cause = faults.cause_of(error, _secrets(request))
+        raise _failure(error, request, provider, timeout) from cause
+    seconds = time.monotonic() - started
+    reply = HttpReply(status, lowered, body, None, seconds, secrets=_secrets(request))
     if not is_stream:
         reply.json = parsed(body)
-        return _checked(reply, request, provider)
+        return _checked(reply, provider)
     broken = next((event for event in events if event.get("error")), None)
     if broken is not None:
         reply.body = dumped(broken)  # its text may say how long to wait
@@ -131,12 +140,13 @@ async def stream_send(
         pairs = zip(events, times, strict=True)
         reply.ttft = next((seconds for event, seconds in pairs if has_text(event)), None)
     except (LookupError, TypeError, AttributeError, ValueError) as error:
-        raise errors.BadReply(
-            f"the pieces of the answer of {provider} are not what was expected: {error!r}",
+        said = faults.redacted(repr(error), reply.secrets)[: faults.SHOWN]
+        raise errors.NotUnderstood(
+            f"the pieces of the answer of {provider} are not what was expected: {said}",
             hint="leave out the option stream",
             status=status,
-        ) from error
-    return _checked(reply, request, provider)
+        ) from faults.cause_of(error, reply.secrets)
+    return _checked(reply, provider)
 
 
 class Events:
@@ -166,27 +176,12 @@ class Events:
                     found.append(event)
         return found
 
-
-class Once(Generic[T]):
-    """Things that are fetched once each: who asks while one is under way waits for it."""
-
-    def __init__(self) -> None:
-        self._found: dict[Hashable, asyncio.Task[T]] = {}
-
-    async def get(self, key: Hashable, fetch: Callable[[], Awaitable[T]]) -> T:
-        """
-        Return what *fetch* gave for *key*, now or before. What failed is fetched again.
-
-        Who is cancelled does not cancel the others.
-        """
-        task = self._found.get(key)
-        if task is None or (task.done() and (task.cancelled() or task.exception() is not None)):
-            task = self._found[key] = asyncio.ensure_future(_awaited(fetch))
-        return await asyncio.shield(task)
-
-
-async def _awaited(fetch: Callable[[], Awaitable[T]]) -> T:
-    return await fetch()
+    def end(self) -> list[Mapping[str, Any]]:
+        """Return the event that the stream ended with, when no empty line came after it."""
+        try:
+            return self.feed(b"\n\n")
+        except ValueError:
+            return []  # cut off in its middle: whoever puts the pieces together misses it
 
 
 def dumped(value: Any) -> bytes:
@@ -288,7 +283,7 @@ def _lowered(response: aiohttp.ClientResponse) -> dict[str, str]:
     return {name.lower(): value for name, value in response.headers.items()}
 
 
-def _checked(reply: HttpReply, request: HttpRequest, provider: str) -> HttpReply:
+def _checked(reply: HttpReply, provider: str) -> HttpReply:
     """Return *reply* when it is JSON and no error."""
     value = reply.json
     if reply.status < 300:
@@ -296,7 +291,7 @@ def _checked(reply: HttpReply, request: HttpRequest, provider: str) -> HttpReply
             raise faults.no_json(reply, provider=provider)
         if not (isinstance(value, dict) and value.get("error")):
             return reply
-    raise faults.failure_of(reply, provider=provider, secrets=_secrets(request))
+    raise faults.failure_of(reply, provider=provider)
 
 
 def _failure(
@@ -312,21 +307,5 @@ def _failure(
     )
 
 
-def _secrets(request: HttpRequest) -> list[str]:
-    """Return the words in the headers of *request* that no message may show."""
-    return [
-        value.rpartition(" ")[2]
-        for name, value in request.headers.items()
-        if name.lower() not in _HARMLESS
-    ]
-
-
-_HARMLESS = {
-    "accept",
-    "anthropic-beta",
-    "anthropic-version",
-    "content-type",
-    "http-referer",
-    "user-agent",
-    "x-title",
-}
+def _secrets(request: HttpRequest) -> tuple[str, ...]:
+    return faults.secrets_in(request.url, request.headers)

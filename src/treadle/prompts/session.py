@@ -1,0 +1,380 @@
+"""One session of an experiment: ask what has no answer yet, and keep the results up to date.
+
+A run of the engine on coroutines with durability "item". Once an answer is durable its row is
+appended to the results; at the end they are written anew, in the order of the table. How each
+request has ended is kept in a database for as long as the session lasts, so that the record of
+earlier ones is read once.
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections import Counter
+from collections.abc import Hashable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import partial
+from typing import Any
+
+import treadle
+from treadle.prompts import calling, noted
+from treadle.prompts.display import Display, display_for, title_of
+from treadle.prompts.ended import ended_of
+from treadle.prompts.errors import RequestFailed
+from treadle.prompts.experiment import Experiment
+from treadle.prompts.fair import FairItems
+from treadle.prompts.inputs import PREFIX as INPUTS
+from treadle.prompts.lanes import lanes_for
+from treadle.prompts.noted import Note
+from treadle.prompts.plans import Plan
+from treadle.prompts.record import Endings
+from treadle.prompts.reusing import Reused
+from treadle.prompts.rows import Rows
+from treadle.prompts.spending import Spent, forgotten, spent, unanswered
+from treadle.prompts.summary import Summary
+from treadle.prompts.values import Ask
+from treadle.prompts.worst_case import WorstCase
+
+_IN_ALL = 1000  # requests in flight, over all lanes
+_ADAPTIVE, _ADAPTIVE_LOCAL = 200, 16  # the most that a lane tries by itself; see ``lanes``
+_LONGEST_BACKOFF = 60.0
+_WITHIN = 3600.0  # seconds for which a request is tried again
+
+
+@dataclass(slots=True, kw_only=True)
+class Report:
+    """
+    What came of an experiment.
+
+    Attributes:
+        run_id: Of its record; empty when it did not begin.
+        name: Name of its runs.
+        output: Where the results are; empty for standard output.
+        requests: All that the experiment asks.
+        sent: Requests that ended in this session.
+        pending: Requests that have no ending yet; the same call again asks them.
+        closed: Why lanes were closed, by lane.
+        stopped: Why the run stopped before its end; empty when it did not.
+        summary: How all requests in the results ended, those of earlier sessions included.
+        elapsed: Seconds that this session took.
+        warnings: What is odd about the experiment as a whole.
+    """
+
+    run_id: str = ""
+    name: str = ""
+    output: str = ""
+    requests: int = 0
+    sent: int = 0
+    pending: int = 0
+    closed: dict[str, str] = field(default_factory=dict)
+    stopped: str = ""
+    summary: Summary = field(default_factory=Summary)
+    elapsed: float = 0.0
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def failed(self) -> int:
+        """Requests that ended with an error."""
+        return sum(self.summary.total().errors.values())
+
+    @property
+    def cost(self) -> Decimal:
+        """US dollars of all answers, as far as their price is known."""
+        return self.summary.total().cost
+
+
+class Session:
+    """
+    One session of an experiment.
+
+    Args:
+        experiment: What is to be run.
+        planned: What was found out about it before.
+        earlier: The run to go on with; None for a new one.
+        endings: How its requests have ended, without those that are asked again.
+        note: What will be noted of the run once it has begun.
+        redo: The keys of requests that are asked again although they have ended.
+        reused: Answers of other experiments; None for none.
+        began: When the session began, in monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        planned: Plan,
+        earlier: treadle.Run | None,
+        endings: Endings,
+        note: Note,
+        *,
+        redo: Sequence[str] = (),
+        reused: Reused | None = None,
+        began: float,
+    ) -> None:
+        self._experiment = experiment
+        self._planned = planned
+        self._earlier = earlier
+        self._endings = endings
+        self._note = note
+        self._redo = redo
+        self._reused = reused
+        self._began = began
+        self._run_id = "" if earlier is None else earlier.id
+        self._files = experiment.files
+        self._workers = _workers(experiment, planned)
+        lanes = _lane_keys(experiment, planned)
+        self._source = FairItems(experiment.items, experiment.lane_key, lanes)
+        self._waited: dict[Hashable, float] = {}
+        self._closed: dict[Hashable, str] = {}
+        self._sent = 0
+        self._in_flight = 0  # when an earlier session was killed
+        self._display: Display | None = None
+        self._lanes = self._limits()
+
+    def run(self) -> Report:
+        """
+        Ask what is missing, write the results, and say what came of it.
+
+        Raises:
+            Interrupted, RunFailed: As `run`; their ``report`` says how far it came.
+        """
+        stopped, error = "", None
+        if self._earlier is not None and self._planned.answered < self._planned.items:
+            self._files.begin(self._rows())
+        with ExitStack() as stack:
+            self._display = self._shown(stack)
+            try:
+                stopped = self._ask().stopped or ""
+            except (treadle.Interrupted, treadle.RunFailed) as caught:
+                error, stopped = caught, str(getattr(caught, "message", "interrupted"))
+        self._files.close()
+        made = self._finish(stopped)
+        if error is not None:
+            error.report = made
+            raise error
+        return made
+
+    # ── before ──────────────────────────────────────────────────────────────────────────────────
+
+    def _note_kills(self, earlier: treadle.Run) -> None:
+        """Note what may have been billed without an answer, and the record will not know."""
+        before = Note.read(noted.path_of(self._experiment.place, earlier.id))
+        note = self._note
+        note.begun = set(map(str, earlier.begun()))
+        self._in_flight = len(note.begun)
+        if before is not None:
+            note.begun |= before.begun
+            note.forgotten += before.forgotten
+        if self._redo:
+            note.forgotten += forgotten(earlier, self._redo)
+
+    def _spent(self, earlier: treadle.Run) -> Spent:
+        """Return what earlier sessions have cost, or may have."""
+        lost = unanswered(earlier, self._note.begun) + Counter(self._note.begun)
+        # Of what is asked again the record still has the failure.
+        lost += self._note.forgotten - forgotten(earlier, self._redo)
+        worst = WorstCase(self._experiment.lanes, self._experiment.prices)
+        return spent(self._experiment.items, self._endings, lost, worst)
+
+    def _limits(self) -> treadle.Lanes:
+        experiment, earlier = self._experiment, self._earlier
+        tokens = experiment.options.get("max_tokens_total")
+        before = Spent()
+        if earlier is not None:
+            self._note_kills(earlier)
+            if experiment.max_cost is not None or tokens is not None:
+                before = self._spent(earlier)
+            earlier.close()
+        lanes = lanes_for(
+            experiment.lanes,
+            estimates=experiment.estimates,
+            prices=experiment.prices,
+            max_cost=experiment.max_cost,
+            max_tokens_total=tokens,
+            spent=before.cost,
+            spent_tokens=before.tokens,
+            ahead=max(1000, 4 * self._workers),
+        )
+        return lanes if self._reused is None else self._reused.freed(lanes)
+
+    def _shown(self, stack: ExitStack) -> Display | None:
+        choice = self._experiment.options.get("progress") or "none"
+        lanes = _lane_keys(self._experiment, self._planned)
+        display = display_for(choice, lanes, len(self._experiment.items))
+        if display is not None:
+            stack.callback(display.close)
+        return display
+
+    # ── while it runs ───────────────────────────────────────────────────────────────────────────
+
+    def _ask(self) -> treadle.Report:
+        options, place = self._experiment.options, self._experiment.place
+        again: dict[str, Any] = {}
+        if self._earlier is not None:
+            again = {"resume": self._earlier.id, "redo": self._redo}
+        return treadle.run(
+            calling.call,
+            self._source,
+            setup=partial(_state, self._experiment, self._reused),
+            teardown=_closed,
+            backend="coroutines",
+            workers=self._workers,
+            lanes=self._lanes,
+            retry=treadle.Retry(
+                attempts=options.get("retries", 5) + 1,
+                on=_may_succeed,
+                base=options.get("backoff", 1.0),
+                cap=_LONGEST_BACKOFF,
+                within=_WITHIN,
+            ),
+            durability="item",
+            grace=options.get("grace", 30.0),
+            name=place.name,
+            runs_dir=place.runs_dir,
+            listeners=[self._hear],
+            progress=self._display,
+            on_commit=self._committed,
+            command=options.get("command"),
+            **again,
+        )
+
+    def _hear(self, event: treadle.events.Event) -> None:
+        match event:
+            case treadle.events.RunStarted():
+                self._started()
+            case treadle.events.Retrying(key=key, delay=delay):
+                self._waited[key] = self._waited.get(key, 0.0) + delay
+            case treadle.events.LanesChanged(lanes=lanes):
+                self._closed.update({lane.key: lane.closed for lane in lanes if lane.closed})
+            case treadle.events.ItemsSettled(failed=failed):
+                for outcome in failed:
+                    if outcome.kind == "cancelled":
+                        self._ended(outcome)
+            case _:
+                pass  # The rest is for the display.
+
+    def _started(self) -> None:
+        """
+        Note the run, and begin the results of a new one: not before, for it might not have begun.
+
+        This is heard in the thread that has called `run`, before anything is sent.
+        """
+        experiment = self._experiment
+        if not self._run_id:
+            run = experiment.place.newest()
+            assert run is not None  # it has just been made
+            self._run_id = run.id
+            run.close()
+        try:
+            self._write_note()
+            noted.sweep(experiment.place, (INPUTS,))
+            if self._earlier is None:
+                self._files.begin()
+        except (treadle.UsageError, treadle.SinkFailed) as error:
+            self._complain(error)
+
+    def _committed(self, outcomes: Sequence[treadle.AnyOutcome]) -> None:
+        """Take in what is durable now."""
+        rows = []
+        for outcome in outcomes:
+            ask = self._ended(outcome)
+            if ask is not None:  # else another has the same key, and this one failed for it
+                waited = self._waited.pop(outcome.key, 0.0)
+                rows.append((ask, ended_of(outcome, waited=waited)))
+        self._sent += len(rows)
+        self._endings.add((ask.key, ended) for ask, ended in rows)
+        try:
+            self._files.add(rows)
+        except treadle.SinkFailed as error:
+            self._complain(error)
+        if self._display is not None:
+            for ask, ended in rows:
+                self._display.settled(ask, ended)
+
+    def _ended(self, outcome: treadle.AnyOutcome) -> Ask | None:
+        """Return the request that has ended; None where it has not been read to be run."""
+        key = str(outcome.key)
+        return self._source.ended(key) if key in self._source.asks else None
+
+    def _complain(self, error: treadle.TreadleError) -> None:
+        # The record has the answers, and requests in flight are paid for: no reason to stop.
+        # Whether the file can be written is decided when it is made anew, at the end.
+        warnings.warn(f"{error.message}; answers are safe", RuntimeWarning, stacklevel=2)
+
+    # ── afterwards ──────────────────────────────────────────────────────────────────────────────
+
+    def _finish(self, stopped: str) -> Report:
+        """Write the results in the order of the table."""
+        experiment = self._experiment
+        made = Report(
+            run_id=self._run_id,
+            name=experiment.place.name,
+            output="" if experiment.output is None else str(experiment.output),
+            requests=len(experiment.items),
+            sent=self._sent,
+            closed={title_of(key): why for key, why in self._closed.items()},
+            stopped=stopped,
+            warnings=(*self._planned.warnings, *self._about_kills()),
+        )
+        rows = self._rows()
+        if self._run_id:
+            if self._closed:
+                self._note.closed = self._closed
+                self._write_note()
+            self._files.finish(rows)
+            made.summary, made.pending = rows.summary, rows.pending
+        made.elapsed = time.monotonic() - self._began
+        return made
+
+    def _rows(self) -> Rows:
+        return self._experiment.rows(self._endings, self._closed, self._lanes.key)
+
+    def _write_note(self) -> None:
+        self._note.write(noted.path_of(self._experiment.place, self._run_id))
+
+    def _about_kills(self) -> Iterator[str]:
+        if self._in_flight:
+            noun = "request" if self._in_flight == 1 else "requests"
+            yield (
+                f"{self._in_flight:,} {noun} had begun when an earlier session was killed, and may "
+                "have been billed without an answer"
+            )
+
+
+def _may_succeed(error: BaseException) -> bool:
+    return isinstance(error, RequestFailed) and error.again
+
+
+def _lane_keys(experiment: Experiment, planned: Plan) -> list[Hashable]:
+    """Return the lanes that will be used, as ``treadle.Lanes.key`` names them."""
+    found = (experiment.lane_key(share.lane, share.model) for share in planned.shares)
+    return list(dict.fromkeys(found))
+
+
+def _workers(experiment: Experiment, planned: Plan) -> int:
+    """Return how many requests may be in flight in all."""
+    most = 0
+    for key in _lane_keys(experiment, planned):
+        settings = experiment.lanes[str(key[0] if isinstance(key, tuple) else key)]
+        most += settings.concurrency or (_ADAPTIVE_LOCAL if settings.local else _ADAPTIVE)
+    return max(1, min(most, experiment.options.get("max_concurrent", _IN_ALL)))
+
+
+async def _state(experiment: Experiment, reused: Reused | None) -> calling.State:
+    from treadle.prompts.providers.registry import provider_named
+    from treadle.prompts.providers.wire import open_session
+
+    return calling.State(
+        session=open_session(0),
+        lanes=experiment.lanes,
+        providers={name: provider_named(lane.provider) for name, lane in experiment.lanes.items()},
+        prices=experiment.prices,
+        estimates=experiment.estimates,
+        scorers=experiment.scorers,
+        reused=reused,
+    )
+
+
+async def _closed(state: calling.State) -> None:
+    await state.session.close()
