@@ -272,6 +272,7 @@ class Pool:
             or lanes is not None
             or (recorded is not None and recorded.one_by_one),
             asks_running=policy.timeout is not None,
+            stores_first=recorded is not None and recorded.one_by_one,
             on_start=recorded.begins if recorded is not None and recorded.one_by_one else None,
         )
 

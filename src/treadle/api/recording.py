@@ -415,11 +415,10 @@ class Recorded:
 
     def write(self, outcomes: Sequence[AnyOutcome]) -> list[tuple[AnyOutcome, SinkFailed]]:
         """
-        Store outcomes, and note how each ended; commit if the last commit was a while ago.
+        Store outcomes, and note how each ended; ``commit_if_due`` makes them durable.
 
         Raises:
-            SinkFailed: Nothing further can be stored.
-            RunFailed: Nothing further can be committed.
+            SinkFailed: Nothing further can be stored; of these, nothing was.
         """
         if self._later is not None:
             self.sink.resume(self._later)
@@ -440,9 +439,17 @@ class Recorded:
         if self._request.on_commit is not None or self._begun is not None:
             self._fresh += [ending for ending in endings if ending.kind != "cancelled"]
         self._is_torn = False
+        return refused
+
+    def commit_if_due(self) -> None:
+        """
+        Commit if the last commit was a while ago.
+
+        Raises:
+            SinkFailed, RunFailed: As ``commit``.
+        """
         if time.monotonic() - self._committed_at >= self._group:
             self.commit()
-        return refused
 
     def commit(self) -> None:
         """

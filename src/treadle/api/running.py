@@ -5,8 +5,8 @@ from __future__ import annotations
 import itertools
 import queue
 import time
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
@@ -25,6 +25,7 @@ from treadle.api.options import (
     settings_from,
 )
 from treadle.api.outcomes import Outcomes
+from treadle.api.patience import waiting_for_room
 from treadle.api.pool import Pool, key_function
 from treadle.api.recording import Recorded, Request, not_stored
 from treadle.api.stored import Stored, StoredValues
@@ -300,25 +301,57 @@ def _drain(outcomes: Outcomes[Any], store: Sink, report: Report, at_the_end: Exi
                     break
                 # Together with what has settled meanwhile: a commit takes as long for one as for
                 # many, and with ``durability="item"`` each block would have its own.
-                outlet = outcomes.outlet
-                blocks = itertools.chain((block,), outlet.take_all())
-                taken = list(itertools.chain.from_iterable(map(outlet.hand_out, blocks)))
-                _store(taken, store, report)
+                blocks = itertools.chain((block,), outcomes.outlet.take_all())
+                if recorded is not None and recorded.one_by_one:
+                    _store_first(blocks, outcomes, recorded, report, steps)
+                    continue
+                hand_out = outcomes.outlet.hand_out
+                taken = list(itertools.chain.from_iterable(map(hand_out, blocks)))
+                with _counting_lost(taken, report):
+                    _store(taken, store, report)
+                if recorded is not None:
+                    recorded.commit_if_due()
     finally:
         outcomes.close()
     return steps
 
 
+def _store_first(
+    blocks: Iterable[Sequence[AnyOutcome]],
+    outcomes: Outcomes[Any],
+    recorded: Recorded,
+    report: Report,
+    steps: Steps,
+) -> None:
+    """
+    Store what has settled and make it durable; only then its places are free for further items.
+
+    A disk that is full is waited for: what runs goes on to its end, and nothing further starts.
+    """
+    taken = list(itertools.chain.from_iterable(blocks))
+    with waiting_for_room(outcomes, steps) as patiently:
+        with _counting_lost(taken, report):
+            patiently(lambda: _store(taken, recorded, report))
+        patiently(recorded.commit_if_due)
+    outcomes.outlet.count(len(taken))
+
+
 def _store(taken: list[AnyOutcome], store: Sink, report: Report) -> None:
+    refused = {id(outcome): error for outcome, error in store.write(taken)}
+    for outcome in taken:
+        refusal = refused.get(id(outcome))
+        _count(report, outcome if refusal is None else not_stored(outcome, refusal))
+
+
+@contextmanager
+def _counting_lost(taken: Sequence[AnyOutcome], report: Report) -> Iterator[None]:
+    """Count *taken* as what it has become when the sink takes nothing further."""
     try:
-        refused = {id(outcome): error for outcome, error in store.write(taken)}
+        yield
     except SinkFailed as error:
         for outcome in taken:
             _count(report, not_stored(outcome, error) if outcome.ok else outcome)
         raise
-    for outcome in taken:
-        refusal = refused.get(id(outcome))
-        _count(report, outcome if refusal is None else not_stored(outcome, refusal))
 
 
 def _count(report: Report, outcome: AnyOutcome) -> None:

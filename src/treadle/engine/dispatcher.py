@@ -270,10 +270,13 @@ class Dispatcher:
         if snapshot and running is not None:
             stage.snapshot_due = now + SNAPSHOT_EVERY
             stage.tell(events.ItemsRunning(at=now, running=tuple(where for _, where in running)))
+        room = self.backend.room(stage.call, paced=stage.paced)
+        if stage.stores_first:
+            room = max(0, room - stage.machine.unconsumed)
         self._handle(
             stage,
             Tick(
-                room=self.backend.room(stage.call, paced=stage.paced),
+                room=room,
                 window=self.backend.window(stage.call),
                 consumed=stage.outlet.consumed,
                 running=running,
@@ -288,7 +291,7 @@ class Dispatcher:
         before it is seen by the look.
         """
         reader, outlet = stage.reader, stage.outlet
-        if stage.machine.starved:
+        if stage.machine.starved or (stage.stores_first and stage.machine.unconsumed):
             outlet.starving = True
             if outlet.consumed != stage.machine.consumed:
                 return True

@@ -129,6 +129,11 @@ class Machine:
         return self._consumed
 
     @property
+    def unconsumed(self) -> int:
+        """Outcomes that were released and that the consumer had not taken at the last ``Tick``."""
+        return self._released - self._consumed
+
+    @property
     def in_flight(self) -> int:
         """Items that the backend has."""
         return len(self._in_flight)

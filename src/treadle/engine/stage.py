@@ -28,6 +28,8 @@ class Stage:
         listeners: Who is told.
         left_out: Values that were left out, as far as the listeners know.
         paced: Items start one by one under a rate limit, so none may wait behind another.
+        stores_first: What has settled keeps its place until the consumer has stored it, so that at
+            no time more can be lost than may be in flight.
         on_start: Called with items about to start; returns those that shall not (the executor
             marks futures as running, and finds some cancelled; a ledger notes what begins).
     """
@@ -38,6 +40,7 @@ class Stage:
     outlet: Outlet
     listeners: list[Listener] = field(default_factory=list)
     paced: bool = False
+    stores_first: bool = False
     asks_running: bool = False
     snapshot_due: float = 0.0
     left_out: int = 0
