@@ -9,8 +9,8 @@ import pytest
 
 import treadle
 from treadle.prompts import errors
-from treadle.prompts.ended import REQUEST_ID_NOTE, ended_of
-from treadle.prompts.errors import KINDS, RateLimited
+from treadle.prompts.ended import ended_of
+from treadle.prompts.errors import KINDS, REQUEST_ID_NOTE, RateLimited
 from treadle.prompts.values import Answer
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -130,12 +130,6 @@ def test_an_answer_has_the_status_that_it_deserves(answer, status):
     assert (ended.attempts, ended.waited, ended.started) == (2, 3.0, 1_700_000_000.25)
     assert (ended.http_status, ended.request_id) == (200, "req-1")
     assert (ended.error_type, ended.error) == ("", "")
-
-
-def test_what_is_no_answer_is_an_error_of_the_provider():
-    ended = ended_of(succeeded(None))
-    assert (ended.status, ended.error_type) == ("error", "bad_reply")
-    assert "None" in ended.error
 
 
 def test_an_answer_read_back_from_a_record_ends_alike():

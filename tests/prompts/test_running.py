@@ -230,6 +230,24 @@ def test_a_changed_prompt_or_parameter_asks_all(server):
     assert run().sent == 0, "back to what is answered already"
 
 
+def test_answers_that_leave_the_results_are_told_once(server):
+    def told(**options):
+        return [text for text in run(**options).warnings if "not in the results" in text]
+
+    table(3)
+    prompt()
+    assert told() == told() == []
+    prompt("Explain {{topic}}")
+    (text,) = told(limit=1)
+    assert text.startswith("3 answers are not in the results any more")
+    assert told() == []
+    prompt()
+    assert told() == [], "they are back"
+    table(2)
+    (text,) = told()
+    assert text.startswith("4 answers are")
+
+
 def test_a_parameter_in_a_column_changes_its_row_alone(server):
     def with_temperatures(*cells):
         rows = [f"mine,tiny,topic {number},{cell}" for number, cell in enumerate(cells)]

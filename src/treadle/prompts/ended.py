@@ -11,12 +11,9 @@ import re
 from typing import Any
 
 import treadle
-from treadle.prompts.errors import KINDS, RequestFailed
+from treadle.prompts.errors import KINDS, REQUEST_ID_NOTE, RequestFailed
 from treadle.prompts.lanes import COST, TOTAL_TOKENS
 from treadle.prompts.values import Answer, Ended
-
-REQUEST_ID_NOTE = "request id: "
-"""How the note of an exception begins that keeps the request's name in a record."""
 
 _STATUS = re.compile(r"\bHTTP (\d{3})\b")
 # Why the engine cancels: these words, its sentence about a total, or why the lane was closed.
@@ -56,10 +53,7 @@ def ended_of(outcome: treadle.AnyOutcome, *, waited: float = 0.0) -> Ended:
 
 
 def _answered(outcome: treadle.Succeeded[Any], waited: float) -> Ended:
-    answer = outcome.value
-    if not isinstance(answer, Answer):
-        message = f"the provider returned no Answer but {answer!r:.80}"
-        return _ended(outcome, waited, "error", "bad_reply", message)
+    answer: Answer = outcome.value
     return Ended(
         status=answer.status,
         answer=answer,

@@ -49,6 +49,8 @@ class Note:
         begun: Keys of requests that had begun, and had no ending, when a session was killed.
         forgotten: How often requests may have been billed whose failure the record has forgotten,
             for they were asked again.
+        aside: The number of endings in the record that are of requests which are not asked any
+            more, and so are not in the results.
     """
 
     name: str
@@ -61,6 +63,7 @@ class Note:
     closed: dict[Hashable, str] = field(default_factory=dict)
     begun: set[str] = field(default_factory=set)
     forgotten: Counter[str] = field(default_factory=Counter)
+    aside: int = 0
 
     @classmethod
     def of(cls, experiment: Experiment, files: Files, copies: Path) -> Self:

@@ -266,7 +266,8 @@ class _Pass:
         if self._all.missing == "error":
             yield from (_lacking(each) for each in plan.missing)
         if plan.rows and plan.bad_rows == plan.rows:
-            yield "none of the rows can be sent"
+            first = next(iter(plan.bad_examples.values()))
+            yield f"none of the rows can be sent; the first: {first}"
         if plan.keyless and plan.keyless.keys() == {share.lane for share in plan.shares}:
             yield from map(_no_key, plan.keyless.items())
         if self._over_limit:

@@ -62,6 +62,11 @@ class Endings:
         query = "SELECT 1 FROM endings WHERE key = ?"
         return self._database.execute(query, (key,)).fetchone() is not None
 
+    def __len__(self) -> int:
+        """Return how many requests have ended."""
+        (count,) = self._database.execute("SELECT COUNT(*) FROM endings").fetchone()
+        return int(count)
+
     def add(self, rows: Iterable[tuple[str, Ended]]) -> None:
         """
         Take in how further requests ended, by their keys.

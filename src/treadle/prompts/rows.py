@@ -31,6 +31,7 @@ class Rows(Iterable[tuple[Ask, Ended]]):
         summary: Of what was read last.
         pending: Requests to be asked that had no ending when they were read last.
         count: Rows that were read last.
+        skipped: Those of them that have no ending.
     """
 
     def __init__(
@@ -48,15 +49,17 @@ class Rows(Iterable[tuple[Ask, Ended]]):
         self._closed = closed or {}
         self._lane_of = lane_of
         self.summary = Summary()
-        self.pending = self.count = 0
+        self.pending = self.count = self.skipped = 0
 
     def __iter__(self) -> Iterator[tuple[Ask, Ended]]:
-        self.summary, self.pending, self.count = Summary(), 0, 0
+        self.summary = Summary()
+        self.pending = self.count = self.skipped = 0
         for ask, is_chosen in _all_of(self._items):
             ended = self._endings.get(ask.key)
             if ended is None and is_chosen:
                 self.pending += 1
                 ended = self._skipped(ask)
+                self.skipped += ended is not None
             if ended is not None:
                 self._score(ask, ended)
                 self.summary.add(ask, ended)

@@ -129,6 +129,7 @@ class Session:
         self._closed: dict[Hashable, str] = {}
         self._sent = 0
         self._in_flight = 0  # when an earlier session was killed
+        self._aside = 0  # answers that an earlier session has left out of the results
         self._display: Display | None = None
         self._lanes = self._limits()
 
@@ -164,6 +165,7 @@ class Session:
         note.begun = set(map(str, earlier.begun()))
         self._in_flight = len(note.begun)
         if before is not None:
+            self._aside = before.aside
             note.begun |= before.begun
             note.forgotten += before.forgotten
         if self._redo:
@@ -313,17 +315,21 @@ class Session:
             output="" if experiment.output is None else str(experiment.output),
             requests=len(experiment.items),
             sent=self._sent,
+            pending=len(experiment.items),
             closed={title_of(key): why for key, why in self._closed.items()},
             stopped=stopped,
-            warnings=(*self._planned.warnings, *self._about_kills()),
         )
-        rows = self._rows()
         if self._run_id:
-            if self._closed:
-                self._note.closed = self._closed
-                self._write_note()
+            rows = self._rows()
             self._files.finish(rows)
             made.summary, made.pending = rows.summary, rows.pending
+            self._note.aside = max(0, len(self._endings) - (rows.count - rows.skipped))
+            self._note.closed = self._closed
+            try:
+                self._write_note()
+            except treadle.UsageError as caught:
+                self._complain(caught)
+        made.warnings = (*self._planned.warnings, *self._about_earlier())
         made.elapsed = time.monotonic() - self._began
         return made
 
@@ -333,12 +339,19 @@ class Session:
     def _write_note(self) -> None:
         self._note.write(noted.path_of(self._experiment.place, self._run_id))
 
-    def _about_kills(self) -> Iterator[str]:
+    def _about_earlier(self) -> Iterator[str]:
         if self._in_flight:
             noun = "request" if self._in_flight == 1 else "requests"
             yield (
                 f"{self._in_flight:,} {noun} had begun when an earlier session was killed, and may "
                 "have been billed without an answer"
+            )
+        if self._note.aside > self._aside:
+            aside = self._note.aside
+            answers = "1 answer is" if aside == 1 else f"{aside:,} answers are"
+            yield (
+                f"{answers} not in the results any more, for their requests were changed or taken "
+                "out: the record keeps them, and asking the same again brings them back"
             )
 
 
