@@ -460,9 +460,11 @@ class Recorded:
         """
         self.ledger.commit(self._mark(), total=self._total)
         self._committed_at = time.monotonic()
-        self._tell_committed()
 
-    def _tell_committed(self) -> None:
+    def tell_committed(self) -> None:
+        """Tell whoever wants to know what has become durable."""
+        if self.ledger.pending:
+            return  # written, but not committed yet
         fresh, self._fresh = self._fresh, []
         if self._begun is not None:
             self._begun.ended(outcome.key for outcome in fresh)
@@ -490,7 +492,7 @@ class Recorded:
         """
         if self._later is None:
             self.ledger.commit(self._mark(whole=True), total=self._total)
-            self._tell_committed()
+            self.tell_committed()
             self.sink.close()
         total = self._total if self._total is not None else self.ledger.settled
         self.ledger.commit(self._mark(), state="finished", total=total)
@@ -508,7 +510,7 @@ class Recorded:
             # What was interrupted half-way is not committed: a resume cuts it off, and does it.
             if self._later is None and not self._is_torn:
                 self.ledger.commit(self._mark(), state=why, total=self._total)
-                self._tell_committed()
+                self.tell_committed()
         finally:
             try:
                 kept: str | None = None if self._later is not None else self.sink.abandon()

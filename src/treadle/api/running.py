@@ -296,6 +296,7 @@ def _drain(outcomes: Outcomes[Any], store: Sink, report: Report, at_the_end: Exi
                 except queue.Empty:
                     assert recorded is not None
                     recorded.commit()  # due, and nothing has settled meanwhile
+                    recorded.tell_committed()
                     continue
                 if block is None:
                     break
@@ -311,6 +312,7 @@ def _drain(outcomes: Outcomes[Any], store: Sink, report: Report, at_the_end: Exi
                     _store(taken, store, report)
                 if recorded is not None:
                     recorded.commit_if_due()
+                    recorded.tell_committed()
     finally:
         outcomes.close()
     return steps
@@ -334,6 +336,7 @@ def _store_first(
             patiently(lambda: _store(taken, recorded, report))
         patiently(recorded.commit_if_due)
     outcomes.outlet.count(len(taken))
+    recorded.tell_committed()
 
 
 def _store(taken: list[AnyOutcome], store: Sink, report: Report) -> None:

@@ -327,8 +327,14 @@ class _Loop:
         if call.id not in self._states:
             making = self._loop.create_task(self._set_up(call), context=Context())
             self._states[call.id] = (call, making)
+        making = self._states[call.id][1]
+        if making.done():  # for all but the first items; waiting for it would cost each of them
+            state = making.result()
+            if isinstance(state, SetupFailed):
+                raise state
+            return (payload, state)
         # Shielded: one item that is cancelled must not take the state of all others with it.
-        state = await asyncio.shield(self._states[call.id][1])
+        state = await asyncio.shield(making)
         if isinstance(state, SetupFailed):
             raise state
         return (payload, state)
