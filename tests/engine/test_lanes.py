@@ -46,7 +46,7 @@ class InLanes(Told):
     What an attempt teaches is said where its end is told.
     """
 
-    def __init__(self, limits=None, *, cost=None, totals=None, ahead=1000, **rest):
+    def __init__(self, limits=None, *, cost=None, totals=None, spent=None, ahead=1000, **rest):
         self.teaches = None
         lanes = Lanes(
             key=lambda value: value[0],
@@ -54,6 +54,7 @@ class InLanes(Told):
             cost=cost,
             feedback=self.feedback,
             totals=totals or {},
+            spent=spent or {},
             ahead=ahead,
         )
         super().__init__(lanes=lanes, **rest)
@@ -508,6 +509,35 @@ def test_any_other_ending_begins_the_row_anew(way):
     assert "cancelled" not in told.settled.values()
 
 
+@pytest.mark.parametrize("teaches", [Feedback(spent=True), Feedback(overloaded=True)])
+def test_a_failure_that_does_not_show_that_the_lane_works_ends_no_row(teaches):
+    told = InLanes(Lane(concurrency=1, trip_after=2))
+    told.read(*several(10))
+    for number, ending in enumerate([REFUSED, teaches, teaches, REFUSED]):
+        assert told.starts(at=told.now + 1.0)
+        told.fail(f"a{number}", teaches=ending)
+    assert told.settled["a9"] == "cancelled"
+
+
+def test_a_fault_counts_for_nothing_when_another_has_succeeded_meanwhile():
+    told = InLanes(Lane(concurrency=2, trip_after=1))
+    told.read(*several(6))
+    told.starts()
+    told.end("a0")
+    told.fail("a1", teaches=REFUSED)
+    assert told.starts() == ["a2", "a3"]
+    told.fail("a3", teaches=REFUSED)
+    assert told.settled["a5"] == "cancelled"
+
+
+def test_the_item_that_closed_its_lane_was_tried_and_those_that_waited_were_not():
+    told = InLanes(Lane(concurrency=1))
+    told.read(*several(3))
+    told.starts()
+    told.fail("a0", teaches=Feedback(closed="no credit"))
+    assert {each.key: each.attempts for each in told.released} == {"a0": 1, "a1": 0, "a2": 0}
+
+
 def test_faults_of_one_lane_do_not_count_for_another():
     told = InLanes(Lane(trip_after=2))
     told.read("a0", "b0", "c0")
@@ -718,7 +748,7 @@ def test_a_failure_may_have_used_all_that_was_reserved():
     told.read("a3")
     told.starts(at=30.0)
     assert told.released[-1].reason == (
-        "cost is limited to 10: 1 is left, and the next item may use 4"
+        "cost is limited to 10, of which 1 is left (the next item may use 4)"
     )
 
 
@@ -754,7 +784,7 @@ def test_when_nothing_can_be_given_back_the_lane_closes_and_says_why():
     told.starts()
     assert told.settled["b5"] == told.settled["b1"] == "cancelled"
     assert told.released[-1].reason == (
-        "cost is limited to 10: 0 is left, and the next item may use 5"
+        "cost is limited to 10, of which 0 is left (the next item may use 5)"
     )
 
 
@@ -782,6 +812,109 @@ def test_what_costs_nothing_starts_even_when_more_was_used_than_there_was():
     told.end("b0")
     assert told.starts() == ["b1"]
     assert told.settled["a1"] == "cancelled"
+
+
+def test_what_was_used_at_least_counts_where_it_is_more_than_was_reserved():
+    told = InLanes(Lane(concurrency=1), cost=price, totals={"cost": Decimal(10)})
+    told.read("a2", "b2", "c4", "d3")
+    told.starts(room=1)
+    told.end("a2", teaches=Feedback(at_least={"cost": Decimal(1)}))  # 2 stand
+    told.starts(room=1)
+    told.fail("b2", teaches=Feedback(spent=True, at_least={"cost": Decimal(5)}))
+    assert told.starts() == ["d3"]
+    assert told.released[-1].reason == (
+        "cost is limited to 10, of which 3 is left (the next item may use 4)"
+    )
+
+
+def test_what_earlier_runs_have_spent_is_gone_and_the_total_is_named_whole():
+    told = InLanes(cost=price, totals={"cost": Decimal("10.00")}, spent={"cost": Decimal("12.50")})
+    told.read("a1")
+    told.starts()
+    assert told.released[-1].reason == (
+        "cost is limited to 10, of which 0 is left (the next item may use 1)"
+    )
+
+
+def test_from_the_first_attempt_that_used_more_than_was_reserved_on_as_much_is_reserved():
+    told = InLanes(
+        Lane(concurrency=9, warm_up=True), cost=price, totals={"cost": Decimal(20)}, ahead=100
+    )
+    told.read("a1", "a2", "a3", "a6", "a4", "b2", "b3")
+    assert sorted(told.starts()) == ["a1", "b2"]
+    told.end("a1", teaches=Feedback(used={"cost": Decimal(5)}))
+    assert told.starts() == ["a2", "a3"]  # 5 and 2, 5 and 5: no more room for 6
+    told.end("a2", teaches=Feedback(used={"cost": Decimal(1)}))
+    told.end("b2")
+    assert sorted(told.starts()) == ["b3"]  # a lane that has kept its word reserves what it says
+    told.end("b3")
+    told.fail("a3")  # gives all of the 5 back
+    assert told.starts() == ["a6"]
+    told.end("a6", teaches=Feedback(used={"cost": Decimal(6)}))
+    told.starts()
+    assert told.settled["a4"] == "cancelled"
+    assert told.released[-1].reason == (
+        "cost is limited to 20, of which 3 is left (the next item may use 5)"
+    )
+
+
+def test_what_never_began_gives_back_all_that_was_reserved_for_it():
+    told = InLanes(Lane(concurrency=1), cost=price, totals={"cost": Decimal(10)})
+    told.read("a1", "a2", "a3")
+    told.starts()
+    told.end("a1", teaches=Feedback(used={"cost": Decimal(4)}))
+    assert told.starts() == ["a2"]
+    for _ in range(3):
+        told.tell(Returned(1, [told.item("a2")]))
+        assert told.starts() == ["a2"]
+    told.end("a2", teaches=Feedback(used={"cost": Decimal(2)}))
+    assert told.starts() == ["a3"]
+
+
+def test_what_has_no_cost_goes_on_in_a_lane_that_has_used_more_than_it_said():
+    told = InLanes(
+        Lane(concurrency=1),
+        cost=lambda value: price(value) if value == "a1" else {},
+        totals={"cost": Decimal(5)},
+    )
+    told.read("a1", "a2")
+    told.starts()
+    told.end("a1", teaches=Feedback(used={"cost": Decimal(5)}))
+    assert told.starts() == ["a2"]
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), max_size=20),
+    st.integers(1, 30),
+    st.integers(1, 4),
+    st.randoms(use_true_random=False),
+)
+def test_once_more_was_used_than_was_said_there_is_room_for_as_much(items, total, places, random):
+    """
+    Whatever attempts say and use: none starts unless all in flight may use as much as any has.
+    """
+    says = {f"a{number}": cost for number, (cost, _) in enumerate(items)}
+    uses = {f"a{number}": cost for number, (_, cost) in enumerate(items)}
+    told = InLanes(
+        Lane(concurrency=places), cost=lambda value: {"cost": says[value]}, totals={"cost": total}
+    )
+    told.read(*says)
+    told.tell(SourceEnded())
+    spent, most, flying = 0, 0, {}
+    for _ in range(100):
+        for value in told.starts():
+            flying[value] = max(says[value], most)
+            assert spent + sum(flying.values()) <= total or not flying[value]
+        if told.machine.ended:
+            break
+        value = random.choice(sorted(flying))
+        reserved = flying.pop(value)
+        spent += uses[value]
+        most = max(most, uses[value]) if uses[value] > reserved else most
+        told.end(value, teaches=Feedback(used={"cost": uses[value]}))
+    assert told.machine.ended
+    assert sorted(told.settled) == sorted(says)
 
 
 cents = st.integers(0, 60).map(lambda number: Decimal(number) / 10)
@@ -824,6 +957,127 @@ def test_totals_are_never_exceeded(items, total, places, random):
     assert sorted(told.settled) == sorted(worst)
     if "cancelled" not in told.settled.values():
         assert spent <= total
+
+
+# ── room, by the other side's own count ─────────────────────────────────────────────────────
+
+
+def test_no_more_are_in_flight_than_there_is_room_for_until_more_is_told():
+    told = InLanes(Lane(concurrency=9))
+    told.read(*several(40))
+    assert len(told.starts()) == 9
+    told.end("a0", teaches=Feedback(room=4))
+    told.end("a1", "a2", "a3", "a4")  # nothing is said: four are what counts
+    assert told.starts() == []
+    told.end("a5")
+    assert told.starts() == ["a9"]
+    assert lane_of(told).limit == 4
+    told.end("a9", teaches=Feedback(room=100))
+    assert len(told.starts()) == 6
+
+
+def test_always_one_may_go():
+    told = InLanes(Lane(concurrency=9))
+    told.read(*several(9))
+    told.starts(room=1)
+    told.end("a0", teaches=Feedback(room=0))
+    assert told.starts() == ["a1"]
+    assert told.starts() == []
+    told.fail("a1")
+    assert told.starts() == ["a2"]
+
+
+def test_a_pause_ends_what_was_said_of_room():
+    told = InLanes(Lane(concurrency=9))
+    told.read(*several(30))
+    told.starts()
+    told.end("a0", teaches=Feedback(room=1))
+    told.fail("a1", teaches=WAIT)
+    told.end("a2", teaches=Feedback(room=0))  # of before the pause
+    assert told.starts(at=5.0) == ["a9"]
+    told.end("a9")
+    assert len(told.starts()) == 3  # beside six
+
+
+def test_an_earlier_attempt_that_ends_later_does_not_tell_of_more_room():
+    told = InLanes(Lane(concurrency=3))
+    told.read(*several(9))
+    told.starts()
+    told.end("a2", teaches=Feedback(room=1))
+    told.end("a0", teaches=Feedback(room=3))
+    assert told.starts() == []
+    told.end("a1")
+    assert told.starts() == ["a3"]
+
+
+def test_a_lack_of_room_does_not_pass_for_a_lane_that_is_full():
+    told = Trying(start=4)
+    for _ in range(5):
+        told.round(teaches=Feedback(room=2))
+    told.round(teaches=Feedback(room=100))
+    assert lane_of(told).limit == 8  # after the first round, which had used all
+
+
+def test_a_server_that_counts_refuses_one_request_for_each_of_its_periods():
+    """
+    Its limit is 40 in 60 seconds, which only a refusal tells; the lane would have 64 in flight.
+    """
+    told = Trying(start=10, concurrency=64, warm_up=True)
+    left, refusals, windows = 40, 0, 1
+    for _ in range(200):
+        if told.now >= 60 * windows:
+            left, windows = 40, windows + 1
+        taken = []
+        for value in told.flying:
+            left -= 1
+            taken.append((value, left))
+        told.now += 1.0
+        for value, remaining in taken:
+            if remaining >= 0:
+                told.end(value, teaches=Feedback(room=remaining))
+            else:
+                refusals += 1
+                told.fail(value, teaches=Feedback(pause=60.0 * windows - told.now, charged=False))
+        told.flying = told.starts()
+    assert windows == 4
+    assert refusals <= windows
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.sampled_from([None, 0, 1, 2, 5, 1000]), min_size=1, max_size=40),
+    st.lists(st.sampled_from(["end", "fail", "wait", "many", "fault"]), min_size=1, max_size=40),
+    st.sampled_from([{"concurrency": 3}, {"start": 2}, {"start": 1, "warm_up": True}]),
+    st.randoms(use_true_random=False),
+)
+def test_whatever_is_told_of_room_all_items_settle(rooms, ways, lane, random):
+    told = InLanes(Lane(**lane, trip_after=1000), retry=Retry(base=0.0, waits=1000))
+    told.read(*several(40))
+    told.tell(SourceEnded())
+    ways, rooms = itertools.cycle([*ways, "end"]), itertools.cycle(rooms)
+    flying = []
+    for _ in range(5000):
+        flying += told.starts()
+        if told.machine.ended:
+            break
+        if not flying:
+            assert told.wake < math.inf
+            told.now = told.wake
+            continue
+        value = flying.pop(random.randrange(len(flying)))
+        way, room = next(ways), next(rooms)
+        if way == "end":
+            told.end(value, teaches=Feedback(room=room))
+            continue
+        teaches = {
+            "fail": Feedback(room=room),
+            "wait": Feedback(pause=1.0, charged=False, room=room),
+            "many": Feedback(overloaded=True, charged=False, room=room),
+            "fault": Feedback(fault="gone", room=room),
+        }
+        told.fail(value, teaches=teaches[way])
+    assert told.machine.ended
+    assert len(told.settled) == 40
 
 
 # ── finding the limit ───────────────────────────────────────────────────────────────────────
@@ -1001,6 +1255,9 @@ def test_the_brake_never_undoes_an_overload():
         (Feedback(used={"cost": 0.5}), "used"),
         (Feedback(used={"cost": "much"}), "used"),
         (Feedback(used={"tokens": math.nan}), "used"),
+        (Feedback(at_least={"cost": 0.5}), "at_least"),
+        (Feedback(room=2.5), "room must be a whole number"),
+        (Feedback(room=-1), "room must be a whole number"),
         (Feedback(pause=math.nan), "pause must be seconds"),
         (Feedback(pause=-1.0), "pause must be seconds"),
         (Feedback(pause="2"), "pause must be seconds"),

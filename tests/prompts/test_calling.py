@@ -121,12 +121,93 @@ def test_a_paid_answer_is_kept_when_its_price_cannot_be_found_out():
     assert "no price for this unit" in answer.warnings[0]
 
 
-@pytest.mark.parametrize("usage", [Usage(input="12", output=3), Usage(input=1, output=[2]), None])
-def test_a_paid_answer_is_kept_whatever_a_provider_of_others_says_of_its_tokens(usage):
-    answer = called(Told(Answer(text="yes", usage=usage), window=100))
-    assert (answer.text, answer.warnings, answer.usage.source) == ("yes", (), "estimate")
+def odd(usage, **fields):
+    """Return the answer, and its one warning, to a request whose tokens are counted so."""
+    answer = called(Told(Answer(text="yes", usage=usage), **fields))
+    assert (answer.text, answer.usage.source) == ("yes", "estimate")
     assert all(isinstance(count, int) for count in (answer.usage.input, answer.usage.output))
     assert answer.cost is not None
+    assert answer.cost < 1
+    (warning,) = answer.warnings
+    assert warning.startswith("no request has so many tokens, which are left out: ")
+    return answer, warning.partition(": ")[2]
+
+
+@pytest.mark.parametrize(
+    ("usage", "said"),
+    [
+        (Usage(input="12", output=3), "input = '12'"),
+        (Usage(input=1, output=[2]), "output = [2]"),
+        (Usage(input=-1, output=0.5), "input = -1, output = 0.5"),
+        (Usage(input=1, output=float("nan")), "output = nan"),
+        (Usage(input=1, output=10**30, reasoning=True), f"output = 1{'0' * 30}, reasoning = True"),
+        (Usage(input=100_000_001, output=1), "input = 100000001"),
+        ("many", "usage = 'many'"),
+    ],
+)
+def test_tokens_that_cannot_be_are_left_out_and_estimated(usage, said):
+    assert odd(usage)[1] == said
+
+
+def test_more_than_ten_windows_are_no_tokens():
+    answer, said = odd(Usage(input=10, output=1001), window=100)
+    assert (said, answer.usage.input) == ("output = 1001", 10)
+    answer = called(Told(Answer(text="yes", usage=Usage(input=10, output=1000)), window=100))
+    assert (answer.usage.output, answer.warnings) == (1000, ())
+
+
+def test_a_provider_that_counts_nothing_gets_no_warning():
+    answer = called(Told(Answer(text="yes", usage=None)))
+    assert (answer.usage.source, answer.warnings) == ("estimate", ())
+
+
+def test_a_window_that_is_no_number_measures_nothing():
+    usage = Usage(input=10, output=5)
+    answer = called(
+        Told(Answer(text="yes", usage=usage), listed=[Model(id="tiny", context_window="big")])
+    )
+    assert (answer.usage, answer.warnings) == (usage, ())
+
+
+@pytest.mark.parametrize("usage", [Usage(input=10, output=5001), Usage(output=5001)])
+def test_a_model_that_does_not_keep_its_limit_is_warned_of(usage):
+    answer = called(Told(Answer(text="yes", usage=usage)), asked(params={"max_tokens": 50}))
+    assert answer.usage.output == 5001
+    assert answer.warnings == (
+        "the model does not keep its limit: 5,001 tokens of 50 that were allowed",
+    )
+
+
+@pytest.mark.parametrize(
+    "params", [{"max_tokens": 5001}, {"max_tokens": 2501, "n": 2}, {"num_predict": 5}, {}]
+)
+def test_a_model_that_keeps_what_limits_it_is_not(params):
+    provider = Told(Answer(text="yes", usage=Usage(input=10, output=5001)))
+    assert called(provider, asked(params=params)).warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("usage", "said"),
+    [
+        ({"prompt_tokens": -3, "completion_tokens": 5, "total_cost": -1}, "prompt_tokens = -3"),
+        (
+            {"prompt_tokens": 1, "completion_tokens": "12", "details": {"cached_tokens": 0.5}},
+            "completion_tokens = '12', cached_tokens = 0.5",
+        ),
+        ("many", "usage = 'many'"),
+    ],
+)
+def test_what_a_server_counts_and_cannot_be_is_named(usage, said):
+    message = {"message": {"content": "Hi"}, "finish_reason": "stop"}
+
+    async def use(session, url):
+        shared = state(OpenAIChat(), url=url)
+        shared.session = session
+        return await calling.call(asked(), shared)
+
+    answer, _ = served(lambda _: {"choices": [message], "usage": usage}, use)
+    assert answer.warnings == (f"the server has counted what cannot be, which is left out: {said}",)
+    assert answer.usage.source == "estimate"
 
 
 def test_a_provider_that_returns_something_else_is_named_and_not_asked_again():
@@ -327,6 +408,74 @@ def test_no_provider_gets_a_key_into_a_message_note_or_cause():
     said = "".join(traceback.format_exception(found)) + str(found.hint) + found.request_id
     assert "topsecretkey99" not in said
     assert "pw123456" not in said
+
+
+KEY = "sk-top-secret-99"
+
+
+def echoed(secret):
+    """Return an answer that repeats *secret* in all of its texts."""
+    raw = {"id": [secret, {f"a {secret}": 1}], "n": 3}
+    return Answer(
+        text=f"your key is {secret}!",
+        finish=secret,
+        model=f"m-{secret}",
+        request_id=secret,
+        warnings=(f"refused: {secret}",),
+        limits={"x-ratelimit-key": secret},
+        usage=Usage(input=1, output=1),
+        raw=raw,
+    )
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"key": KEY},
+        {"headers": {"Authorization": f"Bearer {KEY}"}},
+        {"headers": {"X-Proxy-Key": KEY}},
+        {"headers": {"Authorization": "Basic bWU6c2stdG9wLXNlY3JldC05OQ=="}},
+        {"url": f"https://host/v1?key={KEY}"},
+    ],
+    ids=str,
+)
+def test_a_key_that_a_server_repeats_is_nowhere_in_its_answer(fields):
+    answer = called(Told(echoed(KEY)), **fields)
+    assert KEY not in repr(answer)
+    assert answer.text == "your key is ***!"
+    assert answer.raw == {"id": ["***", {"a ***": 1}], "n": 3}
+
+
+@pytest.mark.parametrize("word", ["ollama", "anything", "EMPTY", "test"])
+def test_a_word_that_stands_for_no_key_stays_in_answers(word):
+    assert called(Told(echoed(word)), key=word).text == f"your key is {word}!"
+
+
+def test_the_value_of_a_header_that_is_no_key_stays_in_answers():
+    fields = {"key": KEY, "headers": {"X-Project": "climate-study-of-1999"}}
+    answer = called(Told(echoed("climate-study-of-1999")), **fields)
+    assert answer.text == "your key is climate-study-of-1999!"
+
+
+def test_an_answer_without_a_key_is_not_touched():
+    provider = Told(echoed("nothing of the kind"))
+    first = provider.told[0]
+    answer = called(provider, key=KEY)
+    assert (answer.raw, answer.limits) == (first.raw, first.limits)
+    assert answer.raw is first.raw
+
+
+def test_json_that_is_nested_deeper_than_anybody_writes_loses_no_answer():
+    raw = [KEY]
+    for _ in range(5000):
+        raw = [raw]
+    answer = called(Told(Answer(text="yes", raw=raw)), key=KEY)
+    assert answer.text == "yes"
+    depth = 0
+    raw = answer.raw
+    while raw:
+        raw, depth = raw[0], depth + 1
+    assert (raw, depth) == (None, 101)
 
 
 def test_no_representation_of_a_lane_shows_what_may_be_secret():

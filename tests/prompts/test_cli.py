@@ -180,7 +180,8 @@ def test_json_is_one_object_on_stdout_with_all_counts(server, type_in):
     server.handler = lambda asked: refused(400) if asked.said.endswith("2") else echo(asked)
     code, out, err = type_in(*RUN, "--json", "--progress", "none")
     found = json.loads(out)
-    assert (code, out.count("\n"), err) == (1, 1, "")
+    assert (code, out.count("\n")) == (1, 1)
+    assert [f"warning: {text}" for text in found["warnings"]] == err.splitlines()
     names = ("requests", "sent", "pending", "failed", "output", "stopped", "closed")
     assert [found[name] for name in names] == [3, 3, 0, 1, "results.csv", None, {}]
     assert found["run"]
@@ -254,18 +255,71 @@ def test_progress_is_plain_beside_a_log_unless_it_is_chosen(server, type_in, mon
 
 
 def test_json_progress_is_lines_of_json_that_count_to_the_end(server, type_in):
-    _, _, err = type_in(*RUN, "--progress", "json", "--json")
-    lines = [json.loads(line) for line in err.splitlines() if line.startswith("{")]
-    assert lines[0]["event"] == "started"
-    assert [lines[-1][name] for name in ("event", "done", "answered")] == ["ended", 3, 3]
+    Path("rows.csv").write_text(Path("rows.csv").read_text() + "nobody,tiny,x\n")
+    for more in ([], ["--json"], ["-v"]):
+        _, out, err = type_in(*RUN, "--progress", "json", "--fresh", *more)
+        lines = [json.loads(line) for line in err.splitlines()]
+        kinds = [line["event"] for line in lines]
+        assert kinds[0] == "warning", "before the first request"
+        assert kinds[-2:] == ["ended", "summary"]
+        assert kinds.count("started") == kinds.count("summary") == 1
+        assert ("logged" in kinds) == ("-v" in more)
+        assert [lines[-2][name] for name in ("done", "answered", "failed")] == [4, 3, 1]
+        assert (lines[-1]["requests"], lines[-1]["failed"]) == (4, 1)
+        assert lines[-1]["summary"]["total"]["ok"] == 3
+        assert bool(out) == ("--json" in more)
 
 
-def test_the_results_cannot_go_to_a_folder(server, type_in):
-    Path("results.csv").mkdir()
+def test_what_is_odd_is_said_once_and_before_anything_is_sent(server, type_in):
+    seen = []
+
+    def looked_at(planned):
+        seen.append((planned.warnings, len(server.log)))
+
+    prompts.run("rows.csv", "prompt.txt", "other.csv", heard=looked_at)
+    assert seen == [(("no price is known of mine/tiny: costs are left out",), 0)]
+    server.log.clear()
+    _, _, err = type_in(*RUN, "--progress", "plain")
+    assert err.startswith("warning: no price is known of mine/tiny: costs are left out\n")
+    assert err.count("costs are left out") == 1
+    assert type_in("export", "results.csv")[0] == 0
+
+
+def test_a_minus_is_standard_output(server, type_in):
+    code, out, _ = type_in("run", "-p", "prompt.txt", "-e", "rows.csv", "-o", "-")
+    assert (code, len(list(csv.DictReader(out.splitlines())))) == (0, 3)
+    assert not Path("-").exists()
+    assert type_in("run", "-p", "prompt.txt", "-e", "rows.csv", "-o", "-", "--json")[0] == 2
+
+
+@pytest.mark.parametrize("name", ["model", "messages", "stream"])
+def test_what_is_sent_beside_the_parameters_is_none_of_them(server, type_in, name):
+    code, _, err = type_in(*RUN, "--param", f"{name}=true")
+    assert code == 2
+    assert f"{name} is no parameter" in err
+    with pytest.raises(treadle.UsageError, match=f"{name} is no parameter"):
+        prompts.run("rows.csv", "prompt.txt", "other.csv", param={name: True})
+    Path("rows.csv").write_text(f"provider,model,topic,param.{name}\nmine,tiny,a,true\n")
     code, _, err = type_in(*RUN)
     assert code == 2
-    assert "results.csv' is a folder" in err
+    assert f"row 1: {name} is no parameter" in err
     assert not server.log
+
+
+def test_our_columns_may_have_no_prefix(server, type_in):
+    assert type_in(*RUN, "-q", "--prefix", "")[0] == 0
+    assert list(results()[0])[:6] == ["provider", "model", "topic", "row", "status", "output"]
+
+
+@pytest.mark.parametrize("name", ["out", "out/", ".", "new/", "{{topic}}/"])
+def test_the_results_cannot_go_to_a_folder(server, type_in, name):
+    Path("out").mkdir()
+    code, _, err = type_in(*RUN[:5], "-o", name)
+    assert code == 2
+    assert f"{name}' is a folder" in err
+    assert "hint: name a file in it: " in err
+    assert not server.log
+    assert not Path(".treadle").exists()
 
 
 # --- before anything is sent ---------------------------------------------------------------------

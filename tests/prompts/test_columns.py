@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from decimal import Decimal
 from pathlib import Path
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import treadle
-from treadle.prompts.columns import LOST_CHARACTERS, Columns
+from treadle.prompts.columns import LOST_CHARACTERS, NO_JSON, Columns
 from treadle.prompts.ended import ended_of
 from treadle.prompts.values import Ended, Usage
 
@@ -121,6 +122,15 @@ def test_an_own_prefix():
     assert names[:3] == ("out_cost", "out.row", "out.status")
 
 
+def test_ours_can_have_no_prefix_where_no_column_of_the_table_has_the_name():
+    names = Columns(["topic", "model"], prefix="").names
+    assert names[:5] == ("topic", "model", "row", "status", "output")
+
+    with pytest.raises(treadle.UsageError, match="two columns 'Output'") as caught:
+        Columns(["topic", "Output"], prefix="")
+    assert caught.value.hint
+
+
 def test_what_tells_requests_of_one_row_apart_has_columns():
     columns = Columns(["topic"], prompts=True, models=True, repeats=True)
     cells = row(columns, an_ask(3, repeat=2), answered()[1])
@@ -155,6 +165,37 @@ def test_declared_json_columns_are_there_from_the_start():
     answer = 'Sure: {"verdict": "yes", "topic": "art", "why": ["a", "b"]}'
     assert columns.cells(*answered(answer))[-3:] == ["yes", "art", "a"]
     assert columns.cells(*answered("no JSON here"))[-3:] == ["", "", ""]
+
+
+def test_a_declared_column_can_be_a_whole_object_or_list():
+    columns = Columns(HEADER, flatten=["b_c", "b", "b_c_1", "d"])
+    text = json.dumps({"b": {"c": [1, 2, {"x": "é"}]}, "d": None})
+    cells = row(columns, *answered(text))
+
+    assert cells["b_c"] == '[1, 2, {"x": "é"}]'
+    assert json.loads(cells["b"]) == {"c": [1, 2, {"x": "é"}]}
+    assert (cells["b_c_1"], cells["d"], cells["_warnings"]) == ("2", "", "")
+
+
+@pytest.mark.parametrize(
+    ("flatten", "text", "warning"),
+    [
+        ("discover", "no such thing", NO_JSON),
+        ("discover", '{"a": null}', ""),
+        ("discover", "  ", ""),
+        (["a"], "no such thing", NO_JSON),
+        (["a"], '{"a": null}', ""),
+        (["a", "b", "c_d"], '{"b": 1}', "the JSON in the answer has no 'a', 'c_d'"),
+        ("off", "no such thing", ""),
+    ],
+)
+def test_a_cell_that_is_empty_for_want_of_json_is_told_from_null(flatten, text, warning):
+    columns = Columns(HEADER, flatten=flatten)
+    ask, ended = answered(text)
+    columns.discover(ended)
+
+    assert row(columns, ask, ended)["_warnings"] == warning
+    assert columns.record(ask, ended)["_warnings"] == ([warning] if warning else [])
 
 
 def test_discovered_json_columns_come_as_answers_are_seen():

@@ -127,7 +127,7 @@ def lane(key=GPT, in_flight=4, limit=10, waiting=50, **facts):
 
 
 def script(*lanes, total=None):
-    return Script(Progress(lanes, total))
+    return Script(Progress(dict.fromkeys(lanes, 100), total))
 
 
 def drawn(progress, width=80, most=20):
@@ -180,6 +180,12 @@ def test_a_lane_that_waits_says_how_long_and_one_that_is_closed_says_so():
     assert run.to.news() == []
 
 
+def test_a_lane_that_has_shrunk_shows_what_is_there():
+    run = script().started().lanes(lane(in_flight=7, limit=1), lane(CLAUDE, in_flight=1, limit=1))
+
+    assert [line.split()[1] for line in drawn(run.to)[1:]] == ["7", "1/1"]
+
+
 def test_models_that_share_a_lane_are_one_row_whenever_that_is_known():
     run = script().started().later(6)
     run.settled((asked(model="a"), good()), (asked(model="b"), good()))
@@ -225,7 +231,8 @@ def test_items_of_an_earlier_session_count_as_done_but_not_towards_the_pace():
     run.take(events.ItemsLeftOut(at=run.now, count=50))
     run.later(30).settled(*((asked(), good(cost="0.02")) for _ in range(25)))
 
-    assert position(run.to) == ["75/100", "30.0 s left", "$0.5000 of about $1.00", "50/min"]
+    money = "$0.5000 of about $1.00 this session"
+    assert position(run.to) == ["75/100", "30.0 s left", money, "50/min"]
 
 
 def test_money_that_nobody_knows_is_never_called_nothing():
@@ -236,6 +243,55 @@ def test_money_that_nobody_knows_is_never_called_nothing():
     run.settled((asked(), good(cost="0.01")))
 
     assert "$0.0100+? of about $0.5000" in position(run.to)
+
+
+def test_the_time_left_is_that_of_the_slowest_lane():
+    run = Script(Progress({GPT: 900, CLAUDE: 100}, 1000)).started(total=1000).later(30)
+    run.settled(*((asked(), good(cost="0.001")) for _ in range(600)))
+    assert run.to.left() is None, "nobody knows how fast the other one is"
+    assert run.to.in_all() is None
+    claude = asked(lane="anthropic", model="claude")
+    run.settled(*((claude, good(cost="0.1")) for _ in range(10)))
+
+    assert position(run.to)[:3] == ["610/1,000", "4:30 left", "$1.60 of about $10.90"]
+
+
+def test_a_lane_that_has_done_its_part_has_no_pace_and_one_that_is_closed_takes_no_time():
+    run = Script(Progress({GPT: 20, CLAUDE: 100}, 120)).started().later(30)
+    claude = asked(lane="anthropic", model="claude")
+    run.settled(*((asked(), good()) for _ in range(20)), (claude, good()))
+    run.lanes(lane(in_flight=0, waiting=0), lane(CLAUDE))
+
+    assert [run.to.pace(GPT), run.to.pace(CLAUDE)] == [(0, 0), (2, 24)]
+    assert drawn(run.to)[1].split() == ["openai/gpt-4o-mini", "0/10", "20", "$0.2000"]
+    assert run.to.left() == 99 * 30
+
+    run.lanes(lane(in_flight=0, waiting=0), lane(CLAUDE, in_flight=0, closed="HTTP 401"))
+
+    assert run.to.left() is None
+    assert "30.0 s" in position(run.to)
+
+
+def test_what_stops_says_for_how_many_it_waits_and_not_how_long_all_would_take():
+    run = script().started(total=100).later(30).settled((asked(), good()))
+    run.lanes(lane(in_flight=3), lane(CLAUDE, in_flight=1)).cancelling()
+
+    assert position(run.to) == ["1/100", "stopping, 4 under way", "$0.0100"]
+
+    run.lanes(lane(in_flight=0), lane(CLAUDE, in_flight=0)).ended()
+
+    assert position(run.to) == ["1/100", "30.0 s", "$0.0100"]
+
+
+def test_a_run_that_others_stop_does_not_speak_of_ctrl_c():
+    run = script().started()
+    run.take(events.Cancelling(at=run.now, reason="cancelled by ada", grace=30.0))
+    run.take(events.Cancelling(at=run.now, reason="interrupted", grace=0.0))
+
+    assert run.to.news() == [
+        "stopping: cancelled by ada; waiting up to 30.0 s for what is under way",
+        "stopping: interrupted",
+    ]
 
 
 def test_without_a_total_nothing_is_said_of_the_rest():
@@ -314,7 +370,7 @@ def test_no_line_is_wider_than_the_terminal_nor_acts_on_it(lanes, width, most):
 
 def test_the_terminal_shows_a_bar_and_lanes_and_in_the_end_the_bar_alone(terminal):
     stream = terminal()
-    display = display_for("auto", [GPT], 100)
+    display = display_for("auto", {GPT: 100}, 100)
     run = Script(display).started().lanes(lane()).retrying("HTTP 429: too fast\x1b[2J")
     run.later(20).settled(*((asked(), good()) for _ in range(50)))
     run.later(1).lanes(lane(paused_until=run.now + 5))
@@ -339,23 +395,24 @@ def test_the_terminal_shows_a_bar_and_lanes_and_in_the_end_the_bar_alone(termina
 
 def test_news_stand_above_the_block(terminal):
     stream = terminal()
-    display = display_for("live", [], None)
+    display = display_for("live", {}, None)
     run = Script(display).started().lanes(lane())
     run.later(1).settled((asked(row=3), failed())).cancelling().later(1).lanes(lane())
+    lines = seen(stream.getvalue())
     display.close()
 
-    lines = seen(stream.getvalue())
-    assert lines[:2] == [
+    assert lines[:3] == [
         "openai/gpt-4o-mini, row 3: server_error: HTTP 502: Bad gateway",
-        "stopping: interrupted; what runs may end within 30.0 s",
+        "stopping: interrupted; waiting up to 30.0 s for 4 requests under way",
+        "Ctrl-C again ends it now",
     ]
-    assert "1/100" in lines[2]
+    assert "1/100  stopping, 4 under way  1 failed" in lines[3]
 
 
 def test_what_goes_into_a_pipe_is_not_led_to_the_terminal(terminal, monkeypatch):
     stream, data = terminal(), io.StringIO()
     monkeypatch.setattr(sys, "stdout", data)
-    display = display_for("live", [], None)
+    display = display_for("live", {}, None)
     Script(display).started()
     print("data")
     display.close()
@@ -367,7 +424,7 @@ def test_what_goes_into_a_pipe_is_not_led_to_the_terminal(terminal, monkeypatch)
 def test_a_terminal_that_cannot_draw_gets_letters_it_has(terminal):
     stream = terminal()
     stream.encoding = "ascii"
-    display = display_for("live", [("mock", "模型")], 10)
+    display = display_for("live", {("mock", "模型"): 10}, 10)
     Script(display).started(10).later(1).settled((asked(), good())).later(1).lanes(lane())
     display.close()
 
@@ -377,7 +434,7 @@ def test_a_terminal_that_cannot_draw_gets_letters_it_has(terminal):
 
 def test_a_log_has_a_line_now_and_then_and_one_for_each_trouble():
     stream = io.StringIO()
-    run = Script(Plain(stream, Progress([], None))).started()
+    run = Script(Plain(stream, Progress({}, None))).started()
     run.later(1).settled((asked(), good()))
     run.later(5).lanes(lane(paused_until=118.0), lane(CLAUDE, closed="HTTP 401: no such key"))
     run.later(1).settled((asked(row=2), failed())).later(1).ended()
@@ -395,7 +452,7 @@ def test_a_log_has_a_line_now_and_then_and_one_for_each_trouble():
 
 def test_programs_get_objects_in_which_money_is_exact():
     stream = io.StringIO()
-    run = Script(JsonLines(stream, Progress([], None))).started()
+    run = Script(JsonLines(stream, Progress({}, None))).started()
     run.later(2).settled((asked(), good(cost="0.00000123")), (asked(), failed()))
     run.lanes(lane(closed="HTTP 402: nothing left"), lane("ollama", limit=None)).later(1).ended()
     run.settled((asked(row=2), good(cost="0.5")))  # the last are stored after the end
@@ -414,7 +471,7 @@ def test_programs_get_objects_in_which_money_is_exact():
 
 def test_programs_get_at_most_one_object_a_second():
     stream = io.StringIO()
-    run = Script(JsonLines(stream, Progress([], None))).started()
+    run = Script(JsonLines(stream, Progress({}, None))).started()
     for _ in range(100):
         run.later(0.1).lanes(lane())
     told = [json.loads(line)["event"] for line in stream.getvalue().splitlines()]
@@ -424,19 +481,19 @@ def test_programs_get_at_most_one_object_a_second():
 
 def test_displays_are_chosen_by_name_and_by_what_stderr_is(terminal, monkeypatch):
     terminal()
-    assert isinstance(display_for("live", [], None), Live)
-    assert display_for("none", [], None) is None
-    assert isinstance(display_for("plain", [], None), Plain)
-    assert isinstance(display_for("json", [], None), JsonLines)
+    assert isinstance(display_for("live", {}, None), Live)
+    assert display_for("none", {}, None) is None
+    assert isinstance(display_for("plain", {}, None), Plain)
+    assert isinstance(display_for("json", {}, None), JsonLines)
     monkeypatch.setattr(sys, "stderr", io.StringIO())
-    assert isinstance(display_for("live", [], None), Plain)
+    assert isinstance(display_for("live", {}, None), Plain)
     monkeypatch.setattr(sys, "stderr", None)
-    assert display_for("auto", [], None) is None
+    assert display_for("auto", {}, None) is None
 
 
 def test_a_display_that_there_is_not_is_named_with_those_there_are():
     with pytest.raises(treadle.UsageError, match="no progress display called 'fancy'") as caught:
-        display_for("fancy", [], None)
+        display_for("fancy", {}, None)
 
     assert caught.value.hint == "choose one of: auto, live, plain, json, none"
 

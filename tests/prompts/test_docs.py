@@ -19,7 +19,7 @@ BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # "`rows.csv`:" or "`rows.csv`, for the mock:" above a block says what the file is called.
 TITLE = re.compile(r"^`([\w.-]+)`[^\n`]*:\n\n\Z", re.MULTILINE)
 # Said while a run goes on; the docs leave it out.
-PROGRESS = re.compile(r"prompts /|\d+/\d+(,|$)")
+PROGRESS = re.compile(r"prompts .+: [\d,]+ requests?$|\d+/\d+(,|$)")
 
 
 @pytest.fixture

@@ -96,11 +96,11 @@ def test_the_name_of_the_request_comes_along():
 @pytest.mark.parametrize(
     ("reason", "error_type"),
     [
-        ("cost is limited to 5.00: 0.01 is left, and the next item may use 0.02", "budget"),
-        ("total_tokens is limited to 9: -1 is left, and the next item may use 3", "budget"),
+        ("cost is limited to 5.00, of which 0.01 is left (the next item may use 0.02)", "budget"),
+        ("total_tokens is limited to 9, of which 0 is left (the next item may use 3)", "budget"),
         ("your organisation is limited to EU models", "closed"),
-        ("seats is limited to 5: 0 is left, and the next item may use 1", "closed"),
-        ("HTTP 403: cost is limited to 5: 1 is left, and the next item may use 2", "closed"),
+        ("seats is limited to 5, of which 0 is left (the next item may use 1)", "closed"),
+        ("HTTP 403: cost is limited to 5, of which 1 is left (the next item may use 2)", "closed"),
         ("HTTP 401: the key is wrong", "closed"),
         ("HTTP 402: the total budget is spent", "closed"),
         ("interrupted", "stopped"),

@@ -6,12 +6,14 @@ import asyncio
 import random
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from treadle import prompts
 from treadle.cli import main
+from treadle.prompts import lanes
 
 sys.path.insert(0, str(Path(__file__).parent))
 from servers import (
@@ -328,6 +330,25 @@ def test_what_comes_too_late_counts_as_no_answer(server):
     bad = results()[1]
     assert (bad["_status"], bad["_error_type"]) == ("error", "timeout")
     assert int(bad["_attempts"]) == Counter(server.said)["Say bad"] == 2
+
+
+def test_a_gateway_that_fails_each_time_closes_the_lane_and_leaves_the_rows(server, monkeypatch):
+    """
+    Ten thousand rows are not turned into errors overnight.
+    """
+    made = lanes._lane
+    monkeypatch.setattr(lanes, "_lane", lambda each: replace(made(each), fault_pause=0.01))
+    table(200)
+    prompt()
+    server.handler = lambda _: refused(502, text="bad gateway")
+    report = run()
+    (why,) = report.closed.values()
+    assert why.startswith("HTTP 502: bad gateway (5 times in a row)")
+    assert report.failed < 20
+    assert report.pending == 200 - report.failed
+    server.handler = echo
+    report = run(retry_errors=True)
+    assert (report.failed, report.pending) == (0, 0)
 
 
 # --- faults that do not --------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from treadle.prompts import flatten, json_columns
-from treadle.prompts.flatten import find_json, flattened
+from treadle.prompts.flatten import find_json, flattened, picked
 from treadle.prompts.json_columns import JsonColumns
 
 # A fence within the JSON would end the block, or begin one of its own.
@@ -181,6 +181,41 @@ def test_no_leaf_is_lost(node):
         return sum(map(leaves, value.values() if isinstance(value, dict) else value))
 
     assert len(flattened(node, max_items=1000, depth=1000)) == leaves(node)
+
+
+@given(NODE)
+@settings(max_examples=50)
+def test_whole_objects_and_lists_are_picked_by_their_names_beside_all_leaves(node):
+    flat = flattened(node, max_items=1000, depth=1000)
+    firsts = {name: text for name, text in flat.items() if not name[-1:].isdigit()}
+    tree = {"top": node, "more": [node, {"last": node}]}
+    whole = json.dumps(node, ensure_ascii=False)
+    names = {"top", "more_0", "more_1_last"}
+
+    assert picked(tree, names) == dict.fromkeys(names, whole if node else json.dumps(node))
+    assert json.loads(picked(tree, {"more"})["more"]) == tree["more"]
+    assert not node or picked(node, firsts).keys() == firsts.keys()
+
+
+def test_what_columns_leave_out_is_picked_when_it_is_wanted():
+    deep = {"a": {"b": {"c": {"d": {"e": {"f": 1}}}}}, "many": list(range(20)), "né!": {"x": 2}}
+
+    assert picked(deep, {"a_b_c_d_e_f", "many_15", "né_x", "né_", "other", "many_99"}) == {
+        "a_b_c_d_e_f": "1",
+        "many_15": "15",
+        "né_x": "2",
+        "né_": '{"x": 2}',
+    }
+    assert picked([1, [2]], {"items", "items_1"}) == {"items": "[1, [2]]", "items_1": "[2]"}
+
+
+def test_what_is_nested_too_deeply_ends_nothing():
+    node: list = []
+    for _ in range(20_000):
+        node = [node]
+
+    assert picked({"a": node, "b": 1}, {"a", "b"}) == {"a": "[nested too deeply]", "b": "1"}
+    assert picked({"a": node, "b": 1}, {"b", "a_none"}) == {"b": "1"}
 
 
 def test_columns_are_named_in_the_order_they_are_seen():

@@ -193,6 +193,48 @@ def test_a_pilot_asks_what_the_run_asks(experiment):
     assert (items.rows, len(items), sorted(ask.row for ask in items)) == (3, 3, [1, 3, 4])
 
 
+@given(
+    topics=TOPICS,
+    wanted=st.sampled_from(["topic=tides", "row_kind=x", "row_kind!=x"]) | st.none(),
+    seed=st.none() | st.integers(0, 9),
+    limit=st.none() | st.integers(1, 12),
+)
+def test_whichever_rows_take_part_their_keys_are_those_of_the_whole_table(
+    tmp_path_factory, topics, wanted, seed, limit
+):
+    """Though some are exactly the same as others, and are told apart by where they stand."""
+    lines = [f"mock,m1,{topic},{'xy'[at % 2]}" for at, topic in enumerate(topics)]
+    experiment = Experiment(tmp_path_factory.mktemp("items"))
+    experiment.table("provider,model,topic,row_kind", *lines)
+    whole = {ask.row: ask.key for ask in experiment.items()}
+    where = None if wanted is None else compiled([wanted])
+
+    items = experiment.items(where=where, shuffle=seed, limit=limit)
+    first, again = list(items.in_input_order()), list(items.in_input_order())
+
+    assert first == again
+    assert [ask.index for ask in first] == list(range(len(items)))
+    assert {ask.row: ask.key for ask in first}.items() <= whole.items()
+    assert {ask.key for ask in items} == {ask.key for ask in first}
+    marked = list(items.marked())
+    assert {ask.row: ask.key for ask, _ in marked} == whole
+    assert [ask.key for ask, takes_part in marked if takes_part] == [ask.key for ask in first]
+    other = experiment.items(where=where, shuffle=seed, limit=limit)
+    assert list(other.marked()) == marked
+    assert list(other.in_input_order()) == first
+
+
+def test_what_rows_lack_that_do_not_take_part_is_of_no_interest(experiment):
+    experiment.table('{"topic": "a"}', '{"n": 1}', '{"topic": "b"}', '{"n": 2}', name="t.jsonl")
+    lacks = []
+
+    items = experiment.items(models=[("mock", "m1")], where=compiled(["n!=1"]))
+    for _ in items.in_input_order(lambda row, name: lacks.append((row, name))):
+        pass
+
+    assert lacks == [(4, "topic")]
+
+
 def test_a_row_that_cannot_be_read_is_not_left_out_by_a_condition(experiment):
     experiment.table('{"topic": "tides"}', "{broken", '{"topic": "moons"}', name="t.jsonl")
 

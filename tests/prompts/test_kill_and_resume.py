@@ -106,7 +106,10 @@ def test_an_interrupt_lets_what_is_in_flight_end_and_the_next_does_the_rest(serv
     code, out, err = ended(process)
     assert (code, out) == (130, "")
     assert "10 left" in err
-    assert "the same command goes on with the rest" in err
+    *_, hint, typed = err.splitlines()
+    assert hint == "hint: what was answered is safe; this asks the rest:"
+    assert typed.split()[:3] == ["treadle", "prompts", "run"]
+    assert typed.endswith(" --progress plain")
     assert "Traceback" not in err
     assert [row["topic"] for row in results()] == [f"topic {number}" for number in range(1, 11)]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -147,7 +148,7 @@ def test_estimates_that_have_learnt_are_what_is_reserved():
 
 def test_a_limit_on_money_reserves_the_worst_case():
     lanes = policy(max_cost=Decimal(5), spent=Decimal("1.5"))
-    assert lanes.totals == {COST: Decimal("3.5")}
+    assert (lanes.totals, lanes.spent) == ({COST: Decimal(5)}, {COST: Decimal("1.5")})
     assert lanes.cost is not None
     reserved = lanes.cost(an_ask("x" * 984, max_tokens=100))
     # 984 bytes, 16 for the message, 19 of {"max_tokens": 100}; 2.50 and 10.00 a million
@@ -156,14 +157,9 @@ def test_a_limit_on_money_reserves_the_worst_case():
 
 def test_a_limit_on_tokens_reserves_the_worst_case():
     lanes = policy(max_tokens_total=1000, spent_tokens=400)
-    assert lanes.totals == {TOTAL_TOKENS: 600}
+    assert (lanes.totals, lanes.spent) == ({TOTAL_TOKENS: 1000}, {TOTAL_TOKENS: 400})
     assert lanes.cost is not None
     assert lanes.cost(an_ask("x" * 10, max_tokens=50))[TOTAL_TOKENS] == 10 + 16 + 18 + 50
-
-
-def test_when_more_was_spent_than_there_is_nothing_is_left():
-    lanes = policy(max_cost=Decimal(1), spent=Decimal(2), max_tokens_total=10, spent_tokens=20)
-    assert lanes.totals == {COST: 0, TOTAL_TOKENS: 0}
 
 
 def test_several_answers_at_once_and_tools_are_part_of_the_worst_case():
@@ -299,6 +295,7 @@ def test_what_nobody_has_counted_stays_reserved():
     assert told is not None
     assert COST not in told.used
     assert TOTAL_TOKENS not in told.used
+    assert told.at_least == {COST: Decimal("0.1"), TOTAL_TOKENS: 10}
     assert told.used["tokens"] == 10  # a budget per minute may be settled with a guess
     billed = Answer(text="x", usage=guess, cost=Decimal("0.1"), cost_source="provider")
     told = lanes.feedback(succeeded(billed))
@@ -342,6 +339,35 @@ def test_anthropic_limits_tokens_in_and_out_apart():
         "input_tokens": treadle.Rate(39_000.0, per=60.0),
         "output_tokens": treadle.Rate(7_800.0, per=60.0),
     }
+
+
+@pytest.mark.parametrize(
+    ("limits", "room"),
+    [
+        ({"x-ratelimit-api_key-remaining-requests": "7"}, 7),
+        ({"x-ratelimit-api_key-remaining-requests": "-10"}, 0),
+        ({"x-ratelimit-remaining-requests": "3", "x-ratelimit-reset-requests": "5h"}, 3),
+        (
+            {
+                "x-ratelimit-limit-requests": "200",
+                "x-ratelimit-remaining-requests": "3",
+                "x-ratelimit-reset-requests": "5h",
+            },
+            3,
+        ),
+        ({"x-ratelimit-limit-requests-day": "50", "x-ratelimit-remaining-requests-day": "2"}, 2),
+        ({"x-ratelimit-limit-requests": "500", "x-ratelimit-remaining-requests": "3"}, None),
+        ({"x-ratelimit-remaining-tokens": "3", "x-litellm-call-id": "1"}, None),
+        ({}, None),
+    ],
+)
+def test_what_is_left_of_a_limit_whose_period_nobody_knows_is_the_room_there_is(limits, room):
+    lanes = policy()
+    assert lanes.feedback is not None
+    told = lanes.feedback(succeeded(Answer(text="x", limits=limits, http_status=200)))
+    assert told is not None
+    assert told.room == room
+    assert taught(errors.ServerError("HTTP 500", status=500, limits=limits)).room == room
 
 
 def test_when_nothing_is_left_of_a_window_the_lane_waits_for_the_next():
@@ -458,6 +484,26 @@ def test_an_overloaded_provider_is_asked_less_and_a_failing_one_only_when_it_say
     assert taught(errors.Overloaded("HTTP 503", status=503, retry_after=3)).pause == 3
     told = taught(errors.ServerError("HTTP 500", status=500))
     assert told == treadle.Feedback(spent=True)
+
+
+@pytest.mark.parametrize("kind", [errors.ServerError, errors.Overloaded, errors.NoReply])
+@pytest.mark.parametrize(("attempts", "fault"), [(1, None), (2, None), (3, "no"), (6, "no")])
+def test_a_provider_that_fails_at_a_request_again_and_again_is_a_fault(kind, attempts, fault):
+    lanes = policy()
+    assert lanes.feedback is not None
+    outcome = replace(raised(kind("no", status=502)), attempts=attempts)
+    told = lanes.feedback(outcome)
+    assert told is not None
+    assert (told.fault, told.spent) == (fault, True)
+
+
+@pytest.mark.parametrize("kind", [errors.BadReply, errors.RateLimited, errors.BadRequest])
+def test_other_failures_are_none_of_the_lane_however_often_they_come(kind):
+    lanes = policy()
+    assert lanes.feedback is not None
+    told = lanes.feedback(replace(raised(kind("no", status=400)), attempts=6))
+    assert told is not None
+    assert told.fault is None
 
 
 @pytest.mark.parametrize("kind", [errors.Unauthorized, errors.OutOfQuota])

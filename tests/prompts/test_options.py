@@ -45,6 +45,7 @@ WRONG = {
     "fresh": ["yes"],
     "grace": [-1, math.inf, "30"],
     "progress": [True],
+    "heard": [1, "print"],
 }
 ANYTHING = {"stdin", "command"}
 

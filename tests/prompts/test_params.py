@@ -104,6 +104,16 @@ def test_numbers_come_through_exactly(number):
     assert math.isclose(typed("temperature", repr(number)), number, rel_tol=0)
 
 
+@pytest.mark.parametrize("name", ["model", "messages", "stream"])
+@pytest.mark.parametrize("text", ["true", "[]", "null", "gpt"])
+def test_what_is_sent_anyway_is_no_parameter(name, text):
+    with pytest.raises(treadle.BadRowError, match=f"{name} is no parameter") as caught:
+        typed(name, text)
+    assert caught.value.hint
+    with pytest.raises(treadle.UsageError, match=f"{name} is no parameter"):
+        parse_option(f"{name}={text}")
+
+
 def test_an_option_has_a_name_and_a_value():
     assert parse_option("temperature=0.2") == ("temperature", 0.2)
     assert parse_option("stop==") == ("stop", "=")

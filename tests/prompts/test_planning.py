@@ -135,7 +135,10 @@ def test_bad_rows_are_counted_and_the_first_are_explained(made):
     assert list(found.bad_examples) == list(range(2, 22))
     assert found.bad_examples[2].startswith("row 2 has 2 cells")
     assert found.unknown_lanes == ("opnai",)
-    assert "31 rows cannot be sent and will be errors in the results" in found.warnings
+    (warning,) = (text for text in found.warnings if "cannot be sent" in text)
+    reasons = ", ".join(found.bad_examples[row] for row in (2, 3, 4))
+    told = "31 rows cannot be sent and will be errors in the results"
+    assert warning == f"{told}: {reasons}, ..."
 
 
 def test_a_run_of_nothing_but_bad_rows_is_stopped(made):
@@ -222,6 +225,44 @@ def test_more_money_than_allowed_is_a_warning(made):
 
     assert found.problems == ()
     assert "about $2.30 is expected, so --max-cost 1 ends the run before" in found.warnings
+
+
+def test_what_was_spent_leaves_less_to_spend(made):
+    lines = ["openai,dear,tides"] * 100
+    def warned(spent):
+        found = made(
+            HEADER,
+            *lines,
+            params={"max_tokens": 10},
+            limits={"max_cost": Decimal(3), "spent": Decimal(spent)},
+        )
+        return [text for text in found.warnings if "expected" in text]
+
+    assert warned("0.70") == []
+    assert warned("0.71") == [
+        "about $2.30 is expected and $0.71 was spent, so --max-cost 3 ends the run before"
+    ]
+
+
+def test_only_what_the_provider_obeys_limits_an_answer(made):
+    """A server that speaks as OpenAI's does knows no ``num_predict``."""
+    (share,) = made(HEADER, "openai,dear,tides", params={"num_predict": 10}).shares
+    assert share.cost_most is None
+
+
+def test_rows_that_were_errors_before_have_ended_too(made):
+    lines = [HEADER, "mock,m1,tides", "nobody,m1,moons"]
+    keys = []
+
+    class NotYet:
+        def __contains__(self, key):
+            keys.append(key)
+            return False
+
+    made(*lines, limits={"done": NotYet()})
+    found = made(*lines, limits={"done": keys})
+    assert (found.items, found.answered, found.bad_rows) == (2, 2, 1)
+    assert found.lanes == ("mock",)
 
 
 @given(width=st.integers(40, 120))

@@ -209,7 +209,7 @@ def test_a_file_that_is_not_sound_is_a_problem_of_its_row(tmp_path, write, value
         ("x\n--- user\ny", "p.txt, line 2: text stands before the first message"),
         ("--- user\nx\n--- Assistant:\ny", "p.txt, line 3: '--- Assistant:' opens no message"),
         ("---\ntemprature: 1\n---\nx", "p.txt, line 2: no parameter 'temprature' is known"),
-        ("---\nmodel: gpt\n---\nx", "p.txt, line 2: a prompt has no model"),
+        ("---\nmodel: gpt\n---\nx", "p.txt, line 2: model is no parameter"),
         ("---\n\ntemperature: hot\n---\nx", "p.txt, line 3: temperature='hot' is no number"),
         ("---\nstop:\n  - a\n---\nx", "p.txt, line 2: stop has no value"),
         ("---\nseed: 1\n- a\n---\nx", "p.txt, line 3: '- a' is no setting"),

@@ -14,6 +14,9 @@ import pytest
 
 import treadle
 from treadle import prompts
+from treadle.prompts.noted import Note
+from treadle.prompts.record import Endings
+from treadle.prompts.results_files import ResultsFiles
 
 sys.path.insert(0, str(Path(__file__).parent))
 from servers import (
@@ -445,6 +448,43 @@ def test_a_row_that_cannot_be_sent_fails_alone(server):
     assert "nobody" in results()[1]["_error"]
 
 
+def test_where_nothing_is_left_to_ask_the_results_are_written_once(server, monkeypatch):
+    """Rows that cannot be sent have ended too."""
+    Path("rows.csv").write_text("provider,model,topic\nmine,tiny,a\nnobody,x,b\n")
+    prompt()
+    run()
+    whole = Path("results.csv").read_bytes()
+    written = []
+    for name in ("begin", "finish"):
+        there = getattr(ResultsFiles, name)
+        monkeypatch.setattr(
+            ResultsFiles,
+            name,
+            lambda self, rows=(), there=there, name=name: (written.append(name), there(self, rows)),
+        )
+    notes = []
+    there = Note.write
+    monkeypatch.setattr(Note, "write", lambda self, path: (notes.append(path), there(self, path)))
+    assert run().sent == 0
+    assert (written, len(notes)) == (["finish"], 1)
+    assert Path("results.csv").read_bytes() == whole
+
+
+def test_rows_that_are_not_chosen_are_not_looked_for_where_nobody_has_asked_them(
+    server, monkeypatch
+):
+    table(["a", "b", "c"])
+    prompt()
+    looked = []
+    there = Endings.get
+    monkeypatch.setattr(Endings, "get", lambda self, key: (looked.append(key), there(self, key))[1])
+    run(where=["topic=b"])
+    assert len(set(looked)) == 1
+    run(where=["topic=c"])
+    assert len(set(looked)) == 3
+    assert topics(results()) == ["b", "c"]
+
+
 def test_a_table_that_is_edited_during_the_run_does_no_harm(server):
     path = table(4)
     prompt()
@@ -531,6 +571,53 @@ def test_never_more_is_spent_than_is_allowed(server, concurrency):
         spent = report.cost
     assert run(**options).pending == 0
     assert len(server.log) == 40
+
+
+def limited(server, usage, **options):
+    """Return what was charged when each answer counts its tokens so, and what was said of it."""
+    priced(server)
+    table(40)
+    prompt()
+    reply = ok("x")
+    reply.body["usage"] = usage
+    server.handler = lambda _: reply
+    return run(param={"max_tokens": 20}, concurrency=1, **options)
+
+
+def test_a_limit_holds_when_the_server_counts_only_half_of_the_tokens(server):
+    report = limited(server, {"completion_tokens": 20}, max_cost="0.30")
+    assert 2 <= len(server.log) < 10
+    assert report.cost <= Decimal("0.30")
+    assert report.pending == 40 - len(server.log)
+
+
+@pytest.mark.parametrize(
+    "usage", [{"completion_tokens": 500}, {"prompt_tokens": 9, "completion_tokens": 500}]
+)
+@pytest.mark.parametrize("limit", [{"max_cost": "2.00"}, {"max_tokens_total": 2000}])
+def test_a_model_that_answers_longer_than_it_may_passes_the_limit_by_no_answer(
+    server, usage, limit
+):
+    """
+    Each costs 0.5, where 0.07 was reserved for the first; three go, and a fourth might pass it.
+    """
+    report = limited(server, usage, **limit)
+    assert len(server.log) == 3
+    assert Decimal("1.5") <= report.cost <= Decimal("2.0")
+    assert report.pending == 37
+    assert "which 0 is left" not in report.stopped
+    warnings = [row["_warnings"] for row in results() if row["_status"] == "ok"]
+    assert all("the model does not keep its limit: 500 tokens of 20" in each for each in warnings)
+
+
+def test_tokens_that_cannot_be_neither_cost_nor_use_up_anything(server):
+    usage = {"prompt_tokens": -9, "completion_tokens": 1e30}
+    report = limited(server, usage, max_cost="0.30")
+    assert 2 <= len(server.log) < 10
+    assert report.cost < Decimal("0.30")
+    said = results()[0]["_warnings"]
+    assert "prompt_tokens = -9" in said
+    assert "no request has so many tokens" in said
 
 
 def money(rows):

@@ -191,4 +191,4 @@ def test_the_library_for_schemas_is_named_when_it_is_missing(monkeypatch, tmp_pa
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(treadle.MissingExtra) as caught:
         scorers_from([f"json-schema:{tmp_path / 'schema.json'}"])
-    assert caught.value.hint == "pip install jsonschema"
+    assert caught.value.hint == "pip install 'treadle[prompts]'"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from decimal import Decimal
 from pathlib import Path
@@ -9,7 +10,9 @@ from pathlib import Path
 import pytest
 
 import treadle
+from treadle.prompts.faults import secrets_in
 from treadle.prompts.prices import Prices
+from treadle.prompts.providers.openai_chat import OpenAIChat
 from treadle.prompts.settings import Settings
 
 KNOWN: dict[str, type] = {
@@ -277,6 +280,84 @@ def test_a_key_may_not_stand_in_the_file_and_is_not_repeated(here):
     message = error(settings.lanes)
     assert "holds a key" in message
     assert "sk-secret" not in message
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "hint"),
+    [
+        ("Authorization", "Bearer tok-SECRETHDR", '"Bearer $MY_KEY"'),
+        ("authorization", "tok-SECRETHDR", '"Bearer $MY_KEY"'),
+        ("X-Api-Key", "SECRETHDR", 'X-Api-Key = "$MY_KEY"'),
+        ("apikey", "SECRETHDR", '"$MY_KEY"'),
+        ("Ocp-Apim-Subscription-Key", "SECRETHDR", '"$MY_KEY"'),
+        ("X-Auth-Token", "SECRETHDR", '"$MY_KEY"'),
+        ("Cookie", "session=SECRETHDR", '"$MY_KEY"'),
+    ],
+)
+def test_a_header_that_holds_a_key_is_refused_and_the_key_is_not_repeated(here, name, value, hint):
+    section = f'provider = "openai"\nheaders = {{ {name} = "{value}" }}'
+    message = error(loaded(f"[prompts.lanes.x]\n{section}\n", here).lanes)
+    assert f"holds a key: {name}" in message
+    assert hint in message
+    assert "SECRETHDR" not in message
+
+
+def test_headers_with_a_variable_and_those_that_hold_no_key_are_none_of_these(here):
+    headers = 'Authorization = "Token $K", X-Api-Key = "a-${K}", X-Team = "blue", Monkey = "ape"'
+    text = f'[prompts.lanes.x]\nprovider = "openai"\nheaders = {{ {headers} }}\n'
+    assert loaded(text, here, K="k-1").lanes()["x"].headers == {
+        "Authorization": "Token k-1",
+        "X-Api-Key": "a-k-1",
+        "X-Team": "blue",
+        "Monkey": "ape",
+    }
+
+
+# ── a name and a password in a url ───────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("variable", "lane", "url"),
+    [
+        ("OPENAI_BASE_URL", "openai", "http://me:p%40ss%C3%A9@host:8000/v1/?api-version=1"),
+        (
+            "OPENAI_BASE_URL",
+            "openai-responses",
+            "http://me:p%40ss%C3%A9@host:8000/v1/?api-version=1",
+        ),
+        ("OLLAMA_HOST", "ollama", "me:p%40ss%C3%A9@host:8000"),
+    ],
+)
+def test_a_name_and_a_password_in_a_url_are_sent_as_a_header(here, variable, lane, url):
+    found = Settings.load(environment={variable: url, "OPENAI_API_KEY": "sk-1"}).lanes()[lane]
+    assert found.url.startswith("http://host:8000")
+    assert found.url.endswith(url.partition(":8000")[2])
+    scheme, _, login = found.headers["Authorization"].partition(" ")
+    assert (scheme, base64.b64decode(login).decode()) == ("Basic", "me:p@ssé")
+    assert "p@ssé" in secrets_in(found.url, found.headers)
+
+
+def test_they_go_before_a_key_that_is_for_any_address(here):
+    text = '[prompts.lanes.x]\nprovider = "openai"\nurl = "http://me:pw@host/v1"\nkey-env = "K"\n'
+    lane = loaded(text, here, K="sk-1").lanes()["x"]
+    assert OpenAIChat().headers(lane) == {"Authorization": "Basic bWU6cHc="}
+
+
+def test_a_url_with_a_password_and_a_header_that_says_who_asks_do_not_go_together(here):
+    text = """
+        [prompts.lanes.x]
+        provider = "openai"
+        url = "http://me:pw-SECRET@host/v1"
+        headers = { authorization = "Bearer $K" }
+        """
+    message = error(loaded(text, here, K="k").lanes)
+    assert "[prompts.lanes.x] has a name and a password in its url, and Authorization" in message
+    assert "SECRET" not in message
+
+
+def test_an_at_sign_in_a_path_is_no_name(here):
+    lane = Settings.load(environment={"OPENAI_BASE_URL": "http://host/a@b"}).lanes()["openai"]
+    assert (lane.url, dict(lane.headers)) == ("http://host/a@b", {})
 
 
 @pytest.mark.parametrize(

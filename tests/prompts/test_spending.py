@@ -11,6 +11,9 @@ import pytest
 import treadle
 from treadle import prompts
 from treadle.prompts import errors
+from treadle.prompts.estimates import Estimates
+from treadle.prompts.lanes import lanes_for
+from treadle.prompts.prices import Prices
 from treadle.prompts.spending import perhaps_charged, unanswered
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -21,6 +24,9 @@ CHARGED = [
     errors.NoReply("no answer within 60 s"),
     errors.BadReply("HTTP 200: cut off", status=200),
     errors.ServerError("HTTP 502: bad gateway", status=502),
+    errors.Overloaded("HTTP 503: busy", status=503),
+    errors.Overloaded("HTTP 529: busy", status=529),
+    errors.Filtered("HTTP 200: refused", status=200),
     ValueError("a provider with a mistake"),
 ]
 NOT_CHARGED = [
@@ -28,6 +34,7 @@ NOT_CHARGED = [
     errors.RateLimited("HTTP 429: slow down", status=429),
     errors.Unauthorized("HTTP 401: no", status=401),
     errors.BadRequest("HTTP 400: no", status=400),
+    errors.Filtered("HTTP 400: refused", status=400),
     treadle.BadRowError("row 3 has no model"),
 ]
 
@@ -65,6 +72,18 @@ def test_only_what_was_refused_or_never_sent_is_certain_to_be_free(error):
     assert perhaps_charged(outcome.failure) == charged
     assert dict(unanswered(recorded)) == ({"0": outcome.attempts} if charged else {})
     recorded.close()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [each for each in (*CHARGED, *NOT_CHARGED) if isinstance(each, errors.RequestFailed)],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_running_lane_judges_as_the_record_of_an_earlier_session_is_judged(error):
+    policy = lanes_for({}, estimates=Estimates(), prices=Prices.load())
+    failure = treadle.Failure(type(error).__name__, str(error))
+    outcome = treadle.Raised("k", 0, 1, 0.0, 0.1, None, None, None, failure, error)
+    assert policy.feedback(outcome).spent == (error in CHARGED)
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,48 @@ def test_tokens_and_money_add_up_exactly_and_what_has_no_price_is_no_zero():
     assert (row.cost, row.unpriced) == (Decimal("0.3"), 1)
     assert (row.input, row.output, row.cached, row.estimated) == (300, 30, 60, 1)
     assert "$0.3000+?" in summary.table(80)[1]
-    assert summary.table(80)[2] == "openai/gpt-4o-mini: no price known for 1 answer"
+    assert summary.table(80)[2] == "no price is known for 1 answer of openai/gpt-4o-mini"
+
+
+def test_models_without_a_price_take_one_line_in_all():
+    pairs = [(asked(model=f"m{number}"), good(cost=None)) for number in range(26)]
+    pairs.append((asked(model="m99"), failed()))
+
+    assert [line for line in summed(*pairs).table(None) if "price" in line] == [
+        "no price is known for 26 answers of openai/m0, openai/m1, openai/m10, 23 more"
+    ]
+
+
+def test_what_was_tried_again_is_told_with_the_time_that_it_took():
+    summary = summed(
+        (asked(), good(attempts=3)), (asked(), good()), (asked(), failed(attempts=2, waited=9.5))
+    )
+    head, row = summary.table(80)[:2]
+
+    assert (summary.total().retries, summary.total().retried) == (3, 2)
+    assert summary.as_json()["total"]["retries"] == 3
+    assert head.split()[3:5] == ["retries", "waited"]
+    assert row.split()[3:6] == ["3", "9.5", "s"]
+
+
+def test_no_column_goes_where_there_is_room_for_none():
+    scores = {f"json_schema_{number}": 1.0 for number in range(12)}
+    summary = summed(
+        (asked(model="a" * 30), good(scores=scores)), (asked(model="b"), failed(attempts=2))
+    )
+    wide, narrow = summary.table(None), summary.table(80)
+    tables = "\n".join(narrow).split("\n\n")
+
+    assert max(map(len, wide)) > 200
+    assert [word for table in tables for word in table.splitlines()[0].split()[1:]] == (
+        wide[0].split()[1:]
+    )
+    assert len(tables) > 2
+    for table in tables:
+        lines = table.splitlines()
+        assert [line.split()[0] for line in lines[1:4]] == ["openai/" + "a" * 30, "openai/b", "all"]
+        assert max(map(len, lines)) <= 80
+    assert narrow[-1] == "openai/b: failed: 1 server_error"
 
 
 def test_money_that_nobody_knows_is_a_question_mark():

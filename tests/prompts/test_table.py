@@ -162,6 +162,18 @@ def test_what_is_wrong_with_a_table_is_said_before_anything(tmp_path, content, m
 
 
 @pytest.mark.parametrize(
+    ("content", "encoding"),
+    [("a,b\n1,2\n".encode("utf-16"), "UTF-16"), (b"a,b\n1,caf\xe9\n", "CP1252")],
+)
+def test_another_encoding_comes_with_the_command_that_converts_it(tmp_path, content, encoding):
+    with pytest.raises(treadle.UsageError) as caught:
+        open_table(write(tmp_path, content))
+
+    assert f"iconv -f {encoding} -t UTF-8" in caught.value.hint
+    assert content.decode(encoding)
+
+
+@pytest.mark.parametrize(
     ("content", "message"),
     [
         (b"\n", "has no rows"),

@@ -39,8 +39,9 @@ class Lane:
         fault_pause: Seconds that the lane pauses at a fault of its own; twice as long at each
             further one in a row, up to a minute. One item alone tries it again.
         trip_after: So many faults of the lane in a row close it. Those of attempts that were in
-            flight together count once. With five, and pauses from half a second, a lane whose
-            server is gone closes after some 7.5 seconds.
+            flight together count once, and none of an attempt during which another has succeeded.
+            With five, and pauses from half a second, a lane whose server is gone closes after some
+            7.5 seconds.
     """
 
     concurrency: int | None = None
@@ -82,6 +83,8 @@ class Feedback:
     Attributes:
         used: What it has really used of each budget and total; what is not named counts as used
             where the attempt succeeded, and is given back where it failed.
+        at_least: What it has used at least where nobody has counted: what was reserved stands,
+            unless this is more.
         spent: Although it failed, it may have used all that was reserved: nothing is given back
             but what `used` says.
         pause: Seconds from now in which nothing further of the lane may start.
@@ -90,20 +93,25 @@ class Feedback:
             ``Retry.attempts``, but towards ``Retry.waits``.
         fault: What is wrong with the lane rather than with the item, such as a refused
             connection; the lane pauses for ``Lane.fault_pause``, and ``Lane.trip_after`` of these
-            in a row close it.
+            in a row close it. A failure that is `spent` or `overloaded` without being a fault
+            does not end the row: it does not show that the lane works.
         closed: Why nothing further of the lane may start. Its items, this one too if it failed,
             are left: they settle as cancelled, and a resumed run does them.
+        room: So many more may start now, by the other side's own count: no more are in flight,
+            though always one, until another attempt says otherwise or the lane has paused.
         rate: The starts per period that were announced; counts beside the lane's own.
         budgets: The amounts per period that were announced, by name; the same.
     """
 
     used: Mapping[str, Any] = field(default_factory=dict)
+    at_least: Mapping[str, Any] = field(default_factory=dict)
     spent: bool = False
     pause: float | None = None
     overloaded: bool = False
     charged: bool = True
     fault: str | None = None
     closed: str | None = None
+    room: int | None = None
     rate: Rate | None = None
     budgets: Mapping[str, Rate] = field(default_factory=dict)
 
@@ -126,8 +134,10 @@ class Lanes:
         feedback: A function of the outcome of an attempt that returns a :class:`Feedback`, or None
             when there is nothing to be learnt. It runs in the engine and must be quick.
         totals: Amounts for the whole run by name, never exceeded as long as no attempt uses more
-            than its cost: it starts only when so much is left. A lane whose next item can never
-            have so much is closed. Numbers of any one type, such as ``Decimal``.
+            than its cost: it starts only when so much is left. Once one has used more, all
+            further ones of its lane that have a cost reserve at least as much. A lane whose next
+            item can never have so much is closed. Numbers of any one type, such as ``Decimal``.
+        spent: What earlier runs have used of the `totals`, by the same names.
         ahead: Items read ahead of those that run, so that a lane that waits does not keep others
             from being read.
     """
@@ -137,6 +147,7 @@ class Lanes:
     cost: Callable[[Any], Mapping[str, Any]] | None = None
     feedback: Callable[[AnyOutcome], Feedback | None] | None = None
     totals: Mapping[str, Any] = field(default_factory=dict)
+    spent: Mapping[str, Any] = field(default_factory=dict)
     ahead: int = 1000
 
     def __post_init__(self) -> None:
@@ -160,6 +171,13 @@ class Lanes:
                 raise UsageError(
                     f"the total {name!r} must be a number, 0 or more, got {total!r}",
                     hint="totals={'cost': Decimal('5.00')}",
+                )
+        _mapping("spent", self.spent, example="spent={'cost': Decimal('1.25')}")
+        for name, amount in self.spent.items():
+            if name not in self.totals or not _is_part(amount, self.totals[name]):
+                raise UsageError(
+                    f"spent names {amount!r} of {name!r}, which is no amount of one of the totals",
+                    hint="totals={'cost': Decimal('5.00')}, spent={'cost': Decimal('1.25')}",
                 )
 
     def of(self, key: Hashable) -> Lane:
@@ -192,3 +210,12 @@ def _is_amount(value: Any) -> bool:
         return bool(value >= 0)
     except (TypeError, ArithmeticError):  # no number; a NaN of Decimal
         return False
+
+
+def _is_part(amount: Any, total: Any) -> bool:
+    """Tell whether *amount* can be taken from *total*: a Decimal and a float do not go together."""
+    try:
+        _ = total - amount
+    except (TypeError, ArithmeticError):
+        return False
+    return _is_amount(amount)

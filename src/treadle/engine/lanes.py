@@ -15,7 +15,10 @@ that shows that the lane works.
 
 A fault of the lane, such as a refused connection, makes it pause by itself, for twice as long each
 time. Of the attempts that were in flight at a fault, only that one counts: they met the same dead
-server.
+server. None counts during which another attempt has succeeded.
+
+Once an attempt has used more of a total than was reserved, what items say that they may use is not
+to be believed: all further ones of its lane reserve the most that was seen, if that is more.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Hashable, Iterable, Mapping
+from decimal import Decimal
 from typing import Any
 
 from treadle.core.events import LaneState
@@ -63,7 +67,11 @@ class LaneStates:
     def __init__(self, policy: Lanes) -> None:
         self._policy = policy
         self._lanes: dict[Hashable, _Lane] = {}
-        self._left: dict[str, Any] = dict(policy.totals)
+        self._left: dict[str, Any] = {
+            name: total - policy.spent[name] if name in policy.spent else total
+            for name, total in policy.totals.items()
+        }
+        self._raised: dict[int, Mapping[str, Any]] = {}  # reserved for items that cost less
         self._in_flight = 0
         self._prune_at = _PRUNE_AT
         self._newly_closed: deque[Hashable] = deque()
@@ -121,7 +129,7 @@ class LaneStates:
         if earliest > now + _ROUNDING:
             self.ready_at = min(self.ready_at, earliest)
             return False
-        amounts = item.cost or {}
+        amounts = self._to_reserve(lane, item.cost or {})
         if (short := self._short(amounts)) is not None:
             if not self._in_flight:
                 lane.closed = self._spent(short, amounts[short])
@@ -129,6 +137,8 @@ class LaneStates:
             return False
         for name in self._left.keys() & amounts.keys():
             self._left[name] -= amounts[name]
+        if amounts is not item.cost and amounts:
+            self._raised[item.index] = amounts
         self._in_flight += 1
         lane.start(item, amounts, now)
         return True
@@ -153,7 +163,7 @@ class LaneStates:
         assert item.lane is not None
         key = item.lane[0]
         lane = self._of(key)
-        self._settle(lane, item.cost or {}, told.used, is_spent=ok or told.spent)
+        self._settle(lane, item, told, is_spent=ok or told.spent)
         was_open = not lane.closed
         lane.end(item, told, ok=ok, now=now)
         if was_open and lane.closed:
@@ -165,7 +175,7 @@ class LaneStates:
         """Count *item* as no longer in flight: it never began."""
         assert item.lane is not None
         lane = self._of(item.lane[0])
-        self._settle(lane, item.cost or {}, {}, is_spent=False)
+        self._settle(lane, item, _NOTHING, is_spent=False)
         lane.leave(item)
 
     def _note_closed(self, key: Hashable) -> None:
@@ -186,6 +196,13 @@ class LaneStates:
             )
         if told.used:
             self._check_amounts("feedback's used", told.used)
+        if told.at_least:
+            self._check_amounts("feedback's at_least", told.at_least)
+        if told.room is not None and not _is_count(told.room):
+            raise UsageError(
+                f"feedback's room must be a whole number, 0 or more, got {shown(told.room):.80}",
+                hint="treadle.Feedback(room=12)",
+            )
         if told.pause is not None and not _is_span(told.pause):
             raise UsageError(
                 f"feedback's pause must be seconds, 0 or more, got {shown(told.pause):.80}",
@@ -213,16 +230,28 @@ class LaneStates:
         except (TypeError, AttributeError, ArithmeticError):
             return False
 
-    def _settle(
-        self, lane: _Lane, amounts: Mapping[str, Any], used: Mapping[str, Any], *, is_spent: bool
-    ) -> None:
+    def _to_reserve(self, lane: _Lane, amounts: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return *amounts*, those that have turned out too small for this lane raised."""
+        raised = {
+            name: most
+            for name, most in lane.most.items()
+            if name in amounts and most > amounts[name]
+        }
+        return {**amounts, **raised} if raised else amounts
+
+    def _settle(self, lane: _Lane, item: Item, told: Feedback, *, is_spent: bool) -> None:
         """Put what was used in the place of what was reserved."""
         self._in_flight -= 1
-        for name in amounts.keys() | used.keys():
+        amounts = self._raised.pop(item.index, item.cost or {})
+        for name in {**amounts, **told.used, **told.at_least}:
             reserved = amounts.get(name, 0)
-            really = used.get(name, reserved if is_spent else 0)
+            really = told.used.get(name, reserved if is_spent else 0)
+            if name in told.at_least:
+                really = max(really, told.at_least[name])
             if name in self._left:
                 self._left[name] += reserved - really
+                if really > reserved:
+                    lane.most[name] = max(really, lane.most.get(name, really))
             lane.settle(name, float(really) - float(reserved))
 
     def _of(self, key: Hashable) -> _Lane:
@@ -241,7 +270,19 @@ class LaneStates:
 
     def _spent(self, name: str, amount: Any) -> str:
         total, left = self._policy.totals[name], self._left[name]
-        return f"{name} is limited to {total}: {left} is left, and the next item may use {amount}"
+        return (
+            f"{name} is limited to {_plain(total)}, of which {_plain(max(left, 0))} is left "
+            f"(the next item may use {_plain(amount)})"
+        )
+
+
+def _plain(amount: Any) -> str:
+    """Return *amount* as people write it; sums of a Decimal end in zeros, or in an exponent."""
+    return f"{amount.normalize():f}" if isinstance(amount, Decimal) else str(amount)
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
 def _is_span(seconds: object) -> bool:
@@ -266,10 +307,14 @@ class _Lane:
         "_lane",
         "_limit",
         "_probe",
+        "_room",
+        "_room_from",
         "_round_began",
         "_saturated",
         "_starts",
+        "_worked_at",
         "closed",
+        "most",
         "paused_until",
     )
 
@@ -286,6 +331,10 @@ class _Lane:
         self._probe: int | None = None  # index of the item that is in flight alone
         self._faults = 0  # in a row
         self._fault_at = 0  # starts before the last fault that counted
+        self._worked_at = 0  # starts before the last success
+        self._room: int | None = None  # more that may start, by the other side's count
+        self._room_from = 0  # starts before the attempt that has told of it
+        self.most: dict[str, Any] = {}  # of totals: used by one attempt that had reserved less
         self._buckets = {name: _Bucket(rate) for name, rate in lane.budgets.items()}
         if lane.rate is not None:
             self._buckets[_STARTS] = _Bucket(lane.rate)
@@ -307,19 +356,22 @@ class _Lane:
         """How many may be in flight, as far as it is known."""
         if not self._is_warm:
             return 1
-        return self._limit if self._limit == math.inf else math.floor(self._limit)
+        most = self._limit if self._room is None else min(self._limit, max(1, self._room))
+        return most if most == math.inf else math.floor(most)
 
     @property
     def has_place(self) -> bool:
         """Whether one more may be in flight."""
         if not self._is_warm and self._probe is not None:
             return False
+        if self._room is not None and len(self._begun) >= max(1, self._room):
+            return False
         return len(self._begun) + 1 <= self._limit
 
     @property
     def _is_full(self) -> bool:
-        """Whether all places are used, which one that goes alone does not tell."""
-        return self._is_warm and not self.has_place
+        """Whether all places are used; one that goes alone, or a lack of room, does not tell."""
+        return self._is_warm and len(self._begun) + 1 > self._limit
 
     def is_as_new(self, now: float) -> bool:
         """Whether nothing would be lost if it were forgotten."""
@@ -331,6 +383,8 @@ class _Lane:
             or self._limit != _first_limit(lane)
             or not self._doubles
             or self._before is not None
+            or self._room is not None
+            or bool(self.most)
             or any(bucket.rate != self._own_rate(name) for name, bucket in self._buckets.items())
         )
         return is_open and is_idle and not has_learnt
@@ -369,9 +423,10 @@ class _Lane:
         self._learn_rates(told)
         if told.closed:
             self.closed = self.closed or told.closed
-        self._count_fault(told.fault, began, now)
+        self._count_fault(told, began, ok=ok, now=now)
         if told.pause is not None:
             self._pause(told.pause, now, is_refusal=not ok)
+        self._learn_room(told.room, began, now)
         # A lane whose pace nobody knows finds it by its limit alone.
         hasty = told.pause is not None and _STARTS not in self._buckets
         if told.overloaded or hasty:
@@ -382,12 +437,25 @@ class _Lane:
         if ok and not (told.overloaded or hasty):
             self._succeeded(now)
 
-    def _count_fault(self, fault: str | None, began: int, now: float) -> None:
-        if not fault:
-            self._faults = 0
+    def _learn_room(self, room: int | None, began: int, now: float) -> None:
+        if now < self.paused_until:
+            self._room = None  # after the pause, another count begins
             return
-        if began < self._fault_at:
-            return  # it was in flight at the last one, and met the same
+        if room is None:
+            return
+        if self._room is not None and began < self._room_from and room > self._room:
+            return  # a later attempt has told of less
+        self._room, self._room_from = room, began
+
+    def _count_fault(self, told: Feedback, began: int, *, ok: bool, now: float) -> None:
+        if ok:
+            self._worked_at = self._starts
+        if not (fault := told.fault):
+            if ok or not (told.spent or told.overloaded):
+                self._faults = 0
+            return
+        if began < max(self._fault_at, self._worked_at):
+            return  # it met the same as the last one did, or what is over
         self._fault_at = self._starts
         self._faults += 1
         lane = self._lane

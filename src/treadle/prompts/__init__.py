@@ -12,7 +12,7 @@ to whom, how fast  settings (treadle.toml, .env), lanes (into ``treadle.Lanes``)
 asking             calling (one request), providers (one module for each wire), faults, errors
 doing all of it    experiment (put together), running, places and lock (where it is kept)
 what comes out     record, ended, columns, results_files, flatten, scoring, exporting
-for the eye        display, summary, report, cli
+for the eye        display, summary, page, cli
 
 The words are in ``values``. Built on Treadle's public names alone, as any other package could be.
 """
@@ -30,8 +30,9 @@ if TYPE_CHECKING:
     from treadle.prompts.exporting import export, report
     from treadle.prompts.options import Options
     from treadle.prompts.plans import Plan
+    from treadle.prompts.prompt_files import Text
     from treadle.prompts.providers.base import HttpProvider, HttpReply, HttpRequest, Provider
-    from treadle.prompts.running import Report, plan, run
+    from treadle.prompts.running import Report, arun, plan, run
     from treadle.prompts.values import (
         Answer,
         Ask,
@@ -50,7 +51,8 @@ _HOMES = {
     "treadle.prompts.options": ("Options",),
     "treadle.prompts.plans": ("Plan",),
     "treadle.prompts.providers.base": ("HttpProvider", "HttpReply", "HttpRequest", "Provider"),
-    "treadle.prompts.running": ("Report", "plan", "run"),
+    "treadle.prompts.prompt_files": ("Text",),
+    "treadle.prompts.running": ("Report", "arun", "plan", "run"),
     "treadle.prompts.values": (
         "Answer",
         "Ask",
@@ -81,7 +83,9 @@ __all__ = [
     "Report",
     "RequestFailed",
     "Secret",
+    "Text",
     "Usage",
+    "arun",
     "export",
     "plan",
     "report",

@@ -10,44 +10,47 @@ from typing import Any
 
 import treadle
 from treadle.prompts.experiment import Experiment
+from treadle.prompts.given import Experiments, input_name, output_name, table_name, table_of
 from treadle.prompts.inputs import Inputs
 from treadle.prompts.items import Items
 from treadle.prompts.options import Options, checked
 from treadle.prompts.output_paths import OutputPath
 from treadle.prompts.places import Place
 from treadle.prompts.prices import Prices
-from treadle.prompts.prompt_files import STDIN, Prompt
+from treadle.prompts.prompt_files import STDIN, Prompt, Text, told_apart
 from treadle.prompts.providers.registry import PROVIDERS, provider_names
 from treadle.prompts.scoring import scorers_from
 from treadle.prompts.settings import Settings
-from treadle.prompts.table import Table, open_table, snapshot
+from treadle.prompts.table import Table
 from treadle.prompts.values import LaneSettings
 from treadle.prompts.where import compiled as conditions
 
 
 def assembled(
-    experiments: str | os.PathLike[str],
-    prompts: Sequence[str | os.PathLike[str]],
+    experiments: Experiments,
+    prompts: Sequence[str | os.PathLike[str] | Text],
     output: str | os.PathLike[str] | None,
     options: Options,
     *,
     copy_to: Path | None = None,
     root: Path | None = None,
     place: Place | None = None,
+    names: Sequence[str] = (),
     protected: Iterable[Path] = (),
 ) -> Experiment:
     """
     Put an experiment together; nothing is sent.
 
     Args:
-        experiments: The table; ``"-"`` for standard input.
-        prompts: The prompt files; one may be ``"-"``.
+        experiments: The table: its path, ``"-"`` for standard input, or its rows.
+        prompts: The prompts: files, of which one may be ``"-"``, or texts.
         output: The results file, which may hold variables; None for standard output.
         options: See :class:`~treadle.prompts.options.Options`.
         copy_to: A folder that is there, for a copy of the table, which is then worked on, so that a
             change during the run does no harm; None for none.
         root: What paths are relative to; None for the current folder.
         place: Where its record is; None for where its results and table say.
+        names: What to call the prompts; none for names that tell their files apart.
         protected: Files that no results may go to, beside those that it is made of.
 
     Raises:
@@ -55,23 +58,28 @@ def assembled(
     """
     options = checked(options)
     root = Path.cwd() if root is None else root
-    names = [os.fspath(each) for each in prompts]
-    table_name = os.fspath(experiments)
-    if [table_name, *names].count(STDIN) > 1:
+    given = [each if isinstance(each, Text) else input_name(each) for each in prompts]
+    name = table_name(experiments)
+    if [name, *given].count(STDIN) > 1:
         raise treadle.UsageError(
             "standard input can be read once, and - stands for it more than once",
             hint="give the table or the prompt as a file",
         )
     settings = Settings.load(options.get("config"))
-    inputs = _inputs(table_name, names, options, settings, root)
-    out = None
-    if output is not None:
-        out = OutputPath(os.fspath(output), root, [*inputs.fixed(), *protected])
+    inputs = _inputs(STDIN if name is None else name, given, options, settings, root)
+    out, results = None, output_name(output)
+    if results is not None:
+        out = OutputPath(results, root, [*inputs.fixed(), *protected])
         out.check()
     stdin = options.get("stdin")
-    stdin_text = _read(stdin) if STDIN in names else None
-    made = [_prompt(name, inputs, options, stdin_text) for name in names]
-    table = _table(table_name, stdin, copy_to)
+    stdin_text = _read(stdin) if STDIN in given else None
+    made = [
+        _prompt(each, called, inputs, options, stdin_text)
+        for each, called in zip(given, names or told_apart(given), strict=True)
+    ]
+    table = table_of(
+        experiments, stdin=stdin, keep_in=None if copy_to is None else copy_to / "table"
+    )
     models = [_model(each) for each in _several(options, "model")]
     lanes = _lanes(settings, options, models, table)
     items = Items(
@@ -89,7 +97,7 @@ def assembled(
     )
     return Experiment(
         options=options,
-        place=Place.of(out, table_name) if place is None else place,
+        place=Place.of(out, name) if place is None else place,
         inputs=inputs,
         output=out,
         settings=settings,
@@ -102,7 +110,7 @@ def assembled(
 
 
 def _inputs(
-    table: str, prompts: Sequence[str], options: Options, settings: Settings, root: Path
+    table: str, prompts: Sequence[str | Text], options: Options, settings: Settings, root: Path
 ) -> Inputs:
     system = options.get("system")
     return Inputs(
@@ -160,14 +168,17 @@ def _overrides(options: Options) -> dict[str, dict[str, Any]]:
     return {"*": of_all, **named} if of_all else named
 
 
-def _prompt(name: str, inputs: Inputs, options: Options, stdin: str | None) -> Prompt:
+def _prompt(
+    prompt: str | Text, name: str, inputs: Inputs, options: Options, stdin: str | None
+) -> Prompt:
     return Prompt(
-        name,
+        prompt,
         contexts=inputs.contexts,
         system=inputs.system,
         engine=options.get("engine", "plain"),
-        stdin=stdin if name == STDIN else None,
+        stdin=stdin,
         root=inputs.root,
+        name=name,
     )
 
 
@@ -184,18 +195,6 @@ def _model(text: str) -> tuple[str, str]:
             f"{text!r} names no lane and model", hint="--model openai/gpt-4o-mini"
         )
     return lane, model
-
-
-def _table(name: str, stdin: Any, copy_to: Path | None) -> Table:
-    folder = None if copy_to is None else copy_to / "table"
-    if folder is not None:
-        folder.mkdir()
-    if name == STDIN:
-        return open_table(STDIN, stdin=stdin, keep_in=folder)
-    if folder is None:
-        return open_table(name)
-    snapshot(Path(name), folder / Path(name).name)
-    return open_table(folder / Path(name).name)
 
 
 def _read(stdin: Any) -> str:

@@ -22,6 +22,7 @@ from treadle.prompts.providers.once import Once
 from treadle.prompts.reusing import Reused
 from treadle.prompts.scoring import Scorers
 from treadle.prompts.values import Answer, Ask, LaneSettings, Usage
+from treadle.prompts.worst_case import choices, output_limit
 
 if TYPE_CHECKING:
     import aiohttp
@@ -34,6 +35,10 @@ _LAST_RESORT = 15.0
 _PATIENCE = 5.0
 # Share of the context window that a prompt may fill before a warning.
 _NEARLY_FULL = 0.8
+# More tokens than so many context windows, or than so many where the window is not known, are no
+# count: some servers send nonsense, and believing it would end a run that has a limit.
+_TIMES_WINDOW = 10
+_MOST_TOKENS = 100_000_000
 
 _log = logging.getLogger("treadle.prompts")
 
@@ -54,6 +59,7 @@ class State:
         windows: The context windows, by lane and model; found out before the first request.
         listed: The context windows of all models that a lane lists, by the lane.
         answered: The lanes and models that have answered.
+        keys: What no answer may show, by lane; found out at its first one.
     """
 
     session: aiohttp.ClientSession
@@ -66,6 +72,7 @@ class State:
     windows: Once[int | None] = field(default_factory=Once)
     listed: Once[Mapping[str, int | None]] = field(default_factory=Once)
     answered: set[tuple[str, str]] = field(default_factory=set)
+    keys: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 async def call(ask: Ask, state: State) -> Answer:
@@ -90,6 +97,7 @@ async def call(ask: Ask, state: State) -> Answer:
         _note(ask, began, _kind_and_status(error))
         raise
     state.answered.add((ask.lane, ask.model))
+    faults.clean(answer, _keys(lane, state))
     _complete(ask, answer, lane, window, state)
     usage = answer.usage
     status = f"{answer.status}, HTTP {answer.http_status or '-'}"
@@ -120,6 +128,14 @@ def _secrets(lane: LaneSettings) -> tuple[str, ...]:
     """Return what no message may show, whatever a server, or another's provider, has said."""
     key = () if lane.key is None else (lane.key.reveal().strip(),)
     return (*key, *faults.secrets_in(lane.url, lane.headers))
+
+
+def _keys(lane: LaneSettings, state: State) -> tuple[str, ...]:
+    """Return what no answer may show, should a server repeat it."""
+    if lane.name not in state.keys:
+        key = "" if lane.key is None else lane.key.reveal()
+        state.keys[lane.name] = faults.keys_in(key, lane.url, lane.headers)
+    return state.keys[lane.name]
 
 
 def _judge(error: errors.ModelNotFound, ask: Ask, lane: LaneSettings, state: State) -> None:
@@ -182,7 +198,7 @@ async def _window(ask: Ask, lane: LaneSettings, state: State) -> int | None:
         if window is None:
             windows = await state.listed.get(ask.lane, lambda: _in_time(listed, lane, {}))
             window = windows.get(ask.model)
-        return window
+        return window if isinstance(window, int) else None  # a provider may say anything
 
     return await state.windows.get((ask.lane, ask.model), found)
 
@@ -208,7 +224,7 @@ def _complete(
     The answer is paid for: what goes wrong here becomes a warning on it.
     """
     steps: dict[str, Callable[[], object]] = {
-        "its tokens": lambda: _count(ask, answer, state),
+        "its tokens": lambda: _count(ask, answer, lane, window, state),
         "its cost": lambda: _price(ask, answer, lane, state),
         "the context window": lambda: _measure(answer, window),
         "its scores": lambda: state.scorers.score(ask, answer),
@@ -220,8 +236,16 @@ def _complete(
             answer.warnings += (f"{what} could not be found out: {error!r:.200}",)
 
 
-def _count(ask: Ask, answer: Answer, state: State) -> None:
-    answer.usage = _sound(answer.usage)
+def _count(ask: Ask, answer: Answer, lane: LaneSettings, window: int | None, state: State) -> None:
+    most = _TIMES_WINDOW * window * choices(ask) if window else _MOST_TOKENS
+    answer.usage, odd = _sound(answer.usage, most)
+    if odd:
+        answer.warnings += (f"no request has so many tokens, which are left out: {odd}",)
+    made, limit = answer.usage.output, output_limit(ask, lane.provider)
+    if made is not None and limit is not None and made > (allowed := limit * choices(ask)):
+        answer.warnings += (
+            f"the model does not keep its limit: {made:,} tokens of {allowed:,} that were allowed",
+        )
     state.estimates.learn(ask, answer)
     if answer.usage.input is None or answer.usage.output is None:
         answer.usage = _estimated(ask, answer, state)
@@ -242,19 +266,29 @@ def _measure(answer: Answer, window: int | None) -> None:
         answer.warnings += (f"the prompt fills {sent / window:.0%} of the context window",)
 
 
-def _sound(usage: Any) -> Usage:
-    """Return *usage* without what is no number of tokens; a provider of others may say anything."""
+def _sound(usage: Any, most: int) -> tuple[Usage, str]:
+    """
+    Return *usage* without what is no number of tokens, and that in words; empty when all of it is.
+
+    Args:
+        usage: What the provider says, and one of others may say anything.
+        most: So many tokens no request has.
+    """
     if not isinstance(usage, Usage):
-        return Usage()
+        return Usage(), "" if usage is None else f"usage = {usage!r:.40}"
     said = asdict(usage)
-    return replace(
-        usage,
-        input=tokens(said, "input"),
-        output=tokens(said, "output"),
-        cached=tokens(said, "cached"),
-        cache_written=tokens(said, "cache_written"),
-        reasoning=tokens(said, "reasoning"),
-    )
+    source = said.pop("source")
+    counts = {name: tokens(said, name) for name in said}
+    sound = {
+        name: count if count is not None and count <= most else None
+        for name, count in counts.items()
+    }
+    odd = [
+        f"{name} = {said[name]!r:.40}"
+        for name, count in sound.items()
+        if count is None and said[name] is not None
+    ]
+    return Usage(**sound, source=source), ", ".join(odd)
 
 
 def _estimated(ask: Ask, answer: Answer, state: State) -> Usage:

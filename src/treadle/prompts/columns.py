@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal, TypeAlias
 
 import treadle
-from treadle.prompts.flatten import find_json, flattened
+from treadle.prompts.flatten import find_json
 from treadle.prompts.json_columns import JsonColumns
 from treadle.prompts.values import Answer, Ask, Ended
 
@@ -28,6 +28,9 @@ SEPARATOR = "; "
 
 LOST_CHARACTERS = "characters that no CSV can hold were replaced by U+FFFD"
 """The warning of a row that had NUL or half of a surrogate pair."""
+
+NO_JSON = "no JSON was found in the answer"
+"""The warning of a row whose JSON was wanted, so that empty cells are not taken for null."""
 
 _TREADLE = (
     "status", "output", "finish", "error_type", "error", "warnings", "model_used", "in_tokens",
@@ -50,7 +53,8 @@ class Columns:
 
     Args:
         header: The columns of the table.
-        prefix: What our columns begin with; made longer if the table has a column of that name.
+        prefix: What our columns begin with; made longer if the table has a column of that name,
+            unless it is empty.
         profile: ``"parallamr"`` for the columns of that program in its order, with the newlines
             of answers replaced by spaces and ``CRLF`` line ends; no prefix unless they collide.
         prompts: There are several prompts, so that a column must tell them apart.
@@ -64,7 +68,8 @@ class Columns:
         window: Returns the context window of a request's model, for ``"parallamr"``.
 
     Raises:
-        UsageError: *profile* or *flatten* is no such word.
+        UsageError: *profile* or *flatten* is no such word, or there is no prefix and the table has
+            a column of the name of ours.
     """
 
     def __init__(
@@ -105,6 +110,11 @@ class Columns:
         self._before = before
         own = (*own, *(f"score_{name}" for name in self._scores))
         self.prefix = _free_prefix(prefix, own, before)
+        if self.prefix and not prefix and not self._like_parallamr:
+            both = next(name for name in before if name.casefold() in set(own))
+            raise treadle.UsageError(
+                f"without a prefix there would be two columns {both!r}", hint="--prefix out_"
+            )
         self._own = tuple(self.prefix + name for name in own)
         self._json = _json_columns(flatten, taken=(*before, *self._own))
 
@@ -136,7 +146,7 @@ class Columns:
     def discover(self, ended: Ended) -> None:
         """Add the columns for the JSON of an answer; without effect unless `are_discovered`."""
         if self._json is not None and self._json.grows and ended.answer is not None:
-            self._json.add(_json_of(ended.answer))
+            self._json.add(find_json(ended.answer.text))
 
     def cells(self, ask: Ask, ended: Ended) -> list[str]:
         """Return the cells of one request as text, in the order of `names`."""
@@ -155,7 +165,8 @@ class Columns:
         record: dict[str, Any] = dict(zip(self._names, row, strict=True))
         answer = ended.answer
         if not self._like_parallamr:
-            record[f"{self.prefix}warnings"] = list(_warnings(ask, answer))
+            found = self._json_of(answer)
+            record[f"{self.prefix}warnings"] = list(self._warnings(ask, answer, found))
             cost = None if answer is None else answer.cost
             record[f"{self.prefix}cost"] = None if cost is None else float(cost)
         if answer is not None:
@@ -177,13 +188,14 @@ class Columns:
         row.append(ask.row)
         row += self._axes.cells(ask)
         answer = ended.answer
+        found = self._json_of(answer)
         if answer is None:
             row += (ended.status, None, None, ended.error_type, ended.error)
             row += (SEPARATOR.join(ask.warnings), None, None, None, None, None, None, None, None)
         else:
             usage = answer.usage
             said = usage.input is not None or usage.output is not None
-            warnings = _warnings(ask, answer)
+            warnings = self._warnings(ask, answer, found)
             row += (
                 ended.status,
                 answer.text,
@@ -214,16 +226,17 @@ class Columns:
         if self._scores:
             row += self._score_cells(answer)
         if self._json is not None:
-            row += self._json.cells({} if answer is None else _json_of(answer))
+            row += self._json.cells(found)
         return row
 
     def _parallamr(self, ask: Ask, ended: Ended) -> list[Cell]:
         answer = ended.answer
         row: list[Cell] = [ask.lane, ask.model, *map(ask.cells.get, self._inputs)]
         row += self._axes.cells(ask)
+        found = self._json_of(answer)
         if self._json is not None:
-            row += self._json.cells({} if answer is None else _json_of(answer))
-        notes = list(_warnings(ask, answer))
+            row += self._json.cells(found)
+        notes = list(self._warnings(ask, answer, found))
         if answer is None:
             status = "error"
             notes.insert(0, ended.error)
@@ -241,6 +254,22 @@ class Columns:
             _on_one_line(SEPARATOR.join(notes)),
         )
         return row + self._score_cells(answer)
+
+    def _json_of(self, answer: Answer | None) -> Any:
+        """Return the JSON in an answer; None where there is none, or none is wanted."""
+        return None if answer is None or self._json is None else find_json(answer.text)
+
+    def _warnings(self, ask: Ask, answer: Answer | None, found: Any) -> tuple[str, ...]:
+        """Return what is odd, with what the JSON *found* in the answer lacks."""
+        if answer is None:
+            return ask.warnings
+        warnings = (*ask.warnings, *answer.warnings)
+        if self._json is None or not answer.text.strip():  # the status says that it is empty
+            return warnings
+        if found is None:
+            return (*warnings, NO_JSON)
+        absent = ", ".join(map(repr, self._json.absent(found)))
+        return (*warnings, f"the JSON in the answer has no {absent}") if absent else warnings
 
     def _score_cells(self, answer: Answer | None) -> list[Cell]:
         scores: Mapping[str, Any] = {} if answer is None else answer.scores
@@ -306,15 +335,6 @@ def _json_columns(flatten: str | Sequence[str], taken: Sequence[str]) -> JsonCol
             hint=f"flatten=[{flatten!r}] for one column",
         )
     return None
-
-
-def _json_of(answer: Answer) -> dict[str, str]:
-    found = find_json(answer.text)
-    return {} if found is None else flattened(found)
-
-
-def _warnings(ask: Ask, answer: Answer | None) -> tuple[str, ...]:
-    return ask.warnings if answer is None else (*ask.warnings, *answer.warnings)
 
 
 def _iso(seconds: float) -> str | None:

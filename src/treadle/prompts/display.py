@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -52,14 +52,14 @@ class Display(Protocol):
         """Give the terminal back. Harmless when repeated."""
 
 
-def display_for(choice: str, lanes: Iterable[Hashable], total: int | None) -> Display | None:
+def display_for(choice: str, lanes: Mapping[Hashable, int], total: int | None) -> Display | None:
     """
     Return the display called *choice*, which writes to stderr; None for none.
 
     Args:
         choice: auto, live, plain, json or none. Without a terminal, live is plain.
-        lanes: Keys of lanes that will come, in the order in which they are shown; others join
-            them when they are seen.
+        lanes: How many requests this session will ask of each lane, by its key, in the order in
+            which they are shown; others join them when they are seen.
         total: Number of requests; None when it is not known.
 
     Raises:
@@ -167,6 +167,11 @@ class Figures:
             self.requests.begin(at)
             self.tokens.begin(at)
 
+    @property
+    def ended(self) -> int:
+        """How many were asked, and have ended."""
+        return self.answered + self.failed
+
     def add(self, ended: Ended, at: float) -> None:
         """Count one request."""
         if ended.status == "skipped":
@@ -198,11 +203,11 @@ class Progress:
     What there is to show: a fold over events and endings.
 
     Args:
-        lanes: Keys of lanes that will come.
+        lanes: How many requests each lane will get; none where that is not known.
         total: Number of requests; None when it is not known.
     """
 
-    def __init__(self, lanes: Iterable[Hashable], total: int | None) -> None:
+    def __init__(self, lanes: Mapping[Hashable, int], total: int | None) -> None:
         self.stats = treadle.Stats()
         self.all = Figures()
         self._retried = (float("-inf"), "")
@@ -210,7 +215,7 @@ class Progress:
         self._total = total
         self._states: dict[Hashable, treadle.events.LaneState] = {}
         self._figures: dict[Hashable, Figures] = {}
-        self._lanes: dict[Hashable, None] = dict.fromkeys(lanes)
+        self._lanes = dict(lanes)
         self._closed: set[Hashable] = set()
         self._kinds: set[tuple[str, str, str]] = set()
         self._news: list[str] = []
@@ -249,8 +254,9 @@ class Progress:
             case treadle.events.Retrying(at=at, failure=failure):
                 self._retried = (at, printable(failure.message))
             case treadle.events.Cancelling(reason=reason, grace=grace):
-                wait = f"; what runs may end within {seconds(grace)}" if grace > 0 else ""
-                self._news.append(f"stopping: {printable(reason)}{wait}")
+                self._news.append(f"stopping: {printable(reason)}{self._wait(grace)}")
+                if reason == "interrupted" and grace > 0:
+                    self._news.append("Ctrl-C again ends it now")
             case _:
                 pass
 
@@ -281,7 +287,7 @@ class Progress:
 
     def lanes(self) -> Iterator[tuple[Hashable, treadle.events.LaneState | None, Figures]]:
         """Yield each lane: its key, its state once it is known, and its figures."""
-        keys = {**self._lanes, **dict.fromkeys(self._states)}
+        keys: dict[Hashable, Any] = {**self._lanes, **dict.fromkeys(self._states)}
         # A lane that all models of a provider share is named by the provider alone.
         for key in self._figures:
             if isinstance(key, tuple) and key[0] not in keys:
@@ -290,22 +296,75 @@ class Progress:
             yield key, self._states.get(key), self._figures.get(key, Figures())
 
     def left(self) -> float | None:
-        """Return the seconds that it will take; None when that is not known."""
-        rate = self.all.requests.per_minute(self.now)
-        rest = self.rest()
-        return rest * 60 / rate if rate and rest and self.stats.ended is None else None
-
-    def rest(self) -> int:
-        """Return how many requests are still to come; 0 when that is not known."""
-        return max(self.total - self.done, 0) if self.total else 0
+        """Return the seconds that the slowest lane will take; None when that is not known."""
+        times = []
+        for rest, figures in self._to_come():
+            rate = figures.requests.per_minute(self.now)
+            if not rate:
+                return None
+            times.append(rest * 60 / rate)
+        return max(times, default=None)
 
     def in_all(self) -> Decimal | None:
-        """Return what it will have cost at the end; None before that can be said."""
-        priced = self.all.answered - self.all.unpriced
-        ended = self.all.answered + self.all.failed
-        if not priced or not self.total or self.stats.ended is not None or not self.rest():
+        """Return what this session will have cost; None before that can be said."""
+        to_come = self._to_come()
+        if self.all.unpriced == self.all.answered or not to_come:
             return None
-        return self.all.cost * (ended + self.rest()) / ended
+        if not all(figures.ended for _, figures in to_come):
+            return None  # of this lane, nobody knows yet what it costs
+        return self.all.cost + sum(
+            (figures.cost * rest / figures.ended for rest, figures in to_come), Decimal(0)
+        )
+
+    def rest(self, key: Hashable) -> int | None:
+        """Return how many requests of a lane are still to come; None when that is not known."""
+        planned = self._lanes.get(key)
+        if planned is None:
+            return None
+        state, figures = self._states.get(key), self._figures.get(key, Figures())
+        if state is not None and state.closed:
+            return state.in_flight
+        return max(planned - figures.ended - figures.skipped, 0)
+
+    def pace(self, key: Hashable) -> tuple[float, float]:
+        """Return requests and tokens per minute of a lane; nothing once all of it has ended."""
+        figures = self._figures.get(key)
+        if figures is None or self.rest(key) == 0:
+            return 0.0, 0.0
+        return figures.requests.per_minute(self.now), figures.tokens.per_minute(self.now)
+
+    @property
+    def in_flight(self) -> int:
+        """How many requests are under way."""
+        return sum(state.in_flight for state in self._states.values())
+
+    @property
+    def is_stopping(self) -> bool:
+        """True once nothing further starts, until the run has ended."""
+        return self.stats.cancelling is not None and self.stats.ended is None
+
+    @property
+    def is_resumed(self) -> bool:
+        """True when earlier sessions have asked some of it, which the figures do not count."""
+        return self.stats.left_out > 0
+
+    def _to_come(self) -> list[tuple[int, Figures]]:
+        """Return how many requests are still to come, by lane if that is known, and its figures."""
+        if self.stats.ended is not None or self.is_stopping:
+            return []
+        if not self._lanes:
+            rest = self.total - self.done if self.total else 0
+            return [(rest, self.all)] if rest > 0 else []
+        rests = ((self.rest(key) or 0, key) for key in self._lanes)
+        return [(rest, self._figures.get(key, Figures())) for rest, key in rests if rest]
+
+    def _wait(self, grace: float) -> str:
+        """Say what is waited for after a cancel."""
+        if grace <= 0:
+            return ""
+        count = self.in_flight
+        requests = "1 request" if count == 1 else f"{count:,} requests" if count else "what is"
+        return f"; waiting up to {seconds(grace)} for {requests} under way"
 
     def _take(self, state: treadle.events.LaneState) -> None:
         self._states[state.key] = state
@@ -449,7 +508,8 @@ class JsonLines(_Shown):
     Every object has ``event`` and ``at`` (monotonic seconds). By ``event``: ``started`` (name,
     total or null); ``progress``, at most one a second, and ``ended`` (done, total, answered,
     failed, skipped, retried, requests_per_minute, tokens_per_minute, left in seconds or null, cost
-    and cost_in_all as text or null, unpriced, lanes); ``said`` (text). Each of ``lanes`` has key
+    and cost_in_all of this session as text or null, unpriced, lanes); ``said`` (text). Each of
+    ``lanes`` has key
     (a list, or text where models share it), waiting, in_flight, limit, paused (seconds), closed
     (text, empty while it is open), answered, failed, requests_per_minute, tokens_per_minute, cost,
     unpriced.
@@ -487,7 +547,7 @@ class JsonLines(_Shown):
 
 
 def _sums(progress: Progress) -> dict[str, Any]:
-    at, in_all = progress.now, progress.in_all()
+    at, in_all, rates = progress.now, progress.in_all(), progress.all
     return {
         "done": progress.done,
         "total": progress.total,
@@ -495,9 +555,9 @@ def _sums(progress: Progress) -> dict[str, Any]:
         "retried": progress.stats.retried,
         "left": progress.left(),
         "cost_in_all": None if in_all is None else format(in_all, "f"),
-        **_used(progress.all, at),
+        **_used(progress.all, (rates.requests.per_minute(at), rates.tokens.per_minute(at))),
         "lanes": [
-            {**_state(key, state, at), **_used(figures, at)}
+            {**_state(key, state, at), **_used(figures, progress.pace(key))}
             for key, state, figures in progress.lanes()
         ],
     }
@@ -514,13 +574,13 @@ def _state(key: Hashable, state: treadle.events.LaneState | None, at: float) -> 
     }
 
 
-def _used(figures: Figures, at: float) -> dict[str, Any]:
+def _used(figures: Figures, pace: tuple[float, float]) -> dict[str, Any]:
     priced = figures.answered > figures.unpriced
     return {
         "answered": figures.answered,
         "failed": figures.failed,
-        "requests_per_minute": figures.requests.per_minute(at),
-        "tokens_per_minute": figures.tokens.per_minute(at),
+        "requests_per_minute": pace[0],
+        "tokens_per_minute": pace[1],
         "cost": format(figures.cost, "f") if priced else None,
         "unpriced": figures.unpriced,
     }
@@ -532,13 +592,16 @@ def position(progress: Progress) -> list[str]:
     said = [f"{progress.done:,}/{total:,}" if total else f"{progress.done:,}"]
     rate = progress.all.requests.per_minute(progress.now)
     left = progress.left()
-    if left is not None:
+    if progress.is_stopping:
+        said.append(f"stopping, {progress.in_flight:,} under way")
+    elif left is not None:
         said += [f"{seconds(left)} left", f"{amount(rate)}/min"]
     else:
         said.append(seconds(stats.elapsed(progress.now)))
     cost, in_all = progress.all.spent(), progress.in_all()
     if cost:
-        said.insert(2, cost if in_all is None else f"{cost} of about {money(in_all)}")
+        of = "" if in_all is None else f" of about {money(in_all)}"
+        said.insert(2, cost + of + (" this session" if progress.is_resumed else ""))
     if progress.all.failed:
         said.append(f"{progress.all.failed:,} failed")
     if progress.all.skipped:
@@ -588,11 +651,12 @@ def lane_lines(progress: Progress, width: int, most: int) -> list[tuple[str, str
     at = progress.now
     figures = [figure for _, _, figure in lanes]
     states = [state for _, state, _ in lanes]
+    paces = [progress.pace(key) for key, _, _ in lanes]
     columns = [
         Column("in flight", [_in_flight(state) for state in states]),
         Column("waiting", [_count(state.waiting if state else 0) for state in states], 5),
-        Column("req/min", [_amount(figure.requests.per_minute(at)) for figure in figures], 3),
-        Column("tok/min", [_amount(figure.tokens.per_minute(at)) for figure in figures], 4),
+        Column("req/min", [_amount(requests) for requests, _ in paces], 3),
+        Column("tok/min", [_amount(tokens) for _, tokens in paces], 4),
         Column("done", [_count(figure.answered) for figure in figures], 2),
         Column("failed", [_count(figure.failed) for figure in figures], 1),
         Column("cost", [figure.spent() for figure in figures], 1),
@@ -611,7 +675,9 @@ def lane_lines(progress: Progress, width: int, most: int) -> list[tuple[str, str
 def _in_flight(state: treadle.events.LaneState | None) -> str:
     if state is None:
         return ""
-    return f"{state.in_flight:,}" + ("" if state.limit is None else f"/{state.limit:,}")
+    # After a shrink there are more than may be, until they end: no limit of what is there now.
+    limit = "" if state.limit is None or state.in_flight > state.limit else f"/{state.limit:,}"
+    return f"{state.in_flight:,}{limit}"
 
 
 def _trouble(state: treadle.events.LaneState | None, at: float) -> str:

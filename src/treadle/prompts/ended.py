@@ -19,7 +19,8 @@ _STATUS = re.compile(r"\bHTTP (\d{3})\b")
 # Why the engine cancels: these words, its sentence about a total, or why the lane was closed.
 _STOPPED = frozenset({"cancelled", "closed", "deadline", "failure limit", "interrupted"})
 _SPENT = re.compile(
-    rf"(?:{COST}|{TOTAL_TOKENS}) is limited to \S+: \S+ is left, and the next item may use \S+"
+    rf"(?:{COST}|{TOTAL_TOKENS}) is limited to \S+, of which \S+ is left"
+    r" \(the next item may use \S+\)"
 )
 
 

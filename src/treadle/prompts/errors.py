@@ -186,6 +186,24 @@ class Filtered(RequestFailed):
     kind = "filtered"
 
 
+def is_perhaps_charged(kind: type[BaseException] | None, status: int) -> bool:
+    """
+    Tell whether an attempt that failed may have been answered, and charged for, all the same.
+
+    That is so unless the provider has refused it or was never reached: a gateway gives up while the
+    model goes on, and a connection that breaks may have brought half of an answer.
+
+    Args:
+        kind: The class of the failure; None for one that is not known.
+        status: The HTTP status of the reply; 0 when there was none.
+    """
+    if kind is not None and issubclass(kind, treadle.BadRowError):
+        return False
+    if kind is not None and issubclass(kind, NetworkError):
+        return issubclass(kind, ConnectionLost)
+    return not 400 <= status < 500
+
+
 KINDS: dict[str, type[RequestFailed]] = {}
 """All kinds by the qualified name of their class, as a record of a run has it."""
 

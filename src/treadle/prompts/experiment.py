@@ -23,6 +23,8 @@ from treadle.prompts.scoring import Scorers
 from treadle.prompts.settings import Settings
 from treadle.prompts.values import Ask, LaneSettings
 
+_NOTHING = Decimal(0)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Experiment:
@@ -55,12 +57,13 @@ class Experiment:
     estimates: Estimates = field(default_factory=Estimates)
     stdin: str | None = None
 
-    def plan(self, done: Container[str] = ()) -> Plan:
+    def plan(self, done: Container[str] = (), *, spent: Decimal = _NOTHING) -> Plan:
         """
         Find out what a run would do; nothing is sent.
 
         Args:
             done: The keys of requests that have ended and are not asked again.
+            spent: US dollars that those have cost.
         """
         return plan(
             self.items,
@@ -70,6 +73,7 @@ class Experiment:
             max_cost=self.max_cost,
             max_tokens_total=self.options.get("max_tokens_total"),
             done=done,
+            spent=spent,
         )
 
     @property
@@ -115,6 +119,8 @@ class Experiment:
         endings: Endings,
         closed: Mapping[Hashable, str] | None = None,
         lane_of: Callable[[Ask], Hashable] | None = None,
+        *,
+        chosen_only: bool = False,
     ) -> Rows:
         """
         Return what the results are made of.
@@ -123,8 +129,16 @@ class Experiment:
             endings: How requests have ended.
             closed: Why lanes are closed, by lane.
             lane_of: Gives the lane of a request; None for what limits it by itself.
+            chosen_only: No other request than those to be asked has an ending.
         """
-        return Rows(self.items, endings, self.scorers, closed, lane_of or self._lane_of)
+        return Rows(
+            self.items,
+            endings,
+            self.scorers,
+            closed,
+            lane_of or self._lane_of,
+            chosen_only=chosen_only,
+        )
 
     def lane_key(self, lane: str, model: str) -> Hashable:
         """Return a lane as ``treadle.Lanes.key`` names it: a model, or all that share limits."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from treadle.prompts.record import Endings
 from treadle.prompts.results_file import ResultsFile
 from treadle.prompts.rows import Rows
 from treadle.prompts.safe_paths import Protected
+from treadle.prompts.whole_file import is_stream
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,17 +57,24 @@ def report(which: str | None, to: Path | None = None) -> Written:
         to: The page; None for one beside the results, named as they are.
 
     Raises:
-        UsageError: As for `export`.
+        UsageError: As for `export`; or *to* is None, and a file is there that is no page of this
+            experiment.
         SinkFailed: The page cannot be written.
     """
-    from treadle.prompts.report import write_report
+    from treadle.prompts.page import write_report
 
     with _made(which) as (experiment, rows, reads):
-        place = to or _beside(experiment)
-        if to is not None or place.parent != experiment.place.folder:
-            _check_free(place, reads)
-        write_report(rows, place, title=_title(experiment))
-        return Written(rows.count, str(place))
+        if to is not None:
+            page = to
+            _check_free(page, reads)
+        else:
+            page = _beside(experiment)
+            if page.parent != experiment.place.folder:
+                _check_free(page, reads)
+                _check_ours(page, experiment)
+        write_report(rows, page, title=_title(experiment))
+        noted.note_page(experiment.place, page)
+        return Written(rows.count, str(page))
 
 
 @contextmanager
@@ -96,6 +105,21 @@ def _check_free(path: Path, reads: Iterable[Path]) -> None:
         )
 
 
+def _check_ours(page: Path, experiment: Experiment) -> None:
+    """
+    Refuse to write a page over another file, unless it is told to.
+
+    Raises:
+        UsageError: *page* is one.
+    """
+    is_empty = not page.exists() or not page.stat().st_size
+    if not is_empty and os.path.realpath(page) not in noted.pages(experiment.place):
+        raise treadle.UsageError(
+            f"{str(page)!r} exists, and is no page of this experiment",
+            hint=f"--to FILE writes the page elsewhere, or over it: --to {page.name}",
+        )
+
+
 def _check_known(rows: Rows, run: treadle.Run) -> None:
     """
     Refuse to write nothing where there was something.
@@ -113,9 +137,10 @@ def _check_known(rows: Rows, run: treadle.Run) -> None:
 
 
 def _beside(experiment: Experiment) -> Path:
-    if experiment.output is None or experiment.output.is_templated:
+    output = experiment.output
+    if output is None or output.is_templated or is_stream(path := output.resolve({})):
         return experiment.place.folder / "report.html"
-    return experiment.output.resolve({}).with_suffix(".html")
+    return path.with_suffix(".html")
 
 
 def _title(experiment: Experiment) -> str:

@@ -7,12 +7,14 @@ with status 200. Words that name a cause count first, then the status.
 
 from __future__ import annotations
 
+import base64
 import html
+import operator
 import os
 import re
 import socket
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote, unquote_plus, urlsplit
@@ -21,6 +23,7 @@ from treadle.prompts import errors, headers
 
 if TYPE_CHECKING:
     from treadle.prompts.providers.base import HttpReply
+    from treadle.prompts.values import Answer
 
 SHOWN = 300
 """Characters of a server's own words that a message holds."""
@@ -232,7 +235,10 @@ def secrets_in(url: str, headers: Mapping[str, str]) -> tuple[str, ...]:
             found += [value, unquote_plus(value), quote(unquote_plus(value), safe="")]
     for name, value in headers.items():
         if name.lower() not in _HARMLESS:
-            found += [value, value.rpartition(" ")[2]]
+            last = value.rpartition(" ")[2]
+            found += [value, last]
+            if value.lower().startswith("basic "):
+                found.append(_password(last))
     return tuple(dict.fromkeys(text for text in map(str.strip, found) if len(text) >= _SHORTEST))
 
 
@@ -249,6 +255,86 @@ _HARMLESS = {
     "x-client-request-id",
     "x-title",
 }
+
+
+def _password(encoded: str) -> str:
+    """Return the password in the value of a header, as `lane_settings` makes it of a url."""
+    try:
+        return base64.b64decode(encoded).decode("utf-8", "replace").partition(":")[2]
+    except ValueError:
+        return ""
+
+
+def keys_in(key: str, url: str, headers: Mapping[str, str]) -> tuple[str, ...]:
+    """
+    Return what no answer may show, should a server repeat it: what can be nothing but a key.
+
+    Messages hide more. In an answer, each word that is blackened may be one that was paid for:
+    local servers get ``ollama`` or ``anything`` for a key.
+
+    Args:
+        key: Of the lane; empty when it has none.
+        url: Its base URL.
+        headers: Those of its settings.
+    """
+    named = {name: value for name, value in headers.items() if is_secret_header(name)}
+    found = (key.strip(), *secrets_in(url, named))
+    # The longest first: one may begin with another.
+    return tuple(sorted({*filter(_is_unmistakable, found)}, key=len, reverse=True))
+
+
+def _is_unmistakable(text: str) -> bool:
+    return len(text) >= _LONG or (len(text) >= _TELLING and not text.isalpha())
+
+
+# Words that people use for a key where none is needed are shorter, or letters alone.
+_TELLING, _LONG = 8, 16
+
+
+def is_secret_header(name: str) -> bool:
+    """Tell whether the value of the header *name* is a key, by the name alone."""
+    return _SECRET_HEADER.search(name) is not None
+
+
+_SECRET_HEADER = re.compile(
+    r"authorization$|cookie$|(?:^|[-_])(?:api-?)?(?:key|token|secret|password)$", re.IGNORECASE
+)
+
+
+def clean(answer: Answer, secrets: Sequence[str]) -> None:
+    """Take the *secrets* out of all that *answer* says, should a server repeat them."""
+    for name in ("text", "finish", "model", "request_id", "warnings", "limits", "raw"):
+        said = getattr(answer, name)
+        if said and (cleaned := _without(said, secrets)) is not said:
+            setattr(answer, name, cleaned)
+
+
+def _without(value: Any, secrets: Sequence[str], depth: int = 0) -> Any:
+    """Return *value*, itself where none of the *secrets* is in it; what is too deep is None."""
+    if isinstance(value, str):
+        for secret in secrets:
+            if secret in value:
+                value = value.replace(secret, "***")
+        return value
+    if isinstance(value, (Mapping, list, tuple)) and depth > _DEEP:
+        return None
+    if isinstance(value, Mapping):
+        names = _without(list(value), secrets, depth)
+        items = _without(list(value.values()), secrets, depth)
+        is_same = _are_same(names, value) and _are_same(items, value.values())
+        return value if is_same else dict(zip(names, items, strict=True))
+    if isinstance(value, (list, tuple)):
+        items = [_without(each, secrets, depth + 1) for each in value]
+        return value if _are_same(items, value) else type(value)(items)
+    return value
+
+
+# Levels of JSON that nobody writes, and that a walk through them could not bear.
+_DEEP = 100
+
+
+def _are_same(new: Iterable[Any], old: Iterable[Any]) -> bool:
+    return all(map(operator.is_, new, old))
 
 
 def redacted(text: str, secrets: Sequence[str] = ()) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 # JSON that is tried at each brace may take so many times the length of the answer: text made of
@@ -59,6 +59,37 @@ def flattened(value: Any, *, max_items: int = 10, depth: int = 5) -> dict[str, s
             unique = f"{name}_{number}"
         flat[unique] = leaf
     return flat
+
+
+def picked(value: Any, names: Collection[str]) -> dict[str, str]:
+    """
+    Return what *names* call in *value*: a leaf as text, an object or a list as JSON.
+
+    The names are those of :func:`flattened`, and also those of what it takes apart or leaves out:
+    whole objects and lists, items beyond the first ones, levels below. Of what comes out equal,
+    the first counts.
+    """
+    found: dict[str, str] = {}
+    top = {"items": value} if isinstance(value, list) else value
+    ahead: list[tuple[tuple[str, ...], Any]] = [((), top)]
+    while ahead and len(found) < len(names):
+        path, here = ahead.pop()
+        name = _name("_".join(path))
+        if path and name in names:
+            found.setdefault(name, _text(here))
+        beginning = name.rstrip("_")  # what follows may be no letter, and so melt into this
+        if any(each.startswith(beginning) for each in names):
+            ahead += [((*path, key), inner) for key, inner in _inside(here)]
+    return found
+
+
+def _inside(value: Any) -> list[tuple[str, Any]]:
+    """Return what an object or a list holds, the last first; nothing for all else."""
+    if isinstance(value, dict):
+        return list(reversed(value.items()))
+    if isinstance(value, list):
+        return [(str(number), value[number]) for number in reversed(range(len(value)))]
+    return []
 
 
 def _fenced(text: str) -> Iterator[str]:

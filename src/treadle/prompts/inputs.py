@@ -15,7 +15,7 @@ from typing import Any
 
 import treadle
 from treadle.prompts.path_templates import PathTemplate
-from treadle.prompts.prompt_files import STDIN
+from treadle.prompts.prompt_files import STDIN, Text
 from treadle.prompts.safe_paths import below
 from treadle.prompts.settings import FILE as SETTINGS_FILE
 from treadle.prompts.values import Ask
@@ -34,8 +34,8 @@ class Inputs:
 
     Attributes:
         root: What paths are relative to.
-        table: The table; ``"-"`` for standard input.
-        prompts: The prompt files; ``"-"`` for standard input.
+        table: The table; ``"-"`` for standard input and for rows of a program.
+        prompts: The prompt files; ``"-"`` for standard input; and texts of a program.
         contexts: The context files.
         system: The file with the system prompt; None for none.
         config: The file of settings; None for none.
@@ -44,7 +44,7 @@ class Inputs:
 
     root: Path
     table: str
-    prompts: tuple[str, ...]
+    prompts: tuple[str | Text, ...]
     contexts: tuple[str, ...] = ()
     system: str | None = None
     config: Path | None = None
@@ -85,9 +85,13 @@ class Inputs:
         for text, rest in named:
             by_text.setdefault(text, set()).add(rest)
 
-        def copy(kind: str) -> Callable[[str], str]:
+        def copy(kind: str) -> Callable[[str | Text], str]:
             return lambda typed: (
-                typed if typed == STDIN else self._copy(typed, to, kind, by_text.get(typed, ()))
+                _keep(typed, to)
+                if isinstance(typed, Text)
+                else typed
+                if typed == STDIN
+                else self._copy(typed, to, kind, by_text.get(typed, ()))
             )
 
         return {
@@ -126,8 +130,13 @@ class Inputs:
     def _paths(self) -> Iterator[PathTemplate]:
         system = () if self.system is None else (self.system,)
         for each in (*self.prompts, *self.contexts, *system):
-            if each != STDIN:
+            if isinstance(each, str) and each != STDIN:
                 yield PathTemplate(each, self.root)
+
+
+def _keep(text: Text, to: Path) -> str:
+    folder = Path(tempfile.mkdtemp(prefix="prompt-", dir=to))
+    return str(write_text(folder / "text.txt", text.text))
 
 
 def named_by(ask: Ask, paths: Iterable[PathTemplate]) -> Iterator[tuple[str, str]]:

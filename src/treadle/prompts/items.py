@@ -17,6 +17,7 @@ from array import array
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, get_args
 
@@ -147,10 +148,52 @@ class Items:
             everything: Those of all rows, whatever the rows are that take part.
         """
         if everything and not self._selection.takes_all:
-            yield from self._asks(iter(self.table), _Twins(None), on_missing)
+            yield from (ask for ask, _ in self.marked(on_missing))
+            return
+        if self._twins is None and not self._selection.is_beginning:
+            # Of rows that are the same, one that is left out counts too: keys are those of the
+            # whole table, whichever rows take part.
+            yield from self._first_chosen(on_missing)
             return
         twins = _Twins(self._twins)
         yield from self._asks(iter(self._selection), twins, on_missing)
+        self._take(twins)
+
+    def marked(
+        self, on_missing: Callable[[int, str], object] | None = None
+    ) -> Iterator[tuple[Ask, bool]]:
+        """
+        Yield the requests of all rows in the order of the table, and whether they take part.
+
+        Args:
+            on_missing: As for `in_input_order`; for the rows that take part.
+        """
+        takes_part = False
+
+        def rows() -> Iterator[Row]:
+            nonlocal takes_part
+            for row, is_chosen in self._selection.marked():
+                takes_part = is_chosen
+                yield row
+
+        def missing(row: int, name: str) -> None:
+            if takes_part and on_missing is not None:
+                on_missing(row, name)
+
+        # What is known of the first rows says nothing of those behind them.
+        whole = not self._selection.is_beginning or self._selection.takes_all
+        twins = _Twins(self._twins if whole else None)
+        for ask in self._asks(rows(), twins, missing):
+            yield ask, takes_part
+        if whole:
+            self._take(twins)
+
+    def _first_chosen(self, on_missing: Callable[[int, str], object] | None) -> Iterator[Ask]:
+        chosen = (ask for ask, takes_part in self.marked(on_missing) if takes_part)
+        yield from (replace(ask, index=index) for index, ask in enumerate(chosen))
+
+    def _take(self, twins: _Twins) -> None:
+        """Keep what a whole pass has found."""
         if self._twins is None:
             twins.forget_digests()
             self._twins = twins

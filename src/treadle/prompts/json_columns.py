@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from treadle.prompts.flatten import flattened, picked
 
 MOST = 1000
 """Most columns that are discovered: answers whose keys are data would give one for each of them."""
@@ -12,6 +15,8 @@ MOST = 1000
 class JsonColumns:
     """
     Columns for the flattened JSON of answers, in the order in which they were first seen.
+
+    A name that is declared may be that of a whole object or list, too: its cell holds JSON.
 
     A name that another column has gets ``json_`` in front, and a number if that is taken too. What
     has no column once there are `MOST` stands as JSON in the column ``json_more``.
@@ -36,11 +41,11 @@ class JsonColumns:
         more = () if self._more is None else (self._more,)
         return (*self._columns.values(), *more)
 
-    def add(self, flat: Mapping[str, str]) -> None:
-        """Add the columns that *flat* needs; none when names were declared."""
+    def add(self, found: Any) -> None:
+        """Add the columns that this JSON needs; none when names were declared."""
         if not self.grows:
             return
-        for name in flat:
+        for name in _flat(found):
             if name in self._columns:
                 continue
             if len(self._columns) < MOST:
@@ -48,13 +53,28 @@ class JsonColumns:
             elif self._more is None:
                 self._more = self._free("json_more")
 
-    def cells(self, flat: Mapping[str, str]) -> list[str]:
-        """Return the cells for *flat*, empty where it has nothing."""
+    def cells(self, found: Any) -> list[str]:
+        """Return the cells for this JSON, None for none; they are empty where it has nothing."""
+        flat = self._values(found)
         cells = [flat.get(name, "") for name in self._columns]
         if self._more is not None:
             more = {name: text for name, text in flat.items() if name not in self._columns}
             cells.append(json.dumps(more, ensure_ascii=False) if more else "")
         return cells
+
+    def absent(self, found: Any) -> tuple[str, ...]:
+        """Return the names that were declared and are not in this JSON."""
+        if self.grows:
+            return ()
+        values = self._values(found)
+        return tuple(name for name in self._columns if name not in values)
+
+    def _values(self, found: Any) -> Mapping[str, str]:
+        flat = _flat(found)
+        if self.grows:
+            return flat
+        names = self._columns.keys() - flat.keys()
+        return {**picked(found, names), **flat} if names and flat else flat
 
     def _free(self, name: str) -> str:
         free = name if name.casefold() not in self._taken else f"json_{name}"
@@ -64,3 +84,7 @@ class JsonColumns:
             free = f"json_{name}_{number}"
         self._taken.add(free.casefold())
         return free
+
+
+def _flat(found: Any) -> Mapping[str, str]:
+    return {} if found is None else flattened(found)

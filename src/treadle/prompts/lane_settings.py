@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 import difflib
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 import treadle
+from treadle.prompts.faults import is_secret_header
 from treadle.prompts.near import did_you_mean
 from treadle.prompts.providers.base import Provider, site
 from treadle.prompts.providers.registry import PROVIDERS, provider_named, provider_names
@@ -112,6 +114,14 @@ def _lane(
         key_env = _key_env(provider, own_url)
     found = environment.get(key_env, "").strip() if key_env else ""
     headers = _filled(values.pop("headers", {}), environment)
+    url, login = _login(url)
+    if login:
+        if any(header.lower() == "authorization" for header in headers):
+            raise treadle.UsageError(
+                f"{where} has a name and a password in its url, and Authorization in its headers",
+                hint="one of them says who asks; leave the other out",
+            )
+        headers["Authorization"] = login
     if own_url is None or site(own_url) == site(provider.url):
         for header, variable in provider.header_envs.items():
             if environment.get(variable):
@@ -170,6 +180,23 @@ def _address(name: str, text: str, default: str) -> str:
         host = "127.0.0.1" if host in ("", "0.0.0.0") else host  # noqa: S104
         text = f"http://{host}:{port or urlsplit(default).port or 80}"
     return _url(name, text)
+
+
+def _login(url: str) -> tuple[str, str]:
+    """
+    Return *url* without a name and password, and these as the header that they are sent as.
+
+    A url is shown and recorded, and a password in it cannot be sent beside another header. They
+    are for this address, so that they go before a key that is for any.
+    """
+    parts = urlsplit(url)
+    login, at, host = parts.netloc.rpartition("@")
+    if not at:
+        return url, ""
+    name, _, password = login.partition(":")
+    text = f"{unquote(name)}:{unquote(password)}"
+    header = "Basic " + base64.b64encode(text.encode()).decode("ascii")
+    return urlunsplit(parts._replace(netloc=host)), header if login else ""
 
 
 def _key_env(provider: Provider, own_url: str | None) -> str:
@@ -279,6 +306,14 @@ def _number(where: str, value: object) -> float:
 def _headers(where: str, value: object) -> dict[str, str]:
     if not isinstance(value, dict) or not _are_texts(value.values()):
         raise _wrong(where, value, 'headers = { X-Team = "$TEAM" }')
+    for name, text in value.items():
+        if is_secret_header(name) and text.strip() and not _VARIABLE.search(text):
+            scheme = "Bearer " if name.lower().endswith("authorization") else ""
+            raise treadle.UsageError(
+                f"{where} holds a key: {name}",
+                hint="keys stand in the environment or in .env; "
+                f'{name} = "{scheme}$MY_KEY" names the variable',
+            )
     return value
 
 

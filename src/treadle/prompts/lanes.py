@@ -36,6 +36,10 @@ _LONGEST_PACED = 120.0
 _PAUSE = 2.0
 # Above so many per second, a limit is none.
 _NO_LIMIT = 1e6
+# A gateway that fails each time is a fault of the lane, as a dead server is, from this attempt at
+# the same request on: one that fails now and then has answered by then.
+_FAULT_FROM = 3
+_FAULTS = (errors.ServerError, errors.Overloaded, errors.NoReply)
 
 
 def lanes_for(
@@ -66,9 +70,10 @@ def lanes_for(
     """
     totals: dict[str, Any] = {}
     if max_cost is not None:
-        totals[COST] = max(max_cost - spent, Decimal(0))
+        totals[COST] = max_cost
     if max_tokens_total is not None:
-        totals[TOTAL_TOKENS] = max(max_tokens_total - spent_tokens, 0)
+        totals[TOTAL_TOKENS] = max_tokens_total
+    before = {COST: spent, TOTAL_TOKENS: spent_tokens}
     policy = _Policy(lanes, estimates, WorstCase(lanes, prices), frozenset(totals), clock)
     return treadle.Lanes(
         key=policy.key,
@@ -76,6 +81,7 @@ def lanes_for(
         cost=policy.cost,
         feedback=policy.feedback,
         totals=totals,
+        spent={name: before[name] for name in totals},
         ahead=ahead,
     )
 
@@ -141,42 +147,50 @@ class _Policy:
         if isinstance(outcome, treadle.TimedOut):
             return treadle.Feedback(spent=True, overloaded=True)
         if isinstance(outcome.error, errors.RequestFailed):
-            return self._refused(outcome.error)
+            return self._refused(outcome.error, outcome.attempts)
         return treadle.Feedback(spent=True)  # nobody knows how far it came
 
     def _answered(self, answer: Answer) -> treadle.Feedback:
         said = self._read(answer.limits, status=answer.http_status or 200)
         rate, budgets = _rates(said)
+        used, at_least = self._used(answer)
         return treadle.Feedback(
-            used=self._used(answer), pause=_until_more(said), rate=rate, budgets=budgets
+            used=used,
+            at_least=at_least,
+            pause=_until_more(said),
+            room=_room(said),
+            rate=rate,
+            budgets=budgets,
         )
 
-    def _used(self, answer: Answer) -> dict[str, Any]:
+    def _used(self, answer: Answer) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return what *answer* has used, and what it has used at least: an estimate may be low."""
         usage = answer.usage
-        used = _tokens(usage.input, usage.output)
-        # An estimate may be too low: then the worst case, which was reserved, stands.
-        counted = usage.source == "usage"
-        certain = counted or answer.cost_source == "provider" or answer.cost == 0
-        if COST in self._totals and answer.cost is not None and certain:
-            used[COST] = answer.cost
-        if TOTAL_TOKENS in self._totals and counted and "tokens" in used:
-            used[TOTAL_TOKENS] = used["tokens"]
-        return used
+        used, at_least = _tokens(usage.input, usage.output), dict[str, Any]()
+        is_counted = usage.source == "usage"
+        if COST in self._totals and answer.cost is not None:
+            is_certain = is_counted or answer.cost_source == "provider" or answer.cost == 0
+            (used if is_certain else at_least)[COST] = answer.cost
+        if TOTAL_TOKENS in self._totals and "tokens" in used:
+            (used if is_counted else at_least)[TOTAL_TOKENS] = used["tokens"]
+        return used, at_least
 
-    def _refused(self, error: errors.RequestFailed) -> treadle.Feedback:
+    def _refused(self, error: errors.RequestFailed, attempts: int) -> treadle.Feedback:
         said = self._read(error.limits, status=error.status, body=error.message)
         rate, budgets = _rates(said)
         told = said.retry_after if error.retry_after is None else max(0.0, error.retry_after)
         too_fast = isinstance(error, errors.RateLimited)
         too_many = isinstance(error, errors.TooManyAtOnce)
         pause = _PAUSE if told is None and too_fast else told
+        is_fault = error.lane_fault or (isinstance(error, _FAULTS) and attempts >= _FAULT_FROM)
         return treadle.Feedback(
             spent=_is_perhaps_charged(error),
             pause=pause if error.again and not too_many else None,
             overloaded=isinstance(error, (errors.TooManyAtOnce, errors.Overloaded, errors.NoReply)),
             charged=not (too_fast or too_many),
-            fault=error.message if error.lane_fault else None,
+            fault=error.message if is_fault else None,
             closed=error.message if error.closes_lane else None,
+            room=_room(said),
             rate=rate,
             budgets=budgets,
         )
@@ -250,6 +264,18 @@ def _rates(said: headers.Announced) -> tuple[treadle.Rate | None, dict[str, trea
 def _is_pace(limit: headers.Limit) -> bool:
     """Tell whether requests can be spread over the period of *limit*."""
     return limit.period is not None and limit.period <= _LONGEST_PACED
+
+
+def _room(said: headers.Announced) -> int | None:
+    """
+    Return how many more may start, by the server's count; None where it has none.
+
+    A limit that is paced needs no such care: it may refill steadily.
+    """
+    limit = said.limits.get("requests")
+    if limit is None or limit.remaining is None or _is_pace(limit):
+        return None
+    return max(0, limit.remaining)
 
 
 def _until_more(said: headers.Announced) -> float | None:

@@ -11,6 +11,8 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Literal, TypeAlias, TypedDict, cast
 
 import treadle
+from treadle.prompts.params import RESERVED
+from treadle.prompts.plans import Plan
 
 Path: TypeAlias = str | os.PathLike[str]
 
@@ -62,6 +64,8 @@ class Options(TypedDict, total=False):
         fresh: Begin again although there are answers; they stay in their record.
         grace: Seconds that requests in flight get after a first Ctrl-C (default 30).
         progress: ``"auto"``, ``"live"``, ``"plain"``, ``"json"`` or ``"none"`` (default).
+        heard: Called with the :class:`~treadle.prompts.plans.Plan` of the run, before anything is
+            sent: its warnings come in time.
         stdin: What ``"-"`` reads; default: that of the process.
         command: Noted in the run, as in ``treadle.run``.
     """
@@ -99,6 +103,7 @@ class Options(TypedDict, total=False):
     fresh: bool
     grace: float
     progress: str | None
+    heard: Callable[[Plan], object] | None
     stdin: Any
     command: Mapping[str, Any] | None
 
@@ -194,6 +199,13 @@ def _truth(name: str, value: Any) -> bool:
     return value
 
 
+def _function(name: str, value: Any) -> Callable[..., object]:
+    if not callable(value):
+        raise _wrong(name, value, "a function", "print")
+    found: Callable[..., object] = value
+    return found
+
+
 def _text(name: str, value: Any) -> str:
     if not isinstance(value, str):
         raise _wrong(name, value, "text", "")
@@ -232,6 +244,8 @@ def _params(name: str, value: Any) -> dict[str, Any]:
     """Return parameters; what no JSON can hold cannot be sent, nor told from another value."""
     params = dict(_mapping(name, value, {"temperature": 0.2}))
     for param, each in params.items():
+        if param in RESERVED:
+            raise treadle.UsageError(f"--param: {param} is no parameter", hint=RESERVED[param])
         try:
             json.dumps(each, allow_nan=False)
         except (TypeError, ValueError, RecursionError) as error:
@@ -287,4 +301,5 @@ _READERS: Mapping[str, _Reader] = {
     "fresh": _truth,
     "grace": _seconds(from_0=True),
     "progress": _text,
+    "heard": _function,
 }

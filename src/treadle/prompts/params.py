@@ -15,6 +15,13 @@ import treadle
 
 PREFIX = "param."
 
+RESERVED: Mapping[str, str] = {
+    "model": "the column model, or --model LANE/MODEL, says which",
+    "messages": "the prompt says them: -p, -c and --system",
+    "stream": "--stream, or stream = true in a lane, has answers streamed",
+}
+"""What is sent beside the parameters, and so can be none of them; and what to do instead."""
+
 _INTEGER = re.compile(r"[+-]?[0-9]+(\.0*)?")
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
 _TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
@@ -37,9 +44,11 @@ def typed(name: str, text: str) -> Any:
     ``null`` is None for all of them.
 
     Raises:
-        BadRowError: The parameter is known and takes no such value.
+        BadRowError: The parameter is known and takes no such value; or it is none.
     """
     text = text.strip()
+    if name in RESERVED:
+        raise treadle.BadRowError(f"{name} is no parameter", hint=RESERVED[name])
     if text == "null":
         return None
     kind = KNOWN.get(name, _anything)

@@ -27,7 +27,9 @@ _FIRST_TOKEN_SECONDS = 1.0
 _IN_FLIGHT = 20
 _IN_FLIGHT_LOCAL = 2
 
+_NOTHING = Decimal(0)
 _EXAMPLES = 20
+_TOLD = 3  # reasons in a warning
 _FIRST_ROWS = 5
 _MOST_LANES = 100
 
@@ -41,6 +43,7 @@ def plan(
     max_cost: Decimal | None = None,
     max_tokens_total: int | None = None,
     done: Container[str] = (),
+    spent: Decimal = _NOTHING,
 ) -> Plan:
     """
     Find out what a run of *items* would do. Nothing is sent.
@@ -55,11 +58,12 @@ def plan(
         max_cost: The limit of the run in US dollars; None for no limit.
         max_tokens_total: The limit in tokens; None for no limit.
         done: The keys of requests that have ended already and are not asked again.
+        spent: US dollars that those have cost.
 
     Raises:
         UsageError: The table has changed such that it cannot be read any more.
     """
-    found = _Pass(items, lanes, prices, estimates, max_cost, max_tokens_total, done)
+    found = _Pass(items, lanes, prices, estimates, max_cost, max_tokens_total, done, spent)
     for ask in items.in_input_order(found.note_missing):
         found.add(ask)
     return found.plan()
@@ -90,7 +94,7 @@ class _Share:
         self._items += 1
         self._in += expected_in
         self._out += expected_out
-        limit = output_limit(ask)
+        limit = output_limit(ask, self._lane.provider)
         if self._window is not None and expected_in + (limit or 0) > self._window:
             self.first_too_long = self.first_too_long or ask.row
             self.too_long += 1
@@ -157,9 +161,11 @@ class _Pass:
         max_cost: Decimal | None,
         max_tokens_total: int | None,
         done: Container[str],
+        spent: Decimal,
     ) -> None:
         self._all = items
         self._done = done
+        self._spent = spent
         self._lanes = lanes
         self._prices = prices
         self._estimates = estimates
@@ -168,6 +174,7 @@ class _Pass:
         self._over_limit = ""
         self._items = self._answered = 0
         self._shares: dict[tuple[str, str], _Share] = {}
+        self._used: dict[str, None] = {}
         self._missing: dict[str, _Rows] = {}
         self._bad = _Rows()
         self._bad_examples: dict[int, str] = {}
@@ -183,11 +190,13 @@ class _Pass:
     def add(self, ask: Ask) -> None:
         """Take one request in."""
         self._items += 1
+        has_ended = ask.key in self._done
+        self._answered += has_ended
         if ask.problem:
             self._add_bad(ask)
             return
-        if ask.key in self._done:
-            self._answered += 1
+        self._used[ask.lane] = None
+        if has_ended:
             return
         if ask.warnings:
             self._first_oddity = self._first_oddity or ask.warnings[0]
@@ -209,6 +218,7 @@ class _Pass:
             rows=self._all.rows,
             items=self._items,
             answered=self._answered,
+            lanes=tuple(self._used),
             shares=shares,
             minutes=self._minutes(shares),
             missing=tuple(
@@ -279,8 +289,7 @@ class _Pass:
         if self._all.missing != "error":
             yield from (_lacking(each) for each in plan.missing)
         if plan.bad_rows and plan.bad_rows < plan.rows:
-            verb = "row" if plan.bad_rows == 1 else "rows"
-            yield f"{plan.bad_rows:,} {verb} cannot be sent and will be errors in the results"
+            yield _bad_rows(plan)
         if plan.keyless.keys() < {share.lane for share in plan.shares}:
             yield from map(_no_key, plan.keyless.items())
         if plan.duplicates:
@@ -299,8 +308,12 @@ class _Pass:
             yield f"no price is known of {', '.join(unknown[:_FIRST_ROWS])}: costs are left out"
         max_cost = self._limits[0]
         known = sum((share.cost or Decimal(0) for share in plan.shares), Decimal(0))
-        if max_cost is not None and known > max_cost:
-            yield f"about ${known:.2f} is expected, so --max-cost {max_cost} ends the run before"
+        if max_cost is not None and known > max_cost - self._spent:
+            spent = f" and ${self._spent:.2f} was spent" if self._spent else ""
+            yield (
+                f"about ${known:.2f} is expected{spent}, so --max-cost {max_cost} ends the run "
+                "before"
+            )
 
 
 class _Rows:
@@ -319,6 +332,17 @@ class _Rows:
         self.count += 1
         if len(self.first) < _FIRST_ROWS:
             self.first.append(number)
+
+
+def _bad_rows(plan: Plan) -> str:
+    """Say that some rows cannot be sent, and why."""
+    noun = "row" if plan.bad_rows == 1 else "rows"
+    reasons = list(dict.fromkeys(plan.bad_examples.values()))[:_TOLD]
+    more = ", ..." if plan.bad_rows > len(reasons) else ""
+    return (
+        f"{plan.bad_rows:,} {noun} cannot be sent and will be errors in the results: "
+        f"{', '.join(reasons)}{more}"
+    )
 
 
 def _lacking(lack: Lack) -> str:

@@ -64,6 +64,7 @@ class Plan:
         items: The number of requests, those included that cannot be sent.
         answered: The number of those that have ended in an earlier session, most of them with an
             answer, and are not asked again.
+        lanes: The lanes that are asked, or were.
         shares: What goes to each model, in the order in which they are first seen; of what is left
             to be asked, as is all that follows.
         minutes: How long all takes, about; lanes work side by side.
@@ -80,6 +81,7 @@ class Plan:
     rows: int
     items: int
     answered: int = 0
+    lanes: tuple[str, ...] = ()
     shares: tuple[Share, ...]
     minutes: float
     missing: tuple[Lack, ...] = ()

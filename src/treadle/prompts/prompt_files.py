@@ -9,12 +9,40 @@ from typing import Any, Literal, TypeAlias
 
 import treadle
 from treadle.prompts.prompt_sources import Fixed, Loaded, Reader, Varied, from_stdin, source_of
-from treadle.prompts.text_files import TextFiles
+from treadle.prompts.text_files import TextFiles, normalised
 from treadle.prompts.values import Message
 
 Missing: TypeAlias = Literal["error", "warn", "empty"]
 
 STDIN = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """
+    A prompt that a program has, where a file might be named.
+
+    Attributes:
+        text: What would stand in the file: a text, or a chat with lines such as ``--- system``.
+        name: What the results call it.
+
+    Raises:
+        UsageError: The text cannot be written as UTF-8, or the name is empty.
+    """
+
+    text: str
+    name: str = "prompt"
+
+    def __post_init__(self) -> None:
+        if not self.name.strip():
+            raise treadle.UsageError("a prompt needs a name", hint="name='explain'")
+        try:
+            self.text.encode()
+        except UnicodeEncodeError as error:
+            raise treadle.UsageError(
+                f"the prompt {self.name!r} is no text: {error}", hint="lone surrogates are none"
+            ) from error
+
 
 _TWICE = "has a system prompt of its own"
 _ONCE = "leave --system out, or take it out of the file"
@@ -45,15 +73,18 @@ class Prompt:
     Files whose path has no variables are read at once; others when a row needs them, each once.
 
     Args:
-        path: The prompt file; ``"-"`` for *stdin*. May hold variables, as all paths here may.
+        prompt: The prompt file; ``"-"`` for *stdin*. May hold variables, as all paths here may.
+            Or the prompt itself.
         contexts: Files to append to the last message of the user.
         system: A file that holds the system prompt.
         engine: What fills the templates: ``"plain"`` or ``"jinja"``.
         stdin: What was read from there.
         root: What paths are relative to; default: the current folder.
+        name: What to call it; default: the name of the prompt file as it is typed, without its
+            folder, or that of the text.
 
     Attributes:
-        name: The name of the prompt file as it is typed, without its folder; or ``"-"``.
+        name: What it is called; ``"-"`` for *stdin*.
         params: The settings at the head of the prompt file; empty when its path has variables.
         names: The variables that have no default: of the paths, and of files whose path is fixed.
 
@@ -63,24 +94,19 @@ class Prompt:
 
     def __init__(
         self,
-        path: str,
+        prompt: str | Text,
         *,
         contexts: Sequence[str] = (),
         system: str | None = None,
         engine: str = "plain",
         stdin: str | None = None,
         root: Path | None = None,
+        name: str = "",
     ) -> None:
         root = Path.cwd() if root is None else root
         reader = Reader(engine, TextFiles(root))
-        if path == STDIN and stdin is None:
-            raise treadle.UsageError("there is no prompt on stdin", hint="-p FILE, or pipe one in")
-        self.name = path.rpartition("/")[2]
-        self._prompt: Fixed | Varied
-        if path == STDIN:
-            self._prompt = Fixed("stdin", reader.prompt("stdin", from_stdin(stdin or "")))
-        else:
-            self._prompt = source_of(path, root, reader.prompt)
+        self.name = name or told_apart([prompt])[0]
+        self._prompt = _source(prompt, stdin, root, reader)
         self._contexts = [source_of(each, root, reader.context) for each in contexts]
         self._systems = [] if system is None else [source_of(system, root, reader.system)]
         sources = [self._prompt, *self._contexts, *self._systems]
@@ -121,6 +147,35 @@ class Prompt:
             missing=tuple(filler.missing),
             params=prompt.params,
         )
+
+
+def told_apart(prompts: Sequence[str | Text]) -> list[str]:
+    """
+    Return what to call each prompt: the name of its file, or of the text.
+
+    Where several files are named alike, so much of their paths goes before it as tells them apart.
+    """
+    paths = [
+        [each.name] if isinstance(each, Text) else [name for name in each.split("/") if name != "."]
+        for each in prompts
+    ]
+    names = []
+    for path in paths:
+        others = [other for other in paths if other != path]
+        sizes = range(1, len(path) + 1)
+        alone = (size for size in sizes if all(path[-size:] != each[-size:] for each in others))
+        names.append("/".join(path[-next(alone, len(path)) :]))
+    return names
+
+
+def _source(prompt: str | Text, stdin: str | None, root: Path, reader: Reader) -> Fixed | Varied:
+    if isinstance(prompt, Text):
+        return Fixed(prompt.name, reader.prompt(prompt.name, normalised(prompt.text)))
+    if prompt != STDIN:
+        return source_of(prompt, root, reader.prompt)
+    if stdin is None:
+        raise treadle.UsageError("there is no prompt on stdin", hint="-p FILE, or pipe one in")
+    return Fixed("stdin", reader.prompt("stdin", from_stdin(stdin)))
 
 
 class _Filler:

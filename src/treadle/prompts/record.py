@@ -14,6 +14,7 @@ import sqlite3
 import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -82,6 +83,10 @@ class Endings:
         """Yield all answers that were read from the run, in no order."""
         for (answer,) in self._database.execute("SELECT answer FROM answers"):
             yield pickle.loads(answer)
+
+    def cost(self) -> Decimal:
+        """Return US dollars of all answers that were read, as far as their price is known."""
+        return sum((each.cost or Decimal(0) for each in self.answers()), Decimal(0))
 
     def failed(self) -> list[str]:
         """Return the keys of the requests that have failed."""

@@ -26,6 +26,7 @@ class Rows(Iterable[tuple[Ask, Ended]]):
         closed: Why lanes are closed, by lane; what was to be asked there and has no ending was
             skipped.
         lane_of: Gives the lane of a request.
+        chosen_only: No other request than those to be asked has an ending: only they are looked at.
 
     Attributes:
         summary: Of what was read last.
@@ -41,6 +42,8 @@ class Rows(Iterable[tuple[Ask, Ended]]):
         scorers: Scorers,
         closed: Mapping[Hashable, str] | None = None,
         lane_of: Callable[[Ask], Hashable] = lambda ask: ask.lane,
+        *,
+        chosen_only: bool = False,
     ) -> None:
         self._items = items
         self._endings = endings
@@ -48,13 +51,14 @@ class Rows(Iterable[tuple[Ask, Ended]]):
         self._scores = frozenset(scorers.names)
         self._closed = closed or {}
         self._lane_of = lane_of
+        self._chosen_only = chosen_only
         self.summary = Summary()
         self.pending = self.count = self.skipped = 0
 
     def __iter__(self) -> Iterator[tuple[Ask, Ended]]:
         self.summary = Summary()
         self.pending = self.count = self.skipped = 0
-        for ask, is_chosen in _all_of(self._items):
+        for ask, is_chosen in self._asks():
             ended = self._endings.get(ask.key)
             if ended is None and is_chosen:
                 self.pending += 1
@@ -65,6 +69,11 @@ class Rows(Iterable[tuple[Ask, Ended]]):
                 self.summary.add(ask, ended)
                 self.count += 1
                 yield ask, ended
+
+    def _asks(self) -> Iterator[tuple[Ask, bool]]:
+        if self._chosen_only:
+            return ((ask, True) for ask in self._items.in_input_order())
+        return self._items.marked()
 
     def _skipped(self, ask: Ask) -> Ended | None:
         why = self._closed.get(self._lane_of(ask)) if self._closed else None
@@ -79,20 +88,3 @@ class Rows(Iterable[tuple[Ask, Ended]]):
         self._scorers.score(ask, answer)
         # What cannot be scored has said so when it came, too.
         answer.warnings = tuple(dict.fromkeys(answer.warnings))
-
-
-def _all_of(items: Items) -> Iterator[tuple[Ask, bool]]:
-    """Yield all requests in the order of the table, and whether they are chosen to be asked."""
-    chosen = items.in_input_order()
-    if items.rows == len(items.table):
-        yield from ((ask, True) for ask in chosen)
-        return
-    ahead = next(chosen, None)
-    for ask in items.in_input_order(everything=True):
-        if ahead is not None and ahead.row == ask.row:
-            # This one and not the other: of requests that are the same, keys count those that are
-            # asked.
-            yield ahead, True
-            ahead = next(chosen, None)
-        else:
-            yield ask, False

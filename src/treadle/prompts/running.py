@@ -5,12 +5,15 @@ The same call again goes on where the last one stopped.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
-from typing import Any, Self, Unpack
+from typing import Any, Self, TypeAlias, Unpack
 
 import treadle
 from treadle.prompts import inputs, noted, record
@@ -18,6 +21,7 @@ from treadle.prompts.assembling import assembled
 from treadle.prompts.display import checking
 from treadle.prompts.experiment import Experiment
 from treadle.prompts.extra import check_extra
+from treadle.prompts.given import Experiments, output_name, table_name
 from treadle.prompts.lock import only_one
 from treadle.prompts.noted import Note
 from treadle.prompts.options import Options
@@ -25,16 +29,20 @@ from treadle.prompts.output_paths import OutputPath
 from treadle.prompts.outputs import check_outputs, files_of
 from treadle.prompts.places import Place
 from treadle.prompts.plans import Plan
+from treadle.prompts.prompt_files import Text
 from treadle.prompts.record import Endings
 from treadle.prompts.reusing import Reused
 from treadle.prompts.session import Report, Session
 
-__all__ = ["Report", "plan", "run"]
+__all__ = ["Report", "arun", "plan", "run"]
+
+Prompts: TypeAlias = str | os.PathLike[str] | Text | Sequence[str | os.PathLike[str] | Text]
+"""Prompts as `run` and `plan` take them."""
 
 
 def run(
-    experiments: str | os.PathLike[str],
-    prompts: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    experiments: Experiments,
+    prompts: Prompts,
     output: str | os.PathLike[str] | None = None,
     **options: Unpack[Options],
 ) -> Report:
@@ -42,10 +50,11 @@ def run(
     Ask each row of a table with each prompt, and write the answers beside the rows.
 
     Args:
-        experiments: The table, CSV or JSONL, with a header; ``"-"`` for standard input.
-        prompts: The prompt file, or several.
+        experiments: The table, CSV or JSONL, with a header; ``"-"`` for standard input. Or its
+            rows: mappings of columns to values, read once and kept beside the record.
+        prompts: The prompt file or text, or several.
         output: The results: CSV, TSV or JSONL by its suffix; the path may hold ``{{variables}}``.
-            None for standard output.
+            None for standard output. The same results are the same experiment.
         options: See :class:`~treadle.prompts.options.Options`.
 
     Returns:
@@ -59,30 +68,33 @@ def run(
     """
     check_extra()
     began = time.monotonic()
-    out = None if output is None else OutputPath(os.fspath(output), Path.cwd())
-    place = Place.of(out, os.fspath(experiments))
+    results = output_name(output)
+    out = None if results is None else OutputPath(results, Path.cwd())
+    place = Place.of(out, table_name(experiments))
     with (
-        only_one(place.folder, str(output or "standard output")),
+        only_one(place.folder, results or "standard output"),
         _Copies(place) as copies,
         ExitStack() as stack,
     ):
         experiment = assembled(
             experiments, _several(prompts), output, options, copy_to=copies.folder
         )
-        files = files_of(experiment.items, experiment.inputs, experiment.output)
-        known = {path for note in noted.notes(place) for path in note.written}
-        check_outputs(files, experiment.inputs, known)
-        earlier = None if options.get("fresh") else place.newest()
-        endings = stack.enter_context(Endings(earlier, place.folder))
-        redo = endings.failed() if options.get("retry_errors") else []
-        if redo:
-            endings.forget_failed()
         with checking(options.get("progress") or "none", experiment.items.rows):
-            planned = experiment.plan(endings)
+            files = files_of(experiment.items, experiment.inputs, experiment.output)
+            known = {path for note in noted.notes(place) for path in note.written}
+            check_outputs(files, experiment.inputs, known)
+            earlier = None if options.get("fresh") else place.newest()
+            endings = stack.enter_context(Endings(earlier, place.folder))
+            redo = endings.failed() if options.get("retry_errors") else []
+            if redo:
+                endings.forget_failed()
+            planned = _planned(experiment, earlier, endings)
         _check(planned)
+        if heard := options.get("heard"):
+            heard(planned)
         if not planned.items:
             return _nothing(experiment, planned, began)
-        note = Note.of(experiment, files, copies.folder)
+        note = Note.of(experiment, files, copies.folder, planned.lanes)
         session = Session(
             experiment,
             planned,
@@ -96,9 +108,33 @@ def run(
         return session.run()
 
 
+async def arun(
+    experiments: Experiments,
+    prompts: Prompts,
+    output: str | os.PathLike[str] | None = None,
+    **options: Unpack[Options],
+) -> Report:
+    """
+    Do what :func:`run` does, for callers in an event loop, which goes on meanwhile.
+
+    The run is in a thread of its own. Whoever is cancelled while waiting for it waits no more, but
+    the run goes on to its end.
+
+    Args:
+        experiments: As for `run`, and so on.
+        prompts: The same.
+        output: The same.
+        options: The same.
+
+    Raises:
+        UsageError, RunFailed: As `run`.
+    """
+    return await asyncio.to_thread(run, experiments, prompts, output, **options)
+
+
 def plan(
-    experiments: str | os.PathLike[str],
-    prompts: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    experiments: Experiments,
+    prompts: Prompts,
     output: str | os.PathLike[str] | None = None,
     **options: Unpack[Options],
 ) -> Plan:
@@ -115,18 +151,42 @@ def plan(
         UsageError: Something cannot be read or makes no sense.
     """
     experiment = assembled(experiments, _several(prompts), output, options)
-    earlier = None if options.get("fresh") else experiment.place.newest()
-    with Endings(earlier, answers=False) as endings:
-        if options.get("retry_errors"):
-            endings.forget_failed()
-        with checking(options.get("progress") or "none", experiment.items.rows):
-            return experiment.plan(endings)
+    with checking(options.get("progress") or "none", experiment.items.rows):
+        earlier = None if options.get("fresh") else experiment.place.newest()
+        with Endings(earlier, answers=experiment.max_cost is not None) as endings:
+            if options.get("retry_errors"):
+                endings.forget_failed()
+            return _planned(experiment, earlier, endings)
 
 
-def _several(
-    prompts: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
-) -> list[str | os.PathLike[str]]:
-    return [prompts] if isinstance(prompts, str | os.PathLike) else list(prompts)
+def _several(prompts: Prompts) -> list[str | os.PathLike[str] | Text]:
+    return [prompts] if isinstance(prompts, str | os.PathLike | Text) else list(prompts)
+
+
+def _planned(experiment: Experiment, earlier: treadle.Run | None, endings: Endings) -> Plan:
+    """Find out what is to be done, and what is odd about going on with *earlier*."""
+    spent = Decimal(0) if experiment.max_cost is None else endings.cost()
+    planned = experiment.plan(endings, spent=spent)
+    if earlier is None or not planned.answered:
+        return planned
+    before = Note.read(noted.path_of(experiment.place, earlier.id))
+    if before is None:
+        return planned
+    moved = tuple(_moved(experiment, planned.lanes, before.urls))
+    return replace(planned, warnings=(*planned.warnings, *moved))
+
+
+def _moved(
+    experiment: Experiment, lanes: Iterable[str], before: Mapping[str, str]
+) -> Iterator[str]:
+    """Say which lanes lead to another server than in an earlier session."""
+    for name in lanes:
+        url = noted.shown_url(experiment.lanes[name].url)
+        if before.get(name, url) != url:
+            yield (
+                f"the lane {name} leads to {url or 'no server'} now: the answers of {before[name]} "
+                "are kept; --fresh asks the new server for all"
+            )
 
 
 def _check(planned: Plan) -> None:
@@ -148,6 +208,7 @@ def _check(planned: Plan) -> None:
 def _nothing(experiment: Experiment, planned: Plan, began: float) -> Report:
     return Report(
         name=experiment.place.name,
+        place=experiment.place,
         output="" if experiment.output is None else str(experiment.output),
         elapsed=time.monotonic() - began,
         warnings=planned.warnings,

@@ -174,7 +174,9 @@ def _schema_scorer(text: str, path: str) -> Scorer:
     try:
         import jsonschema
     except ImportError as error:
-        raise treadle.MissingExtra("jsonschema", None, purpose="the scorer json-schema") from error
+        raise treadle.MissingExtra(
+            "jsonschema", "prompts", purpose="the scorer json-schema"
+        ) from error
     schema = _read_schema(text, path)
     checks = jsonschema.validators.validator_for(schema)
     try:

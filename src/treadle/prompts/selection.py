@@ -49,6 +49,11 @@ class Selection:
         """Whether all rows of the table take part."""
         return self._where is None and self._limit is None
 
+    @property
+    def is_beginning(self) -> bool:
+        """Whether no row is left out before one that takes part."""
+        return self._where is None and (self._seed is None or self._limit is None)
+
     def __len__(self) -> int:
         return self._count
 
@@ -58,6 +63,18 @@ class Selection:
             return itertools.islice(self._fitting(), self._limit)
         chosen = self._chosen
         return (row for row in self._table if chosen[row.number])
+
+    def marked(self) -> Iterator[tuple[Row, bool]]:
+        """Yield all rows of the table in its order, and whether each takes part."""
+        if self._seed is not None:
+            chosen = self._chosen
+            yield from ((row, bool(chosen[row.number])) for row in self._table)
+            return
+        left = len(self._table) if self._limit is None else self._limit
+        for row in self._table:
+            takes_part = left > 0 and self._fits(row)
+            left -= takes_part
+            yield row, takes_part
 
     def in_run_order(self) -> Iterator[Row]:
         """Yield the rows in the order of the run."""
@@ -72,10 +89,13 @@ class Selection:
         return sum(1 for _row in self)
 
     def _fitting(self) -> Iterator[Row]:
-        where = self._where
-        if where is None:
+        if self._where is None:
             return iter(self._table)
-        return (row for row in self._table if where(row.cells) or (row.problem and not row.cells))
+        return filter(self._fits, self._table)
+
+    def _fits(self, row: Row) -> bool:
+        where = self._where
+        return where is None or where(row.cells) or bool(row.problem and not row.cells)
 
     @cached_property
     def _numbers(self) -> array[int]:

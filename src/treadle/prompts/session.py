@@ -13,9 +13,10 @@ import warnings
 from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import treadle
@@ -28,13 +29,14 @@ from treadle.prompts.fair import FairItems
 from treadle.prompts.inputs import PREFIX as INPUTS
 from treadle.prompts.lanes import lanes_for
 from treadle.prompts.noted import Note
+from treadle.prompts.places import Place
 from treadle.prompts.plans import Plan
 from treadle.prompts.record import Endings
 from treadle.prompts.reusing import Reused
 from treadle.prompts.rows import Rows
 from treadle.prompts.spending import Spent, forgotten, spent, unanswered
 from treadle.prompts.summary import Summary
-from treadle.prompts.values import Ask
+from treadle.prompts.values import Ask, Ended
 from treadle.prompts.worst_case import WorstCase
 
 _IN_ALL = 1000  # requests in flight, over all lanes
@@ -43,7 +45,7 @@ _LONGEST_BACKOFF = 60.0
 _WITHIN = 3600.0  # seconds for which a request is tried again
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, repr=False)
 class Report:
     """
     What came of an experiment.
@@ -52,6 +54,7 @@ class Report:
         run_id: Of its record; empty when it did not begin.
         name: Name of its runs.
         output: Where the results are; empty for standard output.
+        files: The number of files that hold the results.
         requests: All that the experiment asks.
         sent: Requests that ended in this session.
         pending: Requests that have no ending yet; the same call again asks them.
@@ -60,11 +63,13 @@ class Report:
         summary: How all requests in the results ended, those of earlier sessions included.
         elapsed: Seconds that this session took.
         warnings: What is odd about the experiment as a whole.
+        place: Where its record is.
     """
 
     run_id: str = ""
     name: str = ""
     output: str = ""
+    files: int = 0
     requests: int = 0
     sent: int = 0
     pending: int = 0
@@ -73,6 +78,44 @@ class Report:
     summary: Summary = field(default_factory=Summary)
     elapsed: float = 0.0
     warnings: tuple[str, ...] = ()
+    place: Place | None = None
+
+    def rows(self) -> Iterator[tuple[Ask, Ended]]:
+        """
+        Yield all requests with their endings, in the order of the table.
+
+        They are read from the record, one by one and each time anew, as the results file is made.
+
+        Raises:
+            UsageError: The record is gone.
+        """
+        if not self.run_id or self.place is None:
+            return
+        place = replace(self.place, only=self.run_id)
+        experiment, run, note = noted.again_at(place)
+        with Endings(run, place.folder) as endings:
+            yield from experiment.rows(endings, note.closed)
+
+    @property
+    def where(self) -> str:
+        """Where the results are, in words."""
+        if not self.output:
+            return "standard output"
+        if "{{" not in self.output or self.place is None:
+            return self.output
+        home = self.place.home
+        short = home.relative_to(Path.cwd()) if home.is_relative_to(Path.cwd()) else home
+        folder = "the current folder" if short == Path() else str(short)
+        return f"{self.files:,} {'file' if self.files == 1 else 'files'} below {folder}"
+
+    def __repr__(self) -> str:
+        noun = "request" if self.requests == 1 else "requests"
+        counts = [f"{self.requests:,} {noun}", f"{self.sent:,} sent"]
+        for name, count in (("pending", self.pending), ("failed", self.failed)):
+            if count:
+                counts.append(f"{count:,} {name}")
+        run = f", run {self.run_id}" if self.run_id else ""
+        return f"<Report: {', '.join(counts)}, ${self.cost:f}; results in {self.where}{run}>"
 
     @property
     def failed(self) -> int:
@@ -117,13 +160,16 @@ class Session:
         self._earlier = earlier
         self._endings = endings
         self._note = note
+        self._noted: Note | None = None  # what was written last
         self._redo = redo
         self._reused = reused
         self._began = began
         self._run_id = "" if earlier is None else earlier.id
         self._files = experiment.files
+        # Where no others have endings, those to be asked are all that the results are made of.
+        self._chosen_only = len(endings) <= planned.answered
         self._workers = _workers(experiment, planned)
-        lanes = _lane_keys(experiment, planned)
+        lanes = list(_lane_keys(experiment, planned))
         self._source = FairItems(experiment.items, experiment.lane_key, lanes)
         self._waited: dict[Hashable, float] = {}
         self._closed: dict[Hashable, str] = {}
@@ -312,7 +358,9 @@ class Session:
         made = Report(
             run_id=self._run_id,
             name=experiment.place.name,
+            place=experiment.place,
             output="" if experiment.output is None else str(experiment.output),
+            files=len(self._note.written),
             requests=len(experiment.items),
             sent=self._sent,
             pending=len(experiment.items),
@@ -334,10 +382,15 @@ class Session:
         return made
 
     def _rows(self) -> Rows:
-        return self._experiment.rows(self._endings, self._closed, self._lanes.key)
+        return self._experiment.rows(
+            self._endings, self._closed, self._lanes.key, chosen_only=self._chosen_only
+        )
 
     def _write_note(self) -> None:
-        self._note.write(noted.path_of(self._experiment.place, self._run_id))
+        """Write the note, if anything in it has changed since."""
+        if (now := replace(self._note)) != self._noted:
+            self._note.write(noted.path_of(self._experiment.place, self._run_id))
+            self._noted = now
 
     def _about_earlier(self) -> Iterator[str]:
         if self._in_flight:
@@ -359,10 +412,12 @@ def _may_succeed(error: BaseException) -> bool:
     return isinstance(error, RequestFailed) and error.again
 
 
-def _lane_keys(experiment: Experiment, planned: Plan) -> list[Hashable]:
-    """Return the lanes that will be used, as ``treadle.Lanes.key`` names them."""
-    found = (experiment.lane_key(share.lane, share.model) for share in planned.shares)
-    return list(dict.fromkeys(found))
+def _lane_keys(experiment: Experiment, planned: Plan) -> dict[Hashable, int]:
+    """Return how many requests each lane will get, by its key as of ``treadle.Lanes.key``."""
+    counts: Counter[Hashable] = Counter()
+    for share in planned.shares:
+        counts[experiment.lane_key(share.lane, share.model)] += share.items
+    return dict(counts)
 
 
 def _workers(experiment: Experiment, planned: Plan) -> int:

@@ -43,14 +43,11 @@ def perhaps_charged(failure: treadle.Failure) -> bool:
     """
     Tell whether an attempt may have been billed that has failed like this.
 
-    That is so unless it was never sent, or refused; as ``lanes`` says it of live ones.
+    That is so unless it was never sent, or refused; see ``errors.is_perhaps_charged``.
     """
-    if failure.type.rpartition(".")[2] == "BadRowError":
-        return False
-    nearest = class_of(failure)
-    if nearest is not None and issubclass(nearest, errors.NetworkError):
-        return issubclass(nearest, errors.ConnectionLost)
-    return not 400 <= status_of(failure) < 500
+    never_sent = failure.type.rpartition(".")[2] == "BadRowError"
+    kind = treadle.BadRowError if never_sent else class_of(failure)
+    return errors.is_perhaps_charged(kind, status_of(failure))
 
 
 def unanswered(run: treadle.Run, further: Collection[str] = ()) -> Counter[str]:

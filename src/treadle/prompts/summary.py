@@ -7,6 +7,7 @@ its memory depends on the number of models and not on that of the requests.
 from __future__ import annotations
 
 import math
+import sys
 import textwrap
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -77,6 +78,7 @@ class Group:
         skipped: Those that were left, by reason.
         sent: Times that they were sent, all together.
         retried: Those that were sent more than once.
+        retries: Times that they were sent after the first, all together.
         waited: Seconds between attempts, all together.
         latencies: Of those that were answered.
         input, output, cached, reasoning: Tokens, as far as they are known.
@@ -94,6 +96,7 @@ class Group:
     skipped: Counter[str] = field(default_factory=Counter)
     sent: int = 0
     retried: int = 0
+    retries: int = 0
     waited: float = 0.0
     latencies: Latencies = field(default_factory=Latencies)
     input: int = 0
@@ -135,6 +138,7 @@ class Group:
             self.skipped[ended.error_type or "left"] += 1
         self.sent += ended.attempts
         self.retried += ended.attempts > 1
+        self.retries += max(ended.attempts - 1, 0)
         self.waited += ended.waited
         if ended.answer is not None:
             self._add_answer(ended.answer)
@@ -161,6 +165,7 @@ class Group:
             "skipped_by": dict(self.skipped.most_common()),
             "sent": self.sent,
             "retried": self.retried,
+            "retries": self.retries,
             "waited": self.waited,
             "latency": {"p50": self.latencies.quantile(0.5), "p95": self.latencies.quantile(0.95)},
             "tokens": {
@@ -201,8 +206,8 @@ class Group:
 
 
 _SUMS = (
-    "sent", "retried", "waited", "input", "output", "cached", "reasoning", "estimated", "cost",
-    "unpriced",
+    "sent", "retried", "retries", "waited", "input", "output", "cached", "reasoning", "estimated",
+    "cost", "unpriced",
 )  # fmt: skip
 
 
@@ -243,12 +248,13 @@ class Summary:
             del total[name]
         return {"groups": [group.as_json() for group in self.rows()], "total": total}
 
-    def table(self, width: int = 80) -> list[str]:
+    def table(self, width: int | None = 80) -> list[str]:
         """
-        Return it as lines of text for a terminal, none wider than *width*.
+        Return it as lines of text, none wider than *width*; None for as wide as they come.
 
         Columns that say nothing are left out. Where the rest does not fit, names are shortened
-        first; then those columns go that say least. What has no number follows below.
+        first; then what is left of the columns stands in a second table below, and so on. What has
+        no number comes last.
         """
         rows = self.rows()
         if not rows:
@@ -258,9 +264,12 @@ class Summary:
         names = [
             "all" if len(rows) > 1 and row is rows[-1] else printable(row.name) for row in rows
         ]
-        lines = laid_out("model", names, list(_columns(rows)), width)
-        lines += [line for row in self.rows() for line in _notes(row, width)]
-        return lines
+        lines: list[str] = []
+        for columns in _side_by_side("model", names, list(_columns(rows)), width):
+            lines += [""] if lines else []
+            lines += laid_out("model", names, columns, width)
+        models = rows[:-1] if len(rows) > 1 else rows
+        return [*lines, *_wrapped(_notes(models), width)]
 
 
 @dataclass(slots=True)
@@ -284,31 +293,34 @@ class Column:
         return max(cells_of(text) for text in (self.title, *self.cells))
 
 
-_COUNTS = (  # statuses, their titles, and how soon each column goes
-    ("ok", "ok", 0),
-    ("truncated", "cut off", 4),
-    ("filtered", "filtered", 3),
-    ("empty", "empty", 3),
-    ("error", "failed", 0),
-    ("skipped", "skipped", 2),
+_COUNTS = (  # statuses and their titles
+    ("ok", "ok"),
+    ("truncated", "cut off"),
+    ("filtered", "filtered"),
+    ("empty", "empty"),
+    ("error", "failed"),
+    ("skipped", "skipped"),
 )
+_NAMED = 3  # models that are named in one line
 
 
 def _columns(rows: list[Group]) -> Iterator[Column]:
-    for status, title, rank in _COUNTS:
+    for status, title in _COUNTS:
         numbers = [row.statuses[status] for row in rows]
-        yield Column(title, [f"{number:,}" if number else "" for number in numbers], rank)
-    for share, title, rank in ((0.5, "p50", 6), (0.95, "p95", 9)):
+        yield Column(title, [f"{number:,}" if number else "" for number in numbers])
+    yield Column("retries", [f"{row.retries:,}" if row.retries else "" for row in rows])
+    yield Column("waited", [seconds(row.waited) if row.waited else "" for row in rows])
+    for share, title in ((0.5, "p50"), (0.95, "p95")):
         found = [row.latencies.quantile(share) for row in rows]
-        yield Column(title, ["" if value is None else seconds(value) for value in found], rank)
-    for name, rank in (("input", 8), ("cached", 10), ("output", 7)):
+        yield Column(title, ["" if value is None else seconds(value) for value in found])
+    for name in ("input", "cached", "output"):
         numbers = [getattr(row, name) for row in rows]
-        yield Column(name, [amount(number) if number else "" for number in numbers], rank)
-    yield Column("cost", [_cost_of(row) for row in rows], 1)
-    for place, name in enumerate(dict.fromkeys(name for row in rows for name in row.scores)):
+        yield Column(name, [amount(number) if number else "" for number in numbers])
+    yield Column("cost", [_cost_of(row) for row in rows])
+    for name in dict.fromkeys(name for row in rows for name in row.scores):
         means = [row.score(name) for row in rows]
         cells = ["" if mean is None else f"{mean:.3g}" for mean in means]
-        yield Column(shortened(printable(name), 16), cells, 10 + place if place else 5)
+        yield Column(shortened(printable(name), 30), cells)
 
 
 def _cost_of(row: Group) -> str:
@@ -317,7 +329,37 @@ def _cost_of(row: Group) -> str:
     return f"{money(row.cost)}{'+?' if row.unpriced else ''}"
 
 
-def laid_out(title: str, names: list[str], columns: list[Column], width: int) -> list[str]:
+def _side_by_side(
+    title: str, names: list[str], columns: list[Column], width: int | None
+) -> list[list[Column]]:
+    """Return the columns in as many parts as tables are needed, each beside the names."""
+    columns = [column for column in columns if any(column.cells)]
+    if width is None:
+        return [columns]
+    widest = max(map(cells_of, [title, *names]))
+    parts = _parts(columns, width - _least(widest, width))
+    # Where one table does not do, names need not be short.
+    return parts if len(parts) == 1 else _parts(columns, width - min(widest, width // 2))
+
+
+def _parts(columns: list[Column], room: int) -> list[list[Column]]:
+    parts: list[list[Column]] = [[]]
+    left = room
+    for column in columns:
+        left -= column.width + 2
+        if left < 0 and parts[-1]:
+            parts.append([])
+            left = room - column.width - 2
+        parts[-1].append(column)
+    return parts
+
+
+def _least(widest: int, width: int) -> int:
+    """Return to how many cells names are shortened before other columns have to go."""
+    return min(widest, max(width // 4, 8))
+
+
+def laid_out(title: str, names: list[str], columns: list[Column], width: int | None) -> list[str]:
     """
     Return a table as lines no wider than *width*: a line of titles, then one for each name.
 
@@ -326,11 +368,12 @@ def laid_out(title: str, names: list[str], columns: list[Column], width: int) ->
         names: The first column; they are shortened, down to a quarter of the width, before any
             other column goes.
         columns: All others. Those without any text are left out.
-        width: Cells of the terminal.
+        width: Cells of the terminal; None for as many as it takes.
     """
     columns = [column for column in columns if any(column.cells)]
     widest = max(map(cells_of, [title, *names]))
-    least = min(widest, max(width // 4, 8))
+    width = sys.maxsize if width is None else width
+    least = _least(widest, width)
     while True:
         used = sum(column.width + 2 for column in columns)
         first = max(columns, key=lambda column: column.rank, default=None)
@@ -351,23 +394,32 @@ def _row(name: str, room: int, pairs: list[tuple[str, int]]) -> str:
     return (name + " " * (room - cells_of(name)) + cells).rstrip()
 
 
-def _notes(row: Group, width: int) -> Iterator[str]:
+def _notes(rows: list[Group]) -> Iterator[str]:
     """Say what a number in a table cannot: why requests failed, and what is not known."""
-    said = []
-    if row.errors:
-        said.append(f"failed: {_counted(row.errors)}")
-    if row.skipped:
-        said.append(f"skipped: {_counted(row.skipped)}")
-    if row.unpriced:
-        answers = "1 answer" if row.unpriced == 1 else f"{row.unpriced:,} answers"
-        said.append(f"no price known for {answers}")
-    if said:
-        lines = textwrap.wrap(
-            f"{printable(row.name)}: {'; '.join(said)}",
-            max(width, 20),
-            subsequent_indent="  ",
-            break_on_hyphens=False,
-        )
+    for row in rows:
+        said = []
+        if row.errors:
+            said.append(f"failed: {_counted(row.errors)}")
+        if row.skipped:
+            said.append(f"skipped: {_counted(row.skipped)}")
+        if said:
+            yield f"{printable(row.name)}: {'; '.join(said)}"
+    unpriced = [row for row in rows if row.unpriced]
+    if unpriced:
+        count = sum(row.unpriced for row in unpriced)
+        names = [printable(row.name) for row in unpriced[:_NAMED]]
+        if len(unpriced) > _NAMED:
+            names.append(f"{len(unpriced) - _NAMED:,} more")
+        answers = "1 answer" if count == 1 else f"{count:,} answers"
+        yield f"no price is known for {answers} of {', '.join(names)}"
+
+
+def _wrapped(notes: Iterable[str], width: int | None) -> Iterator[str]:
+    for note in notes:
+        if width is None:
+            yield note
+            continue
+        lines = textwrap.wrap(note, max(width, 20), subsequent_indent="  ", break_on_hyphens=False)
         yield from (shortened(line, width, at_end=True) for line in lines)
 
 

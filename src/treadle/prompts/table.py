@@ -220,7 +220,7 @@ def _check_text(blocks: Iterator[bytes], name: str) -> None:
     line, offset = 1, 0
     for number, block in enumerate(itertools.chain(blocks, [b""])):
         if number == 0 and block.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-            raise _wrong_encoding(f"{name} is UTF-16, not UTF-8")
+            raise _wrong_encoding(f"{name} is UTF-16, not UTF-8", "UTF-16")
         try:
             decoder.decode(block, final=not block)
         except UnicodeDecodeError as error:
@@ -242,8 +242,9 @@ def _check_text(blocks: Iterator[bytes], name: str) -> None:
         offset += len(block)
 
 
-def _wrong_encoding(message: str) -> treadle.UsageError:
+def _wrong_encoding(message: str, encoding: str = "CP1252") -> treadle.UsageError:
     return treadle.UsageError(
         message,
-        hint="save it as UTF-8 (in Excel: 'CSV UTF-8'), or: iconv -f CP1252 -t UTF-8 OLD > NEW",
+        hint="save it as UTF-8 (in Excel: 'CSV UTF-8'), or: "
+        f"iconv -f {encoding} -t UTF-8 OLD > NEW",
     )

@@ -45,8 +45,9 @@ class WholeFile:
             SinkFailed: It cannot be written.
         """
         try:
-            # Not kept open between: there may be thousands of them.
-            with (self._target if self._is_stream else self._part).open("ab") as file:
+            # Not kept open between: there may be thousands of them. A pipe in /dev/fd has no real
+            # path that could be opened.
+            with (self._path if self._is_stream else self._part).open("ab") as file:
                 file.write(content)
         except OSError as error:
             raise failed(self._path, error) from error

@@ -6,7 +6,7 @@ import json as jsons
 import logging
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -114,9 +114,12 @@ def run(
             "--json and the results would both go to standard output",
             hint="-o results.csv gives the results a file of their own",
         )
-    with _logged() if values.get("verbose") else nullcontext():
-        report = _run(table, prompts, results, values)
-    _tell(report, values, json=json)
+    told = _Told(values)
+    with _logged(told) if values.get("verbose") else nullcontext():
+        report = _run(table, prompts, results, values, told)
+    if json:
+        put(jsons.dumps(words.as_json(report)) + "\n")
+    told.end(report, is_printed=json)
     return _exit(report)
 
 
@@ -161,45 +164,96 @@ def _planned(values: dict[str, Any], *, json: bool) -> int:
     return Exit.ITEMS_FAILED if planned.problems or planned.bad_rows else Exit.OK
 
 
-def _run(table: str, prompts: list[str], results: str | None, values: dict[str, Any]) -> Report:
+def _run(
+    table: str, prompts: list[str], results: str | None, values: dict[str, Any], told: _Told
+) -> Report:
     from treadle.prompts.running import run as run_all
 
-    # Lines of a log would tear a picture that moves.
-    usual = "plain" if values.get("verbose") else "auto"
-    choice = "none" if values.get("quiet") else values.get("progress", usual)
     made = options.python(values)
     try:
         with terminate_like_ctrl_c():
-            return run_all(table, prompts, results, progress=choice, command=_as_typed(), **made)
+            return run_all(
+                table,
+                prompts,
+                results,
+                progress=told.progress,
+                command={"typed": _as_typed(), "cwd": str(Path.cwd())},
+                heard=lambda planned: told.warn(planned.warnings),
+                **made,
+            )
     except treadle.Interrupted as error:
         report: Any = error.report
-        if report is not None and not values.get("quiet"):
-            say(*words.of_run(report, width() or 80))
-            hint("all that was answered is safe: the same command goes on with the rest")
+        if report is not None:
+            told.end(report, f"what was answered is safe; this asks the rest:\n{_again()}")
         raise
 
 
-def _as_typed() -> dict[str, str]:
+def _as_typed() -> str:
     """Return what ``treadle resume`` says of a run that is ours."""
-    typed = shlex.join(["treadle", *sys.argv[1:]])
-    return {"typed": typed, "cwd": str(Path.cwd())}
+    return shlex.join(["treadle", *sys.argv[1:]])
 
 
-def _tell(report: Report, values: dict[str, Any], *, json: bool) -> None:
-    if json:
-        put(words.as_json(report) + "\n")
-        return
-    if values.get("quiet"):
-        return
-    if report.requests:
-        say(*words.of_run(report, width() or 80))
-    for warning in report.warnings:
-        warn(warning)
-    for lane, why in report.closed.items():
-        warn(f"the lane {lane} was closed: {why}")
-    told = words.to_do(report)
-    if told:
-        hint(told)
+def _again() -> str:
+    """Return what to type to go on: the same, but for what would begin anew."""
+    return shlex.join(["treadle", *(word for word in sys.argv[1:] if word != "--fresh")])
+
+
+class _Told:
+    """
+    What people are told beside the progress, or programs that read ``--progress json``.
+
+    Args:
+        values: What was typed.
+
+    Attributes:
+        progress: The display that shows the rest.
+    """
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        # Lines of a log would tear a picture that moves.
+        usual = "plain" if values.get("verbose") else "auto"
+        self.progress = "none" if values.get("quiet") else values.get("progress", usual)
+        self._is_quiet = bool(values.get("quiet"))
+        self._for_programs = self.progress == "json"
+        self._warned: set[str] = set()
+
+    def warn(self, warnings: Iterable[str]) -> None:
+        """Say what is odd, each once."""
+        for text in warnings:
+            if text in self._warned or self._is_quiet:
+                continue
+            self._warned.add(text)
+            if self._for_programs:
+                say(words.as_event("warning", text=text))
+            else:
+                warn(text)
+
+    def note(self, text: str) -> None:
+        """Say what was logged."""
+        say(words.as_event("logged", text=text) if self._for_programs else text)
+
+    def end(self, report: Report, to_do: str = "", *, is_printed: bool = False) -> None:
+        """
+        Say what came of it.
+
+        Args:
+            report: What came of it.
+            to_do: What to do about what is left; empty for what *report* tells.
+            is_printed: All of that is on standard output.
+        """
+        if self._for_programs:
+            self.warn(report.warnings)
+            say(words.as_event("summary", **words.as_json(report)))
+        if self._is_quiet or self._for_programs or is_printed:
+            return
+        if report.requests:
+            say(*words.of_run(report, width()))
+        self.warn(report.warnings)
+        for lane, why in report.closed.items():
+            warn(f"the lane {lane} was closed: {why}")
+        to_do = to_do or words.to_do(report)
+        if to_do:
+            hint(to_do)
 
 
 def _exit(report: Report) -> int:
@@ -209,10 +263,10 @@ def _exit(report: Report) -> int:
 
 
 @contextmanager
-def _logged() -> Iterator[None]:
+def _logged(told: _Told) -> Iterator[None]:
     """Say on stderr what the application logs: a line for each attempt."""
     logger = logging.getLogger("treadle.prompts")
-    handler, level = _ToPeople(), logger.level
+    handler, level = _ToPeople(told), logger.level
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
@@ -224,5 +278,9 @@ def _logged() -> Iterator[None]:
 
 
 class _ToPeople(logging.Handler):
+    def __init__(self, told: _Told) -> None:
+        super().__init__()
+        self._told = told
+
     def emit(self, record: logging.LogRecord) -> None:
-        say(self.format(record))
+        self._told.note(self.format(record))

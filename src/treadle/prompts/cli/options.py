@@ -27,7 +27,10 @@ Experiments: TypeAlias = Annotated[
 Output: TypeAlias = Annotated[
     str | None,
     typer.Option(
-        "--output", "-o", metavar="FILE", help="Results; may hold {{variables}}. Default: stdout."
+        "--output",
+        "-o",
+        metavar="FILE",
+        help="Results; may hold {{variables}}. Default: -, stdout.",
     ),
 ]
 Context: TypeAlias = Annotated[
@@ -274,10 +277,10 @@ def _without_none(hint: Any) -> Any:
 
 def experiment(values: dict[str, Any]) -> tuple[str, list[str], str | None]:
     """
-    Take the table, the prompts and the results file out of *values*.
+    Take the table, the prompts and the results file out of *values*; None for standard output.
 
     Raises:
-        UsageError: One of the first two is missing.
+        UsageError: One of the first two is missing, or the last is a folder.
     """
     for name, flag in (("prompt", "-p prompt.txt"), ("experiments", "-e experiments.csv")):
         if not values.get(name):
@@ -286,7 +289,13 @@ def experiment(values: dict[str, Any]) -> tuple[str, list[str], str | None]:
                 f"{what} is missing",
                 hint=f"{flag}; treadle prompts init writes an example of each",
             )
-    return values.pop("experiments"), list(values.pop("prompt")), values.pop("output", None)
+    output = values.pop("output", None)
+    output = None if output == "-" else output
+    if output is not None and output.endswith("/"):
+        raise treadle.UsageError(
+            f"{output!r} is a folder", hint=f"name a file in it: {output}results.csv"
+        )
+    return values.pop("experiments"), list(values.pop("prompt")), output
 
 
 def python(values: Mapping[str, Any]) -> dict[str, Any]:

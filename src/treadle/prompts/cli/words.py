@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from treadle.prompts.running import Report
 
 
-def of_run(report: Report, width: int) -> list[str]:
+def of_run(report: Report, width: int | None) -> list[str]:
     """Return what to say at the end of a run: the table by model, and where everything is."""
     lines = report.summary.table(width)
     where = path(report.output) if report.output else "standard output"
@@ -47,21 +48,24 @@ def path(place: str) -> str:
         return place
 
 
-def as_json(report: Report) -> str:
-    """Return a report as one JSON object on one line."""
-    return json.dumps(
-        {
-            "run": report.run_id,
-            "output": report.output or None,
-            "requests": report.requests,
-            "sent": report.sent,
-            "pending": report.pending,
-            "failed": report.failed,
-            "cost": str(report.cost),
-            "closed": report.closed,
-            "stopped": report.stopped or None,
-            "elapsed": round(report.elapsed, 3),
-            "warnings": list(report.warnings),
-            "summary": report.summary.as_json(),
-        }
-    )
+def as_event(kind: str, **said: Any) -> str:
+    """Return a line of ``--progress json``."""
+    return json.dumps({"event": kind, "at": time.monotonic(), **said})
+
+
+def as_json(report: Report) -> dict[str, Any]:
+    """Return a report as JSON can have it."""
+    return {
+        "run": report.run_id,
+        "output": report.output or None,
+        "requests": report.requests,
+        "sent": report.sent,
+        "pending": report.pending,
+        "failed": report.failed,
+        "cost": str(report.cost),
+        "closed": report.closed,
+        "stopped": report.stopped or None,
+        "elapsed": round(report.elapsed, 3),
+        "warnings": list(report.warnings),
+        "summary": report.summary.as_json(),
+    }

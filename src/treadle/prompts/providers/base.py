@@ -8,7 +8,7 @@ to send, and what came back. A provider of another package is a class like these
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -216,6 +216,8 @@ class HttpProvider(Provider):
         answer.http_status = reply.status
         answer.limits = headers.kept(reply.headers)
         answer.request_id = answer.request_id or faults.request_id(reply)
+        if odd := ", ".join(odd_counts(reply.json)):
+            answer.warnings += (f"the server has counted what cannot be, which is left out: {odd}",)
         if lane.options.get("raw"):
             answer.raw = reply.json
         return answer
@@ -299,6 +301,32 @@ def tokens(usage: Any, *path: str) -> int | None:
         usage = int(usage)
     is_whole = isinstance(usage, int) and not isinstance(usage, bool)
     return usage if is_whole and usage >= 0 else None
+
+
+def odd_counts(reply: Any) -> Iterator[str]:
+    """Yield the counts of tokens in the JSON of a reply that `tokens` does not take, by name."""
+    if not isinstance(reply, dict):
+        return
+    usage = reply.get("usage")
+    if usage is not None and not isinstance(usage, dict):
+        yield f"usage = {usage!r:.40}"
+    for name, count in (*_counts(usage), *_counts_of_ollama(reply)):
+        if count is not None and tokens({name: count}, name) is None:
+            yield f"{name} = {count!r:.40}"
+
+
+def _counts(usage: Any) -> Iterator[tuple[str, Any]]:
+    for name, value in usage.items() if isinstance(usage, dict) else ():
+        if isinstance(value, dict):
+            yield from _counts(value)
+        elif name.endswith("tokens"):
+            yield name, value
+
+
+def _counts_of_ollama(reply: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    yield from (
+        (name, reply[name]) for name in ("prompt_eval_count", "eval_count") if name in reply
+    )
 
 
 def window(entry: Mapping[str, Any]) -> int | None:

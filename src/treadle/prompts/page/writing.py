@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TextIO
 
 import treadle
-from treadle.prompts.report import charts
-from treadle.prompts.report.entries import Entries, embeddable
+from treadle.prompts.page import charts
+from treadle.prompts.page.entries import Entries, embeddable
 from treadle.prompts.summary import Group, Summary, money
 from treadle.prompts.values import Ask, Ended
 

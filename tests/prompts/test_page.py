@@ -18,9 +18,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import treadle
-from treadle.prompts.report import entries as entries_module
-from treadle.prompts.report import write_report
-from treadle.prompts.report.entries import embeddable
+from treadle.prompts.page import entries as entries_module
+from treadle.prompts.page import write_report
+from treadle.prompts.page.entries import embeddable
 from treadle.prompts.summary import Summary
 from treadle.prompts.values import Message
 
@@ -166,7 +166,7 @@ def test_the_page_needs_nothing_but_itself_and_allows_no_other_script(tmp_path):
 
 
 def test_the_script_never_makes_markup_of_text():
-    script = files("treadle.prompts.report").joinpath("script.js").read_text(encoding="utf-8")
+    script = files("treadle.prompts.page").joinpath("script.js").read_text(encoding="utf-8")
 
     assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(", script)
 

@@ -1,6 +1,6 @@
 """An experiment as one HTML page: answers side by side, what they cost, how long they took.
 
-page     the page as a whole, written as the requests are read
+writing  the page as a whole, as the requests are read
 entries  what the page knows of each request
 charts   tables and charts that need no script
 style.css, script.js   how it looks, and how rows are found, sorted and unfolded
@@ -11,6 +11,6 @@ taken for markup.
 
 from __future__ import annotations
 
-from treadle.prompts.report.page import write_report
+from treadle.prompts.page.writing import write_report
 
 __all__ = ["write_report"]
