@@ -79,15 +79,29 @@ def test_it_hears_of_every_outcome_once_when_it_is_in_the_record(backend, durabi
     assert 0 not in heard.sizes
 
 
-def test_it_hears_before_the_next_item_begins_where_each_is_durable():
-    heard, known = Heard(look=False), []
+def test_it_hears_in_the_order_in_which_outcomes_were_stored_and_of_all_by_the_end():
+    heard = Heard(look=False)
+    treadle.run(abs, range(5), durability="item", on_commit=heard, backend="inline")
+    assert heard.keys == [0, 1, 2, 3, 4]
+
+
+def test_it_hears_while_nothing_else_happens():
+    """
+    News are told at leisure, after further items have started, but not only with the next one.
+    """
+    heard, news = [], threading.Event()
 
     def call(value):
-        known.append(len(heard.keys))
+        if value == 1:
+            assert news.wait(20)
         return value
 
-    treadle.run(call, range(5), durability="item", on_commit=heard, backend="inline")
-    assert known == [0, 1, 2, 3, 4]
+    def note(outcomes):
+        heard.extend(outcome.key for outcome in outcomes)
+        news.set()
+
+    treadle.run(call, range(2), durability="item", on_commit=note, backend="threads", workers=1)
+    assert heard == [0, 1]
 
 
 def test_a_value_that_cannot_be_stored_is_heard_of_as_a_failure():

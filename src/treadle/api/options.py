@@ -118,7 +118,7 @@ class RecordOptions(TypedDict, total=False):
             takes the hash of the function's source. None (default): it does not matter.
         runs_dir: The folder of all runs; default ``TREADLE_RUNS_DIR``, or ``.treadle/runs``.
         command: Noted in the run for ``treadle resume``; for programs like the command line.
-        on_commit: Called with a list of outcomes whenever they have become durable, in the thread
+        on_commit: Called with a list of outcomes soon after they have become durable, in the thread
             that called ``run``; what it raises ends the run. Nothing that it hears of can be lost
             any more. Cancelled items are not among them.
     """

@@ -44,6 +44,9 @@ from treadle.sources.fingerprint import fingerprint_of
 # Seconds between commits, each of which costs two ``fsync``. With the 0.06 s that results may wait
 # in a worker, a crash makes less than 0.2 s of finished work run again.
 GROUP = 0.12
+# Seconds without anything settling after which news of commits are told, and the longest wait.
+TELL_AFTER = 0.01
+TELL_WITHIN = 0.2
 KEPT = "values"  # in the folder of a run without ``into=``
 
 Durability: TypeAlias = Literal["group", "item", "none"]
@@ -277,6 +280,7 @@ class Recorded:
         self._was: str | None = None
         self._committed_at = -math.inf
         self._total: int | None = None
+        self._untold_since = math.inf
         self._fresh: list[AnyOutcome] = []  # for whoever wants to know once they are durable
         self._begun: Begun | None = None  # with durability="item"
 
@@ -465,18 +469,30 @@ class Recorded:
         """Tell whoever wants to know what has become durable."""
         if self.ledger.pending:
             return  # written, but not committed yet
+        self._untold_since = math.inf
         fresh, self._fresh = self._fresh, []
         if self._begun is not None:
             self._begun.ended(outcome.key for outcome in fresh)
         if self._request.on_commit is not None and fresh:
             self._request.on_commit(fresh)
 
+    def tell_soon(self) -> None:
+        """
+        Tell what has become durable when nothing has settled for a moment, or after a while.
+
+        Where many settle together, their successors are to start first.
+        """
+        now = time.monotonic()
+        self._untold_since = min(self._untold_since, now)
+        if now - self._untold_since > TELL_WITHIN:
+            self.tell_committed()
+
     @property
     def patience(self) -> float | None:
-        """Seconds until the next commit is due; None while there is nothing to commit."""
-        if not self.ledger.pending:
-            return None
-        return max(0.0, self._committed_at + self._group - time.monotonic())
+        """Seconds until something is due, a commit or news of one; None while there is neither."""
+        if self.ledger.pending:
+            return max(0.0, self._committed_at + self._group - time.monotonic())
+        return None if self._untold_since == math.inf else TELL_AFTER
 
     def _mark(self, *, whole: bool = False) -> Mark | None:
         is_open = self._is_durable and self._later is None

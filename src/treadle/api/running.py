@@ -295,7 +295,8 @@ def _drain(outcomes: Outcomes[Any], store: Sink, report: Report, at_the_end: Exi
                     block = outcomes.next_block(None if recorded is None else recorded.patience)
                 except queue.Empty:
                     assert recorded is not None
-                    recorded.commit()  # due, and nothing has settled meanwhile
+                    if recorded.ledger.pending:
+                        recorded.commit()  # due, and nothing has settled meanwhile
                     recorded.tell_committed()
                     continue
                 if block is None:
@@ -336,7 +337,7 @@ def _store_first(
             patiently(lambda: _store(taken, recorded, report))
         patiently(recorded.commit_if_due)
     outcomes.outlet.count(len(taken))
-    recorded.tell_committed()
+    recorded.tell_soon()
 
 
 def _store(taken: list[AnyOutcome], store: Sink, report: Report) -> None:

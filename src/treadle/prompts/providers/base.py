@@ -10,6 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlsplit
@@ -278,6 +279,7 @@ class HttpProvider(Provider):
         return text
 
 
+@lru_cache(maxsize=256)  # asked for with each request
 def site(url: str) -> list[str]:
     """Return the last two parts of the name of the host in *url*: whose it is."""
     return (urlsplit(url).hostname or "").lower().split(".")[-2:]
