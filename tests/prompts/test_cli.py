@@ -285,6 +285,11 @@ def test_what_is_odd_is_said_once_and_before_anything_is_sent(server, type_in):
     assert type_in("export", "results.csv")[0] == 0
 
 
+def test_results_in_many_files_are_told_by_their_number(server, type_in):
+    _, _, err = type_in("run", "-p", "prompt.txt", "-e", "rows.csv", "-o", "out/{{topic}}.csv")
+    assert "; results in 3 files below out, run " in err
+
+
 def test_a_minus_is_standard_output(server, type_in):
     code, out, _ = type_in("run", "-p", "prompt.txt", "-e", "rows.csv", "-o", "-")
     assert (code, len(list(csv.DictReader(out.splitlines())))) == (0, 3)

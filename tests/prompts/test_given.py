@@ -7,6 +7,7 @@ import csv
 import io
 import json
 import os
+import pkgutil
 import sys
 import threading
 from decimal import Decimal
@@ -234,6 +235,14 @@ def test_prompts_of_one_name_stay_apart_in_the_results_and_their_copies():
     whole = Path("results.csv").read_bytes()
     prompts.export("results.csv")
     assert Path("results.csv").read_bytes() == whole
+
+
+# --- names ---------------------------------------------------------------------------------------
+
+
+def test_no_public_name_is_that_of_a_module_which_would_take_its_place():
+    modules = {module.name for module in pkgutil.iter_modules(prompts.__path__)}
+    assert modules & set(prompts.__all__) == set()
 
 
 # --- what comes back -----------------------------------------------------------------------------

@@ -229,6 +229,7 @@ def test_more_money_than_allowed_is_a_warning(made):
 
 def test_what_was_spent_leaves_less_to_spend(made):
     lines = ["openai,dear,tides"] * 100
+
     def warned(spent):
         found = made(
             HEADER,

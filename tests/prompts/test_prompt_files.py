@@ -175,7 +175,7 @@ def test_rows_read_nothing_outside_the_folder(tmp_path, write, value):
     (tmp_path / "prompts/link").symlink_to(tmp_path / "secret.txt")
     prompt = Prompt("prompts/{{file}}", root=tmp_path)
     assert prompt.messages({"file": "a/x.txt"}).messages == (Message("user", "x"),)
-    with pytest.raises(treadle.BadRowError, match="absolute|leads out|no file"):
+    with pytest.raises(treadle.BadRowError, match=r"absolute|leads out|no file"):
         prompt.messages({"file": value})
 
 

@@ -137,3 +137,19 @@ def test_what_is_answered_by_an_estimate_counts_as_what_it_may_have_been(server)
     run(limit=1)
     assert run(max_cost="0.03").pending == 1
     assert run(max_cost="0.04").pending == 0
+
+
+def test_a_plan_says_that_too_little_is_left_of_the_limit(server):
+    """Each of the six that are left may cost two cents, and one cent was spent."""
+    table(8)
+    server.handler = lambda asked: ok("x", tokens=(1, 5))
+    run(limit=2)
+
+    def warned(limit):
+        options = {"param": {"max_tokens": 20}, "max_cost": limit}
+        planned = prompts.plan("rows.csv", "prompt.txt", "results.csv", **options)
+        return [text for text in planned.warnings if "spent" in text]
+
+    assert warned("0.14") == []
+    (text,) = warned("0.125")
+    assert text.startswith("about $0.12 is expected and $0.01 was spent")

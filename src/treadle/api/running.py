@@ -300,6 +300,8 @@ def _drain(outcomes: Outcomes[Any], store: Sink, report: Report, at_the_end: Exi
                     recorded.tell_committed()
                     continue
                 if block is None:
+                    if recorded is not None:
+                        recorded.tell_committed()  # before the displays are closed
                     break
                 # Together with what has settled meanwhile: a commit takes as long for one as for
                 # many, and with ``durability="item"`` each block would have its own.

@@ -6,7 +6,7 @@
                              ▼   │
                           calling ─▶ providers
 
-what is sent       table (rows), template and prompt_files (texts), params, items (all of it)
+what is sent       given and table (rows), template and prompt_files (texts), params, items (all)
 beforehand         planning (tokens, cost, what is wrong), prices, estimates, worst_case
 to whom, how fast  settings (treadle.toml, .env), lanes (into ``treadle.Lanes``), headers
 asking             calling (one request), providers (one module for each wire), faults, errors

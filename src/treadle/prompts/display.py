@@ -509,10 +509,9 @@ class JsonLines(_Shown):
     total or null); ``progress``, at most one a second, and ``ended`` (done, total, answered,
     failed, skipped, retried, requests_per_minute, tokens_per_minute, left in seconds or null, cost
     and cost_in_all of this session as text or null, unpriced, lanes); ``said`` (text). Each of
-    ``lanes`` has key
-    (a list, or text where models share it), waiting, in_flight, limit, paused (seconds), closed
-    (text, empty while it is open), answered, failed, requests_per_minute, tokens_per_minute, cost,
-    unpriced.
+    ``lanes`` has key (a list, or text where models share it), waiting, in_flight, limit, paused
+    (seconds), closed (text, empty while it is open), answered, failed, requests_per_minute,
+    tokens_per_minute, cost, unpriced.
 
     Args:
         stream: Where to write.

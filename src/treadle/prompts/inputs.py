@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,18 +82,17 @@ class Inputs:
         Raises:
             UsageError: A copy cannot be made.
         """
-        by_text: dict[str, set[str]] = {}
+        by_text: defaultdict[str, set[str]] = defaultdict(set)
         for text, rest in named:
-            by_text.setdefault(text, set()).add(rest)
+            by_text[text].add(rest)
 
         def copy(kind: str) -> Callable[[str | Text], str]:
-            return lambda typed: (
-                _keep(typed, to)
-                if isinstance(typed, Text)
-                else typed
-                if typed == STDIN
-                else self._copy(typed, to, kind, by_text.get(typed, ()))
-            )
+            def copied(typed: str | Text) -> str:
+                if isinstance(typed, Text):
+                    return _kept(typed, to)
+                return typed if typed == STDIN else self._copy(typed, to, kind, by_text[typed])
+
+            return copied
 
         return {
             "prompts": list(map(copy("prompt"), self.prompts)),
@@ -134,7 +134,7 @@ class Inputs:
                 yield PathTemplate(each, self.root)
 
 
-def _keep(text: Text, to: Path) -> str:
+def _kept(text: Text, to: Path) -> str:
     folder = Path(tempfile.mkdtemp(prefix="prompt-", dir=to))
     return str(write_text(folder / "text.txt", text.text))
 

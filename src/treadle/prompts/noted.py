@@ -345,8 +345,8 @@ def _relative(path: str, home: str, top: str) -> str:
     """Return *path*, seen from *home* if it lies below *top*, which is above *home* or the same."""
     if path != top and not path.startswith(os.path.join(top, "")):  # noqa: PTH118  no dots go
         return path
-    up = "" if top == home else os.path.relpath(top, home)
-    rest = path[len(top) :].lstrip("/")
+    up = "" if top == home else Path(os.path.relpath(top, home)).as_posix()
+    rest = path[len(top) :].lstrip(f"/{os.sep}")
     return _MOVED + "/".join(each for each in (up, rest) if each)
 
 

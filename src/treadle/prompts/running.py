@@ -184,8 +184,8 @@ def _moved(
         url = noted.shown_url(experiment.lanes[name].url)
         if before.get(name, url) != url:
             yield (
-                f"the lane {name} leads to {url or 'no server'} now: the answers of {before[name]} "
-                "are kept; --fresh asks the new server for all"
+                f"the lane {name} leads to {url or 'no server'} now: the answers of "
+                f"{before[name] or 'no server'} are kept; --fresh asks the new one for all"
             )
 
 

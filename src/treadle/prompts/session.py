@@ -281,7 +281,9 @@ class Session:
             name=place.name,
             runs_dir=place.runs_dir,
             listeners=[self._hear],
-            progress=self._display,
+            # The method alone: a display that has `close` is closed before the last answers are
+            # told of.
+            progress=None if self._display is None else self._display.__call__,
             on_commit=self._committed,
             command=options.get("command"),
             **again,

@@ -282,6 +282,8 @@ def experiment(values: dict[str, Any]) -> tuple[str, list[str], str | None]:
     Raises:
         UsageError: One of the first two is missing, or the last is a folder.
     """
+    from treadle.prompts.given import output_name
+
     for name, flag in (("prompt", "-p prompt.txt"), ("experiments", "-e experiments.csv")):
         if not values.get(name):
             what = "the prompt" if name == "prompt" else "the table of experiments"
@@ -289,8 +291,7 @@ def experiment(values: dict[str, Any]) -> tuple[str, list[str], str | None]:
                 f"{what} is missing",
                 hint=f"{flag}; treadle prompts init writes an example of each",
             )
-    output = values.pop("output", None)
-    output = None if output == "-" else output
+    output = output_name(values.pop("output", None))
     if output is not None and output.endswith("/"):
         raise treadle.UsageError(
             f"{output!r} is a folder", hint=f"name a file in it: {output}results.csv"

@@ -14,11 +14,12 @@ if TYPE_CHECKING:
 def of_run(report: Report, width: int | None) -> list[str]:
     """Return what to say at the end of a run: the table by model, and where everything is."""
     lines = report.summary.table(width)
-    where = path(report.output) if report.output else "standard output"
     counts = f"{counted(report.requests, 'request')}, {report.sent:,} of them now"
     if report.pending:
         counts += f", {report.pending:,} left"
-    lines.append(f"{counts}, in {report.elapsed:.1f} s; results in {where}, run {report.run_id}")
+    lines.append(
+        f"{counts}, in {report.elapsed:.1f} s; results in {path(report.where)}, run {report.run_id}"
+    )
     if report.stopped and not any(why in report.stopped for why in report.closed.values()):
         lines.append(f"stopped: {report.stopped}")
     return lines
