@@ -9,7 +9,8 @@
 
 Start reading at ``api/``; the words used everywhere are defined in ``core/``; what decides is
 ``engine/machine.py``. Layers point down only: cli → api → sources, engine, backends, sinks,
-ledger, progress → core → errors. Applications (``lab``, ``prompts``) stand on top, on the names below alone.
+ledger, progress → core → errors. Applications (``lab``, ``prompts``) stand on top, on the names
+below alone.
 
 Names are looked up when first used, so that ``import treadle`` costs next to nothing; a worker
 process imports this package too.
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from treadle.core.context import Current, current
     from treadle.core.culprit import Culprit, find_culprit
     from treadle.core.lanes import Feedback, Lane, Lanes
+    from treadle.core.limits import Capacity, Rate
     from treadle.core.outcome import (
         AnyOutcome,
         Cancelled,
@@ -47,7 +49,6 @@ if TYPE_CHECKING:
         Unpicklable,
         WorkerLost,
     )
-    from treadle.core.limits import Capacity, Rate
     from treadle.core.policy import Retry
     from treadle.core.protocols import Capabilities, DurableSink, Listener, Mark, Sink, Source
     from treadle.core.stats import FailureKind, Stats

@@ -228,7 +228,7 @@ def test_a_file_outside_the_folder_is_not_read(tmp_path, path):
     (tmp_path / "secret").write_text("secret")
     (folder / "out").symlink_to(tmp_path / "secret")
     template = compiled("{{doc|file}}", files=TextFiles(folder))
-    with pytest.raises(treadle.BadRowError, match="absolute|leads out"):
+    with pytest.raises(treadle.BadRowError, match=r"absolute|leads out"):
         template.fill({"doc": path})
 
 

@@ -24,11 +24,11 @@ from treadle.backends.bell import Bell
 from treadle.backends.endings import Work, setup_failed, warn_of_teardown
 from treadle.backends.prefetch import Prefetch
 from treadle.core.call import Call
+from treadle.core.checks import positive_int
 from treadle.core.context import active
 from treadle.core.events import Running, WorkerStarted
 from treadle.core.item import Item
 from treadle.core.outcome import AnyOutcome
-from treadle.core.checks import positive_int
 from treadle.core.protocols import Broken, Capabilities, Finished, Noted, Report
 from treadle.errors import SetupFailed, UsageError
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from treadle.prompts import errors, faults
 from treadle.prompts.estimates import Estimates
 from treadle.prompts.prices import Prices
-from treadle.prompts.providers.base import Provider, attempt, tokens
+from treadle.prompts.providers.base import HttpProvider, Provider, attempt, tokens
 from treadle.prompts.providers.once import Once
 from treadle.prompts.reusing import Reused
 from treadle.prompts.scoring import Scorers
@@ -40,6 +40,7 @@ _NEARLY_FULL = 0.8
 _TIMES_WINDOW = 10
 _MOST_TOKENS = 100_000_000
 
+_UNKNOWN = -1  # no window
 _log = logging.getLogger("treadle.prompts")
 
 
@@ -86,7 +87,9 @@ async def call(ask: Ask, state: State) -> Answer:
         state.scorers.score(ask, answer)
         return answer
     lane = state.lanes[ask.lane]
-    window = await _window(ask, lane, state)
+    window = state.windows.known((ask.lane, ask.model), _UNKNOWN)
+    if window == _UNKNOWN:
+        window = await _window(ask, lane, state)
     began = time.monotonic()
     try:
         answer = await _sent(ask, lane, state)
@@ -99,6 +102,8 @@ async def call(ask: Ask, state: State) -> Answer:
     state.answered.add((ask.lane, ask.model))
     faults.clean(answer, _keys(lane, state))
     _complete(ask, answer, lane, window, state)
+    if not _log.isEnabledFor(logging.INFO):
+        return answer
     usage = answer.usage
     status = f"{answer.status}, HTTP {answer.http_status or '-'}"
     _note(ask, began, f"{status}, {usage.input} + {usage.output} tokens")
@@ -106,9 +111,14 @@ async def call(ask: Ask, state: State) -> Answer:
 
 
 async def _sent(ask: Ask, lane: LaneSettings, state: State) -> Answer:
+    provider = state.providers[ask.lane]
+    answer: object
     try:
-        async with asyncio.timeout(lane.timeout + _LAST_RESORT):
-            answer: object = await state.providers[ask.lane].ask(ask, lane, state.session)
+        if type(provider).ask is HttpProvider.ask:  # the connection knows the timeout
+            answer = await provider.ask(ask, lane, state.session)
+        else:
+            async with asyncio.timeout(lane.timeout + _LAST_RESORT):
+                answer = await provider.ask(ask, lane, state.session)
     except errors.RequestFailed:  # its NoReply is a TimeoutError too, and says more
         raise
     except TimeoutError:

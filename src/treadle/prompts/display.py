@@ -81,13 +81,16 @@ def display_for(choice: str, lanes: Mapping[Hashable, int], total: int | None) -
 
 
 @contextmanager
-def checking(choice: str, rows: int, *, after: float = _PATIENCE) -> Iterator[None]:
+def checking(
+    choice: str, rows: int, *, verb: str = "checking", after: float = _PATIENCE
+) -> Iterator[None]:
     """
-    Say that rows are checked before anything is sent, if that takes long.
+    Say that rows are checked, or written, while no request is under way, if that takes long.
 
     Args:
-        choice: The display that will follow.
+        choice: The display that will follow, or was there.
         rows: How many there are.
+        verb: What is done with them.
         after: Seconds that need no word.
     """
     stream = sys.stderr
@@ -96,7 +99,7 @@ def checking(choice: str, rows: int, *, after: float = _PATIENCE) -> Iterator[No
         return
 
     def tell() -> None:
-        text = "checking 1 row" if rows == 1 else f"checking {rows:,} rows"
+        text = f"{verb} 1 row" if rows == 1 else f"{verb} {rows:,} rows"
         said = {"event": "said", "at": time.monotonic(), "text": text}
         stream.write((json.dumps(said) if choice == "json" else text) + "\n")
         stream.flush()

@@ -184,7 +184,7 @@ class _Policy:
         pause = _PAUSE if told is None and too_fast else told
         is_fault = error.lane_fault or (isinstance(error, _FAULTS) and attempts >= _FAULT_FROM)
         return treadle.Feedback(
-            spent=_is_perhaps_charged(error),
+            spent=errors.is_perhaps_charged(type(error), error.status),
             pause=pause if error.again and not too_many else None,
             overloaded=isinstance(error, (errors.TooManyAtOnce, errors.Overloaded, errors.NoReply)),
             charged=not (too_fast or too_many),
@@ -236,19 +236,6 @@ def _lane(settings: LaneSettings) -> treadle.Lane:
 
 def _paced(amount: float, period: float) -> treadle.Rate:
     return treadle.Rate(amount * _PACE, per=period)
-
-
-def _is_perhaps_charged(error: errors.RequestFailed) -> bool:
-    """
-    Tell whether the provider may have answered, and charged, although nothing of use came back.
-
-    That is so unless it has refused, or was never reached: a gateway gives up while the model goes
-    on, and a connection that breaks may have brought half of an answer.
-    """
-    never_reached = isinstance(error, errors.NetworkError) and not isinstance(
-        error, errors.ConnectionLost
-    )
-    return not never_reached and not 400 <= error.status < 500
 
 
 def _rates(said: headers.Announced) -> tuple[treadle.Rate | None, dict[str, treadle.Rate]]:

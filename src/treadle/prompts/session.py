@@ -21,7 +21,7 @@ from typing import Any
 
 import treadle
 from treadle.prompts import calling, noted
-from treadle.prompts.display import Display, display_for, title_of
+from treadle.prompts.display import Display, checking, display_for, title_of
 from treadle.prompts.ended import ended_of
 from treadle.prompts.errors import RequestFailed
 from treadle.prompts.experiment import Experiment
@@ -371,7 +371,9 @@ class Session:
         )
         if self._run_id:
             rows = self._rows()
-            self._files.finish(rows)
+            choice = experiment.options.get("progress") or "none"
+            with checking(choice, len(experiment.items), verb="writing"):
+                self._files.finish(rows)
             made.summary, made.pending = rows.summary, rows.pending
             self._note.aside = max(0, len(self._endings) - (rows.count - rows.skipped))
             self._note.closed = self._closed

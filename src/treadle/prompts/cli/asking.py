@@ -108,8 +108,10 @@ def run(
     values = options.merged(run, locals())
     if values.get("dry_run"):
         return _planned(values, json=json)
+    from treadle.prompts.given import output_name
+
     table, prompts, results = options.experiment(values)
-    if json and results is None:
+    if json and output_name(results) is None:
         raise treadle.UsageError(
             "--json and the results would both go to standard output",
             hint="-o results.csv gives the results a file of their own",

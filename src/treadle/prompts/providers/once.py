@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Hashable
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
+D = TypeVar("D")
 
 
 class Once(Generic[T]):
@@ -14,6 +15,13 @@ class Once(Generic[T]):
 
     def __init__(self) -> None:
         self._found: dict[Hashable, asyncio.Task[T]] = {}
+
+    def known(self, key: Hashable, otherwise: D) -> T | D:
+        """Return what was found for *key* already, without waiting; else *otherwise*."""
+        task = self._found.get(key)
+        if task is None or not task.done() or task.cancelled() or task.exception() is not None:
+            return otherwise
+        return task.result()
 
     async def get(self, key: Hashable, fetch: Callable[[], Awaitable[T]]) -> T:
         """
