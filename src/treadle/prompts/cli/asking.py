@@ -18,6 +18,8 @@ from treadle.prompts.cli import options, words
 if TYPE_CHECKING:
     from treadle.prompts.running import Report
 
+_SWITCH = 0.0005  # seconds that a thread may keep the interpreter while others wait for it
+
 RUN = """\
 \b
 Examples:
@@ -172,6 +174,9 @@ def _run(
     from treadle.prompts.running import run as run_all
 
     made = options.python(values)
+    # Event loop, engine and record are threads that hand each request on; with the usual 5 ms, a
+    # reply would wait that long for each of them while the loop is busy. This process is ours.
+    sys.setswitchinterval(_SWITCH)
     try:
         with terminate_like_ctrl_c():
             return run_all(
