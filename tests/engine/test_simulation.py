@@ -27,7 +27,7 @@ from simulation import (
 from treadle.engine.stimuli import Cancel, Continue, Pause
 from treadle.testing import Dies, Hangs, Raises, Returns
 
-SCHEDULES = int(os.environ.get("TREADLE_SCHEDULES", "2000"))
+SCHEDULES = int(os.environ.get("TREADLE_SCHEDULES", "1000"))
 CHAOS_SCHEDULES = int(os.environ.get("TREADLE_SCHEDULES", "200000"))
 
 seconds = st.sampled_from([0.0, 0.5, 1.0, 2.0, 3.0, 10.0])

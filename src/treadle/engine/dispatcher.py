@@ -271,14 +271,15 @@ class Dispatcher:
             stage.snapshot_due = now + SNAPSHOT_EVERY
             stage.tell(events.ItemsRunning(at=now, running=tuple(where for _, where in running)))
         room = self.backend.room(stage.call, paced=stage.paced)
+        consumed = stage.outlet.consumed
         if stage.stores_first:
-            room = max(0, room - stage.machine.unconsumed)
+            room = max(0, room - (stage.machine.released - consumed))
         self._handle(
             stage,
             Tick(
                 room=room,
                 window=self.backend.window(stage.call),
-                consumed=stage.outlet.consumed,
+                consumed=consumed,
                 running=running,
             ),
         )
@@ -291,11 +292,12 @@ class Dispatcher:
         before it is seen by the look.
         """
         reader, outlet = stage.reader, stage.outlet
-        if stage.machine.starved or (stage.stores_first and stage.machine.unconsumed):
+        machine = stage.machine
+        if machine.starved or (stage.stores_first and machine.released > machine.consumed):
             outlet.starving = True
-            if outlet.consumed != stage.machine.consumed:
+            if outlet.consumed != machine.consumed:
                 return True
-        if reader is not None and stage.machine.hungry:
+        if reader is not None and machine.hungry:
             reader.hungry = True
             return reader.has_news
         return False

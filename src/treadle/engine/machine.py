@@ -129,9 +129,9 @@ class Machine:
         return self._consumed
 
     @property
-    def unconsumed(self) -> int:
-        """Outcomes that were released and that the consumer had not taken at the last ``Tick``."""
-        return self._released - self._consumed
+    def released(self) -> int:
+        """Outcomes that were released to the consumer."""
+        return self._released
 
     @property
     def in_flight(self) -> int:
