@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from collections.abc import Hashable, Iterable
@@ -59,7 +60,9 @@ def check_below(folder: Path, path: Path, typed: str) -> None:
         BadRowError: It does not, or links lead in a circle.
     """
     try:
-        inside = path.resolve().is_relative_to(folder.resolve())
+        whole = path.resolve()
+        inside = whole.is_relative_to(folder.resolve())
+        _check_circle(whole)
     except (OSError, RuntimeError, ValueError) as error:  # ValueError: no name of a file
         raise treadle.BadRowError(
             f"the path {typed!r} leads nowhere: {error}", hint=f"values name files below {folder}"
@@ -68,6 +71,15 @@ def check_below(folder: Path, path: Path, typed: str) -> None:
         raise treadle.BadRowError(
             f"the path {typed!r} leads out of {folder}", hint=f"values name files below {folder}"
         )
+
+
+def _check_circle(path: Path) -> None:
+    """Raise where links lead in a circle, which `Path.resolve` lets by from Python 3.13 on."""
+    try:
+        path.stat()
+    except OSError as error:  # it need not be there yet
+        if error.errno == errno.ELOOP:
+            raise
 
 
 HIDDEN = ".treadle"
