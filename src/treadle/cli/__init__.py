@@ -17,24 +17,63 @@ people     what people read, on stderr
 signals    SIGTERM, as Ctrl-C
 exits      what the command exits with
 
+For applications only:
+
+settings   what a section of ``treadle.toml`` sets
+locking    one process at a time in a folder
+libraries  whether the libraries of an extra are there
+following  displays, for commands with closing words of their own
+
 The names below are for packages that add a command through the entry point ``treadle.commands``:
-a ``typer.Typer`` whose commands raise ``TreadleError`` and return an ``Exit``.
+a ``typer.Typer`` whose commands raise ``TreadleError`` and return an ``Exit``. They are looked up
+when first used: what takes a lock in a worker needs no parser of command lines.
 """
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Sequence
 
-from treadle.cli.data import put
-from treadle.cli.exits import Exit
-from treadle.cli.helping import Command
-from treadle.cli.people import hint, problem, say, warn, width
-from treadle.cli.signals import terminate_like_ctrl_c
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from treadle.cli.data import put
+    from treadle.cli.exits import Exit
+    from treadle.cli.following import displayed
+    from treadle.cli.helping import Command
+    from treadle.cli.libraries import check_libraries
+    from treadle.cli.locking import locked
+    from treadle.cli.people import hint, problem, say, warn, width
+    from treadle.cli.settings import SETTINGS_FILE, Table
+    from treadle.cli.signals import terminate_like_ctrl_c
+
+_HOME_OF = {
+    "Command": "helping",
+    "Exit": "exits",
+    "SETTINGS_FILE": "settings",
+    "Table": "settings",
+    "check_libraries": "libraries",
+    "displayed": "following",
+    "hint": "people",
+    "locked": "locking",
+    "problem": "people",
+    "put": "data",
+    "say": "people",
+    "terminate_like_ctrl_c": "signals",
+    "warn": "people",
+    "width": "people",
+}
 
 __all__ = [
+    "SETTINGS_FILE",
     "Command",
     "Exit",
+    "Table",
+    "check_libraries",
+    "displayed",
     "hint",
+    "locked",
     "main",
     "problem",
     "put",
@@ -43,6 +82,17 @@ __all__ = [
     "warn",
     "width",
 ]
+
+if not TYPE_CHECKING:  # a type checker would believe that any name exists
+
+    def __getattr__(name: str) -> Any:
+        if name not in _HOME_OF:
+            raise AttributeError(f"module 'treadle.cli' has no attribute {name!r}")
+        return getattr(importlib.import_module(f"treadle.cli.{_HOME_OF[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

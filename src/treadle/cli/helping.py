@@ -7,7 +7,7 @@ from typing import Any
 
 from typer.core import TyperCommand
 
-_TYPES = re.compile(r" <[a-z\[\] ]+>")
+_TYPES = re.compile(r" <[A-Za-z\[\] ]+>")
 
 
 class Command(TyperCommand):

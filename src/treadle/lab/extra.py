@@ -1,11 +1,10 @@
-"""The libraries of the extra ``lab``: whether they are there, said before one of them is missed."""
+"""The libraries of the extra ``lab``."""
 
 from __future__ import annotations
 
-import importlib.util
 from functools import cache
 
-import treadle
+from treadle.cli import check_libraries
 
 _LIBRARIES = {
     "polars": "polars",
@@ -24,6 +23,4 @@ def check_extra() -> None:
     Raises:
         MissingExtra: One of them is not.
     """
-    for module, library in _LIBRARIES.items():
-        if importlib.util.find_spec(module) is None:
-            raise treadle.MissingExtra(library, "lab", purpose="treadle.lab")
+    check_libraries(_LIBRARIES, "lab", purpose="treadle.lab")

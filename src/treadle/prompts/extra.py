@@ -1,11 +1,10 @@
-"""The libraries of the extra ``prompts``: whether they are there, said before one is missed."""
+"""The libraries of the extra ``prompts``."""
 
 from __future__ import annotations
 
-import importlib.util
 from functools import cache
 
-import treadle
+from treadle.cli import check_libraries
 
 
 @cache
@@ -16,5 +15,4 @@ def check_extra() -> None:
     Raises:
         MissingExtra: It is not.
     """
-    if importlib.util.find_spec("aiohttp") is None:
-        raise treadle.MissingExtra("aiohttp", "prompts", purpose="treadle.prompts")
+    check_libraries({"aiohttp": "aiohttp"}, "prompts", purpose="treadle.prompts")

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import treadle
+from treadle.cli import SETTINGS_FILE
 from treadle.prompts.path_templates import PathTemplate
 from treadle.prompts.prompt_files import STDIN, Text
 from treadle.prompts.safe_paths import below
-from treadle.prompts.settings import FILE as SETTINGS_FILE
 from treadle.prompts.values import Ask
 
 PREFIX = "inputs-"

@@ -30,32 +30,19 @@ Each provider has a lane of its name without being asked. What a lane is here be
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Collection, Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
-from typing import Any, get_args, get_origin
+from typing import Any
 
 import treadle
+from treadle.cli import Table
 from treadle.prompts import dotenv, lane_settings
 from treadle.prompts.near import did_you_mean
 from treadle.prompts.values import LaneSettings
 
-FILE = "treadle.toml"
-"""The name of the file that is read from the current folder."""
-
 _LANES, _PRICES, _PRICE_LIST = "lanes", "prices", "price_list"
-
-_IN_WORDS = {
-    bool: "true or false",
-    int: "a whole number",
-    float: "a number",
-    Decimal: "a number",
-    str: "text in quotes",
-    Path: "a path in quotes",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,8 +61,9 @@ class Settings:
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     warnings: tuple[str, ...] = ()
     price_list: str | None = None
-    _values: Mapping[str, Any] = field(default_factory=dict)
-    _sections: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    _table: Table | None = None
+    _lanes: Mapping[str, Any] = field(default_factory=dict)
+    _prices: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def load(
@@ -99,18 +87,17 @@ class Settings:
         if environment is None:
             found = dotenv.load()
             environment, warnings = found.under(os.environ), found.problems
-        file = Path(FILE if path is None else path)
-        if path is None and not file.is_file():
+        table = Table.load("prompts", path, guess=_guess, parse_float=Decimal)
+        if table is None:
             return cls(environment=environment, warnings=warnings)
-        values = _table_of(file)
-        sections = {name: values.pop(name) for name in list(values) if _is_table(values[name])}
         return cls(
-            path=file,
+            path=table.file,
             environment=environment,
             warnings=warnings,
-            price_list=_price_list(file, values),
-            _values=values,
-            _sections=sections,
+            price_list=_price_list(table),
+            _table=table,
+            _lanes=table.sections.pop(_LANES, {}),
+            _prices=table.sections.pop(_PRICES, {}),
         )
 
     def options(
@@ -140,20 +127,15 @@ class Settings:
         Raises:
             UsageError: The file sets something that the command does not know or cannot use.
         """
-        if self.path is None:
+        if self._table is None:
             return {}
-        sections = {_LANES, _PRICES, command, *commands}
-        for name in self._sections.keys() - sections:
-            raise _unknown(self.path, "section", name, sections, "[prompts]")
-        file = self.path
-        for place, table in (
-            ("[prompts]", self._values),
-            *((f"[prompts.{name}]", self._sections.get(name, {})) for name in commands),
-        ):
-            _check_typed(file, place, table, only_typed)
-        found = _read(file, "[prompts]", self._values, known, {_plain(each) for each in of_others})
-        own = self._sections.get(command, {})
-        return found | _read(file, f"[prompts.{command}]", own, known, ())
+        for name in self._table.sections.keys() - {command, *commands}:
+            sections = sorted({_LANES, _PRICES, command, *commands})
+            raise treadle.UsageError(
+                f"{self.path}: unknown section {name!r} in [prompts]",
+                hint=did_you_mean(name, sections, called="known sections"),
+            )
+        return self._table.options(command, known, of_others=of_others, only_typed=only_typed)
 
     def lanes(
         self,
@@ -196,136 +178,44 @@ class Settings:
         Raises:
             UsageError: A section holds something else than a table.
         """
-        prices: dict[str, Any] = dict(self._tables(_PRICES))
+        prices: dict[str, Any] = dict(self._tables(_PRICES, self._prices))
         for name, section in self._lane_sections().items():
             if "price" in section:
                 prices[f"{name}/*"] = section["price"]
         return prices
 
     def _lane_sections(self) -> dict[str, Mapping[str, Any]]:
-        return self._tables(_LANES)
+        return self._tables(_LANES, self._lanes)
 
-    def _tables(self, name: str) -> dict[str, Mapping[str, Any]]:
-        tables = dict(self._sections.get(name, {}))
+    def _tables(self, name: str, tables: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
         for key, value in tables.items():
-            if not _is_table(value):
+            if not isinstance(value, dict):
                 raise treadle.UsageError(
                     f"{self._place(name)} sets {key} = {value!r:.60}",
                     hint=f'write a section: [prompts.{name}."{key}"]',
                 )
-        return tables
+        return dict(tables)
 
     def _place(self, name: str) -> str:
         return f"{self.path}: [prompts.{name}]"
 
 
-def _table_of(file: Path) -> dict[str, Any]:
-    """Return the table ``[prompts]`` of *file*; it may hold others, for other programs."""
-    try:
-        content = tomllib.loads(file.read_text("utf-8-sig"), parse_float=Decimal)
-    except OSError as error:
-        raise treadle.UsageError(
-            f"{file}: {error.strerror or error}", hint="give the path of a TOML file"
-        ) from error
-    except UnicodeDecodeError as error:
-        raise treadle.UsageError(
-            f"{file}: the file is not UTF-8 text", hint="save it as UTF-8 in your editor"
-        ) from error
-    except tomllib.TOMLDecodeError as error:
-        raise treadle.UsageError(
-            f"{file} is not TOML: {error}", hint='text and paths stand in quotes: key = "value"'
-        ) from error
-    table = content.get("prompts", {})
-    if not _is_table(table):
-        raise treadle.UsageError(f"{file}: prompts is {table!r}", hint="write a section: [prompts]")
-    return dict(table)
+def _guess(key: str, known: Collection[str]) -> str:
+    return did_you_mean(key, known, called="known settings")
 
 
-def _is_table(value: object) -> bool:
-    return isinstance(value, dict)
-
-
-def _price_list(file: Path, values: dict[str, Any]) -> str | None:
-    """Take the name of a list of prices out of *values*."""
-    for key in list(values):
-        name = _plain(key)
+def _price_list(table: Table) -> str | None:
+    """Take the name of a list of prices out of the values of *table*."""
+    for key in list(table.values):
+        name = key.replace("-", "_")
         if name not in (_PRICES, _PRICE_LIST):
             continue
-        value = values.pop(key)
+        value = table.values.pop(key)
         if name == _PRICES or not isinstance(value, str):
             raise treadle.UsageError(
-                f"{file}: [prompts] {key} is {value!r}",
+                f"{table.file}: [prompts] {key} is {value!r}",
                 hint='price-list = "genai-prices" names a list; [prompts.prices."MODEL"] is a '
                 "section with your own prices",
             )
         return value
     return None
-
-
-def _check_typed(
-    file: Path, section: str, table: Mapping[str, Any], only_typed: Collection[str]
-) -> None:
-    for key in table:
-        if _plain(key) in only_typed:
-            raise treadle.UsageError(
-                f"{file}: {section} sets {key}, which holds for one session",
-                hint=f"type --{key.replace('_', '-')} when you mean it",
-            )
-
-
-def _read(
-    file: Path,
-    section: str,
-    table: Mapping[str, Any],
-    options: Mapping[str, type],
-    others: Collection[str],
-) -> dict[str, Any]:
-    """Return the options of one section; a key of *others* alone is let by."""
-    found: dict[str, Any] = {}
-    for key, value in table.items():
-        name = _plain(key)
-        if name in found:
-            raise treadle.UsageError(
-                f"{file}: {section} sets {key!r} twice", hint="once with - or once with _"
-            )
-        if name in options:
-            found[name] = _value(file, f"{section} {key}", value, options[name])
-        elif name not in others:
-            dashed = "_" not in key
-            known = (each.replace("_", "-") if dashed else each for each in options)
-            raise _unknown(file, "setting", key, known, section)
-    return found
-
-
-def _plain(key: str) -> str:
-    return key.replace("-", "_")
-
-
-def _unknown(
-    file: Path, what: str, name: str, known: Iterable[str], where: str
-) -> treadle.UsageError:
-    return treadle.UsageError(
-        f"{file}: unknown {what} {name!r} in {where}",
-        hint=did_you_mean(name, sorted(known), called=f"known {what}s"),
-    )
-
-
-def _value(file: Path, place: str, value: object, kind: type) -> Any:
-    """Return *value* as the type *kind*."""
-    if get_origin(kind) is list:
-        (inner,) = get_args(kind)
-        many = value if isinstance(value, list) else [value]
-        return [_value(file, place, each, inner) for each in many]
-    if kind is Path and isinstance(value, str):
-        return file.parent / Path(value).expanduser()
-    if kind in (float, Decimal) and type(value) in (int, Decimal):
-        return kind(str(value))
-    if kind is Decimal and isinstance(value, str):  # in quotes, lest somebody rounds it
-        with suppress(InvalidOperation):
-            return Decimal(value.strip().removeprefix("$"))
-    if type(value) is not kind:  # a bool is an int to isinstance
-        shown = str(value) if isinstance(value, Decimal) else repr(value)
-        raise treadle.UsageError(
-            f"{file}: {place} is {shown}", hint=f"write {_IN_WORDS.get(kind, kind.__name__)}"
-        )
-    return value

@@ -10,6 +10,7 @@ from typing import Annotated, Any, TypeAlias, get_args, get_origin, get_type_hin
 import typer
 
 import treadle
+from treadle.cli import SETTINGS_FILE
 from treadle.lab import config
 
 # ── where ───────────────────────────────────────────────────────────────────────────────────────
@@ -152,7 +153,7 @@ def merged(command: Callable[..., Any], typed: Mapping[str, Any]) -> dict[str, A
         command.__name__, typed.get("config"), options, of_others=others - options.keys()
     )
     if "layout" in said:
-        file = Path(typed.get("config") or config.FILE)
+        file = Path(typed.get("config") or SETTINGS_FILE)
         said["layout"] = [_beside(file, each) for each in said["layout"]]
     mine = {name: value for name, value in typed.items() if value is not None and name in options}
     values = {**said, **mine}

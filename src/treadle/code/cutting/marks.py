@@ -1,0 +1,78 @@
+"""Places that are good for a cut, each with how good it is and what begins there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+    from treadle.code.trees.definitions import Defined
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scope:
+    """
+    The definitions around a place that are over the budget, so that cuts lie inside them.
+
+    Attributes:
+        what: The innermost; None outside of all.
+        outer: What is around that.
+        names: Their names, outermost first, each with what it belongs to.
+        prefix: The same, each with a dot.
+    """
+
+    what: Defined | None = None
+    outer: Scope | None = None
+    names: tuple[str, ...] = ()
+    prefix: str = ""
+
+    def inside(self, what: Defined) -> Scope:
+        """Return the scope in *what*, which is in this one."""
+        names = (what.name,) if what.qualifier is None else (what.qualifier, what.name)
+        return Scope(what, self, (*self.names, *names), ".".join((*self.names, *names, "")))
+
+
+Mark: TypeAlias = "tuple[int, int, Node, str | None, Scope]"
+"""A place: see the first five attributes of :class:`Marks`. A bare tuple, for there are many."""
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """
+    Places for cuts in a file, in order. Parallel, for they are searched.
+
+    Attributes:
+        starts: Offsets in bytes, ascending; the first is 0. Several may be equal: a node that is
+            over the budget begins where its first child does.
+        levels: How deep what begins there is nested; the best cuts have the lowest.
+        nodes: What begins there.
+        roles: What that is: a kind of definition, or one of ``trees.roles``; None for the rest.
+        scopes: What is around it.
+        opened: Of the definitions over the budget, by ``Node.id``, the scope inside.
+        too_deep: Places that were not looked into, for they are nested too deep or too wide.
+    """
+
+    starts: Sequence[int]
+    levels: Sequence[int]
+    nodes: Sequence[Node]
+    roles: Sequence[str | None]
+    scopes: Sequence[Scope]
+    opened: Mapping[int, Scope]
+    too_deep: int
+
+    @classmethod
+    def of(cls, marks: Sequence[Mark], opened: Mapping[int, Scope], too_deep: int) -> Marks:
+        """Put places beside each other."""
+        starts, levels, nodes, roles, scopes = zip(*marks, strict=True)
+        return cls(starts, levels, nodes, roles, scopes, opened, too_deep)
+
+    def top(self, role: str) -> list[Node]:
+        """Return what has a role at the top level of the file."""
+        return [
+            node
+            for node, found, level in zip(self.nodes, self.roles, self.levels, strict=True)
+            if found == role and level == 1
+        ]

@@ -1,0 +1,175 @@
+"""Marks from a syntax tree: down to the nodes that fit the budget, and no further.
+
+This is the splitting half of cAST (Zhang et al., "cAST: Enhancing Code Retrieval-Augmented
+Generation with Structural Chunking via Abstract Syntax Tree", arXiv 2506.15655): a node that fits
+is a piece, any other is replaced by its children. Comments, and what else leads to a definition
+such as an attribute, are one piece with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import islice, repeat
+from operator import sub
+from typing import TYPE_CHECKING, NamedTuple
+
+from treadle.code.budget.measures import Measure
+from treadle.code.cutting.marks import Mark, Marks, Scope
+from treadle.code.trees.definitions import body, defined
+from treadle.code.trees.roles import COMMENT, LEADING, PLAIN, WRAPPER, Roles
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+WIDE = 100_000
+"""Children of one node that are looked at; a longer list of numbers is cut by its lines."""
+
+_INDENT = 200  # bytes before a comment that are looked at for the beginning of its line
+_OFF_ITS_HEAD = 2  # levels that a cut is worse there than between two statements of the body
+_LEADS = frozenset({COMMENT, LEADING})
+_NO_SCOPE = PLAIN | {WRAPPER}  # what is wrapped is met further down, by itself
+
+
+class _Family(NamedTuple):
+    """
+    The children of a node that are still to be looked at.
+
+    Attributes:
+        children: Each with its start, end and role.
+        level: Theirs.
+        scope: Theirs.
+        head: If they are the parts of a definition, where that and its body begin. No good place
+            for a cut is between the two; and a body that fits, but not together with its head, is
+            rather cut inside than off.
+    """
+
+    children: Iterator[tuple[Node, int, int, str | None]]
+    level: int
+    scope: Scope
+    head: tuple[int, int] | None
+
+
+def marks(data: bytes, root: Node, roles: Roles, measure: Measure, *, max_depth: int) -> Marks:
+    """
+    Find the places where the file is best cut.
+
+    Args:
+        data: The text that was parsed.
+        root: The root of its tree.
+        roles: Those of its grammar.
+        measure: What is over the budget.
+        max_depth: Levels to go down; what is nested deeper is a piece.
+    """
+    return _Descent(data, roles, measure, max_depth).of(root)
+
+
+class _Descent:
+    """The way down a tree; without recursion, for trees are deeper than stacks."""
+
+    def __init__(self, data: bytes, roles: Roles, measure: Measure, max_depth: int) -> None:
+        self._data, self._roles, self._measure = data, roles, measure
+        self._max_depth = max_depth
+        self._found: list[Mark] = []
+        self._opened: dict[int, Scope] = {}
+        self._too_deep = 0
+
+    def of(self, root: Node) -> Marks:
+        """Return what is found from *root* down."""
+        top = Scope()
+        # Its children are looked at even where all fits, to tell what the file defines.
+        first = self._into(root, None, 0, top)
+        stack = [] if first is None else [first]
+        while stack:
+            further = self._through(stack[-1])
+            if further is None:
+                stack.pop()
+            else:
+                stack.append(further)
+        _, level, node, role, scope = self._found[0] if self._found else (0, 0, root, None, top)
+        self._found[:1] = [(0, level, node, role, scope)]  # with what is white before it
+        return Marks.of(self._found, self._opened, self._too_deep)
+
+    def _through(self, family: _Family) -> _Family | None:
+        """Look at the children of a node, up to one that is over the budget; return its own."""
+        children, level, scope, head = family
+        sure, exact, fits = self._measure.sure, self._measure.exact, self._measure.fits
+        data, found = self._data, self._found
+        leading, led = -1, 0  # the mark of comments that lead to what follows, and where they end
+        for node, start, end, role in children:
+            begin, good = start, level
+            if head is not None and start <= head[1]:
+                begin, good = head[0], level + _OFF_ITS_HEAD
+            over = end - begin > sure and (exact or not fits(begin, end))
+            if role is not None and role in _LEADS:
+                if leading >= 0 and _adjoins(data, led, start):
+                    led = end
+                elif role == LEADING or _is_first_on_line(data, start):
+                    leading, led = len(found), end
+                    found.append((start, good, node, role, scope))
+                continue  # a comment that is not the first on its line speaks of what is before it
+            if leading >= 0:
+                first, leading = leading, -1
+                if not _adjoins(data, led, start):
+                    found.append((start, good, node, role, scope))
+                elif over or fits(found[first][0], end):
+                    found[first] = (found[first][0], good, node, role, scope)
+                else:
+                    found.append((start, good + 1, node, role, scope))
+            else:
+                self._add(start, good, node, role, scope)
+            if over:
+                inner = self._into(node, role, level, scope)
+                if inner is not None:
+                    return inner
+        return None
+
+    def _add(self, start: int, level: int, node: Node, role: str | None, scope: Scope) -> None:
+        """Add a mark; the first child of a node begins where that does, and is one mark with it."""
+        found = self._found
+        if not found or found[-1][0] != start or not (role is None or found[-1][3] is None):
+            found.append((start, level, node, role, scope))
+        elif role is not None:
+            found[-1] = (start, found[-1][1], node, role, scope)
+
+    def _into(self, node: Node, role: str | None, level: int, scope: Scope) -> _Family | None:
+        """Return the children of a node; None where none is left to be looked at."""
+        if level >= self._max_depth or node.named_child_count > WIDE:
+            self._too_deep += 1
+            return None
+        children = node.named_children
+        if not children:
+            return None
+        head = None
+        if role is not None and role not in _NO_SCOPE:
+            what = defined(node, role, self._roles, self._data)
+            if what is not None:
+                scope = self._opened[what.node.id] = scope.inside(what)
+                inner = body(what.node, self._roles)
+                head = None if inner is None else (node.start_byte, inner.start_byte)
+        level += 1
+        role_of = (self._roles.inner if level > 1 else self._roles.outer).get
+        starts = [child.start_byte for child in children]
+        ends = [child.end_byte for child in children]
+        roles = [role_of(child.kind_id) for child in children]
+        undecided = head or max(map(sub, ends, starts)) > self._measure.sure
+        if undecided or not _LEADS.isdisjoint(roles):
+            return _Family(zip(children, starts, ends, roles, strict=True), level, scope, head)
+        # Nothing is to be decided about any of them: most of all nodes are taken here, at once.
+        self._add(starts[0], level, children[0], roles[0], scope)
+        rest = zip(starts, repeat(level), children, roles, repeat(scope), strict=False)
+        self._found.extend(islice(rest, 1, None))
+        return None
+
+
+def _adjoins(data: bytes, end: int, start: int) -> bool:
+    """Tell whether there is no empty line between the end of a comment and what follows it."""
+    ended = data[end - 1 : end] == b"\n"  # some grammars count the end of the line to a comment
+    return data.count(b"\n", end, start) <= (0 if ended else 1)
+
+
+def _is_first_on_line(data: bytes, start: int) -> bool:
+    begin = max(0, start - _INDENT)
+    line = data.rfind(b"\n", begin, start) + 1
+    if line == 0 and begin > 0:
+        return False
+    return not data[max(line, begin) : start].strip()

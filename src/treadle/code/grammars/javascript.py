@@ -1,0 +1,249 @@
+"""
+JavaScript and TypeScript, with JSX: functions however they got their name.
+
+``const f = () => …`` defines a function as ``function f() {}`` does, so does ``exports.f = …``, a
+field of a class, or an entry of an object. Other values are definitions (``"constant"``) where a
+file exports them, or names them as a class or a constant.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from treadle.code.grammars import nodes
+from treadle.code.languages.model import Grammar
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+FUNCTIONS = frozenset(
+    {
+        "arrow_function",
+        "function_expression",
+        "generator_function",
+        "function",
+        "function_signature",
+    }
+)
+LISTS = frozenset({"object", "array"})
+VARIABLES = frozenset({"lexical_declaration", "variable_declaration"})
+EXPORTED = (7, 15)  # the columns after `export ` and `export declare `
+
+
+def _value(node: Node) -> Node | None:
+    """Return what is given a name by *node*, without what only types it."""
+    if node.type in VARIABLES:
+        node_ = nodes.one(node, "variable_declarator")
+        found = nodes.at(node_, "value")
+    elif node.type == "assignment_expression":
+        found = nodes.at(node, "right")
+    else:
+        found = nodes.at(node, "value")
+    while found is not None and found.type in {
+        "as_expression",
+        "satisfies_expression",
+        "parenthesized_expression",
+    }:
+        found = found.named_child(0)
+    return found
+
+
+def _is_function(value: Node | None) -> bool:
+    return value is not None and (value.type in FUNCTIONS or value.type == "class")
+
+
+def _variable(node: Node) -> Node | None:
+    name = nodes.at(nodes.one(node, "variable_declarator"), "name")
+    if name is None or name.type != "identifier":
+        return None
+    value = _value(node)
+    if _is_function(value):
+        return name
+    if value is None or _required(value):
+        return None
+    column = node.start_point.column
+    if column in EXPORTED:
+        return name
+    is_known = column == 0 and (value.type == "object" or nodes.text(name)[:1].isupper())
+    return name if is_known else None
+
+
+def _assigned(node: Node) -> Node | None:
+    """Return ``f`` of ``exports.f = function …``."""
+    left = nodes.at(node, "left")
+    if left is None or left.type != "member_expression" or not _is_function(_value(node)):
+        return None
+    if nodes.text(left) == "module.exports":
+        return None
+    return nodes.at(left, "property")
+
+
+def _default(node: Node) -> Node | None:
+    """Return the word ``default`` where what is exported has no other name."""
+    value = _value(node)
+    if not _is_function(value) and (value is None or value.type not in LISTS):
+        return None
+    return None if nodes.at(value, "name") is not None else nodes.one(node, "default")
+
+
+def _member(node: Node) -> Node | None:
+    """Return the name of a field of a class, or of an entry of an object, that is a function."""
+    return nodes.at(node, "name", "property", "key") if _is_function(_value(node)) else None
+
+
+def _module(node: Node) -> Node | None:
+    """Return the name of a namespace, without the quotes of ``declare module "x"``."""
+    name = nodes.at(node, "name")
+    if name is not None and name.type == "string":
+        return nodes.one(name, "string_fragment")
+    return name
+
+
+_name = nodes.by_type(
+    {
+        "lexical_declaration": _variable,
+        "variable_declaration": _variable,
+        "assignment_expression": _assigned,
+        "export_statement": _default,
+        "field_definition": _member,
+        "public_field_definition": _member,
+        "pair": _member,
+        "module": _module,
+        "internal_module": _module,
+    },
+    otherwise=nodes.field("name"),
+)
+
+
+def _kind(node: Node) -> str:
+    known = DEFINITIONS[node.type]
+    if known != "constant":
+        return known
+    value = _value(node)
+    if value is not None and value.type == "class":
+        return "class"
+    if not _is_function(value):
+        return "constant"
+    return "function" if _qualifier(node) is None else "method"
+
+
+def _body(node: Node) -> Node | None:
+    if node.type not in NAMED_BY_VALUE:
+        return nodes.at(node, "body", "value")
+    value = _value(node)
+    if value is None or value.type in LISTS:
+        return value
+    return nodes.at(value, "body")
+
+
+def _qualifier(node: Node) -> Node | None:
+    """Return ``Foo`` of ``Foo.bar = function …`` and of ``Foo.prototype.bar = …``."""
+    if node.type != "assignment_expression":
+        return None
+    owner = nodes.at(nodes.at(node, "left"), "object")
+    if owner is not None and owner.type == "member_expression":
+        if nodes.text(nodes.at(owner, "property")) != "prototype":
+            return None
+        owner = nodes.at(owner, "object")
+    if owner is None or owner.type != "identifier" or nodes.text(owner) == "exports":
+        return None
+    return owner
+
+
+def _required(value: Node | None) -> list[str]:
+    """Return ``["x"]`` for ``require("x")``, also with something taken from it."""
+    while value is not None and value.type in {"member_expression", "await_expression"}:
+        value = nodes.at(value, "object") or value.named_child(0)
+    if value is None or value.type != "call_expression":
+        return []
+    if nodes.text(nodes.at(value, "function")) not in {"require", "import"}:
+        return []
+    arguments = nodes.at(value, "arguments")
+    first = None if arguments is None else arguments.named_child(0)
+    return [nodes.unquoted(first)] if first is not None and first.type == "string" else []
+
+
+def _imported(node: Node) -> list[str]:
+    if node.type in VARIABLES:
+        return _required(_value(node))
+    source = nodes.at(node, "source") or nodes.at(
+        nodes.one(node, "import_require_clause"), "source"
+    )
+    if source is not None:
+        return [nodes.unquoted(source)]
+    return [nodes.line(node).rstrip(";")] if node.type == "import_alias" else []
+
+
+NAMED_BY_VALUE = {
+    "lexical_declaration": "constant",
+    "variable_declaration": "constant",
+    "assignment_expression": "constant",
+    "export_statement": "constant",
+    "pair": "constant",
+}
+SHARED = NAMED_BY_VALUE | {
+    "function_declaration": "function",
+    "generator_function_declaration": "function",
+    "method_definition": "function",
+    "class_declaration": "class",
+}
+TYPED = SHARED | {
+    "public_field_definition": "constant",
+    "abstract_class_declaration": "class",
+    "abstract_method_signature": "function",
+    "function_signature": "function",
+    "interface_declaration": "interface",
+    "type_alias_declaration": "type",
+    "enum_declaration": "enum",
+    "internal_module": "module",
+    "module": "module",
+}
+DEFINITIONS = {**TYPED, "field_definition": "constant"}
+NAMED_BY_VALUE |= {"field_definition": "constant", "public_field_definition": "constant"}
+
+JAVASCRIPT = Grammar(
+    module="tree_sitter_javascript",
+    package="tree-sitter-javascript",
+    definitions={**SHARED, "field_definition": "constant"},
+    wrappers=frozenset({"export_statement", "expression_statement"}),
+    comments=frozenset({"comment", "html_comment"}),
+    leading=frozenset({"decorator"}),
+    imports=frozenset({"import_statement", "export_statement"} | VARIABLES),
+    name=_name,
+    kind=_kind,
+    body=_body,
+    imported=_imported,
+    qualifier=_qualifier,
+)
+
+TYPESCRIPT = Grammar(
+    module="tree_sitter_typescript",
+    package="tree-sitter-typescript",
+    function="language_typescript",
+    definitions=TYPED,
+    wrappers=frozenset({"export_statement", "expression_statement", "ambient_declaration"}),
+    comments=frozenset({"comment", "html_comment"}),
+    leading=frozenset({"decorator"}),
+    imports=frozenset({"import_statement", "import_alias", "export_statement"} | VARIABLES),
+    name=_name,
+    kind=_kind,
+    body=_body,
+    imported=_imported,
+    qualifier=_qualifier,
+)
+
+TSX = Grammar(
+    module=TYPESCRIPT.module,
+    package=TYPESCRIPT.package,
+    function="language_tsx",
+    definitions=TYPESCRIPT.definitions,
+    wrappers=TYPESCRIPT.wrappers,
+    comments=TYPESCRIPT.comments,
+    leading=TYPESCRIPT.leading,
+    imports=TYPESCRIPT.imports,
+    name=_name,
+    kind=_kind,
+    body=_body,
+    imported=_imported,
+    qualifier=_qualifier,
+)

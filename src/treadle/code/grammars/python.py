@@ -1,0 +1,96 @@
+"""Python: functions, classes, type aliases, and the constants of a module."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from treadle.code.grammars import nodes
+from treadle.code.languages.model import Grammar
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+CONSTANT = re.compile(r"_*[A-Z][A-Z0-9_]*|__\w+__")
+
+
+def _name(node: Node) -> Node | None:
+    if node.type == "assignment":
+        # Of the module, not of a function or a class: nothing else begins in column 0.
+        left = nodes.at(node, "left") if node.start_point.column == 0 else None
+        if left is None or left.type != "identifier" or nodes.at(node, "right") is None:
+            return None
+        is_named = nodes.at(node, "type") is not None or CONSTANT.fullmatch(nodes.text(left))
+        return left if is_named else None
+    if node.type == "type_alias_statement":
+        return _plain(nodes.at(node, "left"))
+    return nodes.at(node, "name")
+
+
+def _plain(node: Node | None) -> Node | None:
+    """Return the name in ``Pair[T]``."""
+    while node is not None and node.type in {"type", "generic_type", "subscript"}:
+        node = node.named_child(0)
+    return node
+
+
+def _body(node: Node) -> Node | None:
+    body = nodes.at(node, "right", "body")
+    # A comment between the colon and the first statement is outside of the block.
+    while (
+        body is not None and body.prev_sibling is not None and body.prev_sibling.type == "comment"
+    ):
+        body = body.prev_sibling
+    return body
+
+
+def _docstring(node: Node) -> Node | None:
+    body = node if node.type == "module" else nodes.at(node, "body")
+    first = None if body is None else body.named_child(0)
+    while first is not None and first.type == "comment":
+        first = first.next_named_sibling
+    if first is None or first.type != "expression_statement":
+        return None
+    string = first.named_child(0)
+    if string is None or string.type != "string":
+        return None
+    # A formatted string or bytes document nothing.
+    prefix = nodes.text(string.child(0)).rstrip("\"'").lower()
+    return string if prefix in {"", "r", "u"} else None
+
+
+def _imported(node: Node) -> list[str]:
+    names = [_unaliased(name) for name in node.children_by_field_name("name")]
+    if node.type == "import_statement":
+        return names
+    if node.type == "future_import_statement":
+        return [f"__future__.{name}" for name in names]
+    module = nodes.text(nodes.at(node, "module_name"))
+    if nodes.one(node, "wildcard_import") is not None:
+        names = ["*"]
+    between = "" if module.endswith(".") else "."
+    return [f"{module}{between}{name}" for name in names]
+
+
+def _unaliased(node: Node) -> str:
+    return nodes.text(nodes.at(node, "name") if node.type == "aliased_import" else node)
+
+
+PYTHON = Grammar(
+    module="tree_sitter_python",
+    package="tree-sitter-python",
+    definitions={
+        "function_definition": "function",
+        "class_definition": "class",
+        "type_alias_statement": "type",
+        "assignment": "constant",
+    },
+    wrappers=frozenset({"decorated_definition", "expression_statement"}),
+    imports=frozenset({"import_statement", "import_from_statement", "future_import_statement"}),
+    outer=frozenset({"assignment", "expression_statement"}),
+    direct=frozenset({"function_definition", "class_definition"}),
+    name=_name,
+    body=_body,
+    docstring=_docstring,
+    imported=_imported,
+)

@@ -1,0 +1,153 @@
+"""What a node defines: its kind, name, signature and docstring; and what a file imports."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, NamedTuple
+
+from treadle.code.grammars.comments import plain
+from treadle.code.languages.model import Grammar
+from treadle.code.trees.roles import PLAIN, WRAPPER, Roles
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+_SIGNATURE = 500  # characters; parameters of a generated function go on for pages
+_DOCSTRING = 10_000  # characters
+_NAME = 200  # characters; what is longer is no name, but an error of the parser
+_WRAPPED = 4  # wrappers within wrappers, such as an exported decorated class
+_IMPORTED = 500  # names
+
+
+class Defined(NamedTuple):
+    """
+    What a node defines.
+
+    Attributes:
+        node: The definition, without what is wrapped around it.
+        kind: One of ``values.KINDS``.
+        name: As written.
+        qualifier: What it belongs to where that is not around it; None where nothing is said.
+    """
+
+    node: Node
+    kind: str
+    name: str
+    qualifier: str | None = None
+
+
+def defined(node: Node, role: str, roles: Roles, data: bytes) -> Defined | None:
+    """
+    Tell what *node* defines.
+
+    Args:
+        node: Any node.
+        role: Its role: a kind of definition, or `WRAPPER`.
+        roles: Those of its grammar.
+        data: The text that was parsed.
+
+    Returns:
+        The definition; None for a node that defines nothing, or nothing that has a name.
+    """
+    for _ in range(_WRAPPED):
+        number = node.kind_id
+        if number in roles.direct:
+            named = node.child_by_field_name("name")
+            name = "" if named is None else _text(named, data, _NAME)
+            return Defined(node, role, name) if name else None
+        kind = roles.both.get(number, role)
+        if kind is not WRAPPER:
+            found = _looked_up(node, kind, roles.facts, data)
+            if found is not None or role is not WRAPPER:
+                return found
+        inner = _wrapped(node, roles)
+        if inner is None:
+            return None
+        node, role = inner
+    return None
+
+
+def _looked_up(node: Node, kind: str, facts: Grammar, data: bytes) -> Defined | None:
+    """Ask what is known of the grammar."""
+    named = facts.name(node) if facts.name else node.child_by_field_name("name")
+    if named is None:
+        return None
+    if facts.spelled is None:
+        name = _text(named, data, _NAME)
+    else:
+        name = " ".join(facts.spelled(node).split())[:_NAME]
+    if not name:
+        return None
+    qualifying = facts.qualifier(node) if facts.qualifier else None
+    qualifier = None if qualifying is None else _text(qualifying, data, _NAME) or None
+    return Defined(node, facts.kind(node) if facts.kind else kind, name, qualifier)
+
+
+def _wrapped(node: Node, roles: Roles) -> tuple[Node, str] | None:
+    """Return the first definition or wrapper among the children of a wrapper."""
+    known = roles.outer
+    for child in node.named_children:
+        role = known.get(child.kind_id)
+        if role is not None and role not in PLAIN:
+            return child, role
+    return None
+
+
+def body(node: Node, roles: Roles) -> Node | None:
+    """Return the body of a definition; None for one without."""
+    return roles.facts.body(node) if roles.facts.body else node.child_by_field_name("body")
+
+
+def signature(node: Node, roles: Roles, data: bytes) -> str:
+    """Return the head of a definition, up to its body, on one line."""
+    inner = body(node, roles)
+    end = node.end_byte if inner is None else inner.start_byte
+    head = data[node.start_byte : min(end, node.start_byte + 4 * _SIGNATURE)]
+    line = " ".join(head.decode(errors="ignore").split())
+    return line if len(line) <= _SIGNATURE else line[: _SIGNATURE - 1] + "…"
+
+
+def docstring(node: Node, before: int, roles: Roles, data: bytes) -> str | None:
+    """
+    Return what is documented of a definition.
+
+    Args:
+        node: The definition.
+        before: Where the comments begin that lead to it; its own beginning when there are none.
+        roles: Those of its grammar.
+        data: The text that was parsed.
+    """
+    inside = roles.facts.docstring(node) if roles.facts.docstring else None
+    if inside is not None:
+        start, end = inside.start_byte, inside.end_byte
+    elif before < node.start_byte:
+        start, end = before, node.start_byte
+    else:
+        return None
+    text = data[start : min(end, start + 4 * _DOCSTRING)].decode(errors="ignore")
+    return plain(text)[:_DOCSTRING].strip() or None
+
+
+def imports(nodes: Iterable[Node], roles: Roles, data: bytes) -> tuple[str, ...]:
+    """Return what *nodes* import, in order, each name once; the first 500."""
+    found: dict[str, None] = {}
+    for node in nodes:
+        if roles.facts.imported is not None:
+            found |= dict.fromkeys(name for name in roles.facts.imported(node) if name)
+        elif text := _text(node, data, _SIGNATURE):
+            found[text] = None
+        if len(found) >= _IMPORTED:
+            break
+    return tuple(found)[:_IMPORTED]
+
+
+def _text(node: Node, data: bytes, limit: int) -> str:
+    """Return the text of a node on one line; empty when it is longer than *limit*."""
+    start, end = node.start_byte, node.end_byte
+    if end - start > 4 * limit:
+        return ""
+    text = data[start:end].decode(errors="ignore")
+    if text.isidentifier():  # nearly always
+        return text
+    text = " ".join(text.split())
+    return text if len(text) <= limit else ""

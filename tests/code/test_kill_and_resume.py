@@ -1,0 +1,153 @@
+"""A run is killed at any moment, and run again: the output is that of one that was left alone.
+
+``TREADLE_CHAOS_SEED`` repeats one schedule as far as the machine allows.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+from trees_on_disk import PYTHON, in_full, plant
+
+SEED = int(os.environ.get("TREADLE_CHAOS_SEED", random.SystemRandom().randrange(1 << 32)))
+
+COMMAND = """
+import sys
+from treadle.code import run
+
+report = run(sys.argv[1], sys.argv[2], incremental=len(sys.argv) > 3, max_chars=300,
+             backend="processes", workers=2)
+print(report.unchanged + report.same, report.todo)
+"""
+
+
+def start(root, into, *more):
+    return subprocess.Popen(
+        [sys.executable, "-c", COMMAND, str(root), str(into), *more],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def ended(process):
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    return [int(word) for word in out.split()]
+
+
+def killed(process, within):
+    """Kill the process after so many seconds; tell whether it was still running."""
+    try:
+        process.wait(within)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGKILL)
+    process.communicate()
+    return process.returncode == -signal.SIGKILL
+
+
+@pytest.fixture
+def root(tmp_path):
+    return plant(
+        tmp_path / "tree",
+        {f"{number % 7}/{number}.py": PYTHON * (1 + number % 5) for number in range(150)},
+    )
+
+
+def kill_and_run_again(root, into, kills, choice, *more):
+    """Kill *kills* runs at random moments; then let one come to its end, and look at the output."""
+    began = time.monotonic()
+    ended(start(root, into.with_name("alone" + into.suffix)))
+    takes = time.monotonic() - began
+    struck = 0
+    for _ in range(kills):
+        struck += killed(start(root, into, *more), choice.uniform(0.3, 1.1) * takes)
+        if into.exists():
+            assert into.read_bytes() == into.with_name("alone" + into.suffix).read_bytes()
+        if choice.random() < 0.2:
+            plant(root, {f"new{choice.randrange(9)}.py": PYTHON * choice.randrange(1, 9)})
+            ended(start(root, into.with_name("alone" + into.suffix)))
+            into.unlink(missing_ok=True)
+    ended(start(root, into, *more))
+    assert into.read_bytes() == in_full(root, into.suffix, max_chars=300)
+    left = {path.name for path in into.parent.iterdir() if path.suffix == ".part"}
+    assert not left
+    return struck
+
+
+def test_killed_runs_leave_what_they_did_and_the_output_is_as_if_they_had_not_been(root, tmp_path):
+    choice = random.Random(SEED)
+    into = tmp_path / "chunks.jsonl"
+    assert kill_and_run_again(root, into, 3, choice) >= 0, f"TREADLE_CHAOS_SEED={SEED}"
+
+
+def test_what_was_stored_before_a_kill_is_not_done_again(root, tmp_path):
+    into = tmp_path / "chunks.jsonl"
+    state = tmp_path / ".treadle" / "code" / into.name
+    plant(root, {"long.py": PYTHON * 3000})  # which is first, and takes a while
+    process = start(root, into)
+    wal = state / "files.sqlite-wal"
+    while process.poll() is None and not (wal.exists() and wal.stat().st_size > 500_000):
+        os.sched_yield()
+    killed(process, 0)
+    assert not into.exists()
+    known, todo = ended(start(root, into))
+    assert known > 0
+    assert known + todo >= 151
+    assert into.read_bytes() == in_full(root, max_chars=300)
+
+
+@pytest.mark.chaos
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("suffix", [".jsonl", ".parquet"])
+@pytest.mark.parametrize("more", [(), ("incremental",)], ids=["once", "incremental"])
+def test_many_kills(root, tmp_path, suffix, more):
+    choice = random.Random(SEED)
+    struck = kill_and_run_again(root, tmp_path / f"chunks{suffix}", 60, choice, *more)
+    assert struck > 10, f"TREADLE_CHAOS_SEED={SEED}"
+
+
+MEASURED = """
+import json, resource, sys
+from treadle.code import run
+
+kilobytes = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+report = run(sys.argv[1], sys.argv[2], incremental=True, backend="processes", workers=2)
+print(json.dumps({"files": report.files, "ok": report.ok, "todo": report.todo,
+                  "seconds": report.elapsed, "megabytes": kilobytes() / 1000}))
+"""
+
+
+@pytest.mark.chaos
+@pytest.mark.timeout(1800)
+def test_memory_is_flat_with_a_hundred_thousand_files(tmp_path, record_property):
+    """What is held of each file is what discovery has found: no chunk, no text."""
+    told = {}
+    for count in (10_000, 100_000):
+        root = tmp_path / str(count)
+        text = PYTHON * 4
+        plant(root, {f"{n // 1000}/{n}.py": f"n = {n}\n{text}" for n in range(count)})
+        for when in ("new", "unchanged"):
+            done = subprocess.run(
+                [sys.executable, "-c", MEASURED, str(root), str(tmp_path / f"{count}.jsonl")],
+                capture_output=True,
+                text=True,
+                check=True,
+            )
+            told[count, when] = json.loads(done.stdout)
+            record_property(f"{count} {when}", done.stdout)
+            print(count, when, done.stdout.strip())
+    assert told[100_000, "new"]["ok"] == 100_000
+    assert told[100_000, "unchanged"]["todo"] == 0
+    grown = told[100_000, "new"]["megabytes"] - told[10_000, "new"]["megabytes"]
+    assert grown < 150, "of output there are 250 MB"

@@ -1,0 +1,150 @@
+"""The formats of an output: what goes in comes out again, in each of them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import treadle
+from treadle.code import Chunk
+from treadle.code.outputs import csvfile, format_of, jsonl, parquet
+from treadle.code.outputs.whole import whole
+from treadle.code.rendering import chunk_of, lines
+from treadle.code.schema import FIELDS
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12) | st.sampled_from(
+    ['"', "a,b", "\r", "\n", "\r\n", "\0", "\u2028", "é\u0301", "🧵", "null", "[]", "=1+1", " "]
+)
+NUMBERS = st.integers(0, 2**40)
+BY_TYPE = {
+    "text": TEXTS.filter(len),
+    "number": NUMBERS,
+    "texts": st.lists(TEXTS, max_size=3).map(tuple),
+    "pair": st.tuples(st.integers(1, 9), st.integers(1, 9)),
+}
+CHUNKS = st.builds(
+    Chunk,
+    **{
+        name: BY_TYPE[field.type] | st.none() if field.nullable else BY_TYPE[field.type]
+        for name, field in FIELDS.items()
+    },
+)
+FORMATS = {".jsonl": jsonl, ".csv": csvfile, ".parquet": parquet}
+
+
+def written(form, blocks):
+    stream = io.BytesIO()
+    form.write(iter(blocks), stream)
+    return stream.getvalue()
+
+
+@pytest.fixture(params=FORMATS)
+def suffix(request):
+    return request.param
+
+
+@given(files=st.lists(st.lists(CHUNKS, max_size=3), max_size=3))
+def test_chunks_come_out_as_they_went_in(tmp_path_factory, files):
+    path = tmp_path_factory.mktemp("out") / "chunks"
+    blocks = [lines(tuple(chunks)) for chunks in files]
+    for form in FORMATS.values():
+        path.write_bytes(written(form, blocks))
+        assert [chunk_of(row) for row in form.rows(path)] == [c for file in files for c in file]
+
+
+@given(chunks=st.lists(CHUNKS, max_size=4))
+def test_what_is_written_depends_on_the_rows_and_not_on_the_files_they_came_in(chunks):
+    apart = [lines((chunk,)) for chunk in chunks]
+    for form in FORMATS.values():
+        assert written(form, apart) == written(form, [b"".join(apart), b""])
+
+
+def test_jsonl_is_readable_as_it_is():
+    [line] = lines((EXAMPLE,)).splitlines()
+    assert line.startswith(
+        b'{"id": "1", "path": "\xc3\xbcber.py", "language": "python", "index": 0'
+    )
+    assert json.loads(line)["part"] == [1, 2]
+
+
+def test_csv_is_what_the_module_of_python_reads():
+    text = written(csvfile, [lines((EXAMPLE,))]).decode()
+    assert "\r\n" not in text.replace("x\r\n", "")
+    header, row = csv.reader(io.StringIO(text, newline=""))
+    assert header == list(FIELDS)
+    told = dict(zip(header, row, strict=True))
+    assert told["text"] == 'say("x\r\n")'
+    assert (told["scope"], told["part"], told["docstring"]) == ('["A", "b"]', "[1, 2]", "")
+
+
+def test_parquet_has_types_and_row_groups_of_some_megabytes(tmp_path):
+    many = lines((EXAMPLE._replace(text="x" * 10_000),)) * 2000
+    path = tmp_path / "chunks.parquet"
+    path.write_bytes(written(parquet, [many]))
+    with pq.ParquetFile(path) as file:
+        assert file.metadata.num_rows == 2000
+        assert file.metadata.num_row_groups == 3
+    table = pq.read_table(path)
+    assert table.schema.field("scope").type == pa.list_(pa.string())
+    assert table["start_line"][0].as_py() == 3
+    assert table["docstring"][0].as_py() is None
+
+
+def test_the_suffix_says_which(suffix):
+    assert format_of(f"a/b{suffix}") is FORMATS[suffix]
+    assert format_of(f"a/b{suffix.upper()}") is FORMATS[suffix]
+    assert format_of("-", is_stream=True) is jsonl
+    with pytest.raises(treadle.UsageError, match=r"'chunks.xml'") as caught:
+        format_of("chunks.xml")
+    assert ".parquet" in caught.value.hint
+
+
+def test_a_file_appears_when_it_is_whole(tmp_path):
+    path, part = tmp_path / "deep" / "file", tmp_path / "deep" / "file.part"
+    with whole(path, part) as stream:
+        stream.write(b"new")
+        assert not path.exists()
+    assert path.read_bytes() == b"new"
+    with pytest.raises(RuntimeError), whole(path, part) as stream:
+        stream.write(b"half")
+        raise RuntimeError
+    assert path.read_bytes() == b"new"
+    assert [each.name for each in Path(path.parent).iterdir()] == ["file"]
+
+
+EXAMPLE = Chunk(
+    id="1",
+    path="über.py",
+    language="python",
+    index=0,
+    start_byte=0,
+    end_byte=9,
+    start_line=3,
+    end_line=4,
+    start_column=0,
+    end_column=2,
+    text='say("x\r\n")',
+    overlap=0,
+    tokens=9,
+    kind="function",
+    symbol="b",
+    qualified_name="A.b",
+    scope=("A", "b"),
+    breadcrumb="über.py > A > b",
+    signature="def b()",
+    docstring=None,
+    symbols=(),
+    imports=("os",),
+    method="syntax",
+    part=(1, 2),
+    errors=0,
+    content_hash="2",
+)
