@@ -39,7 +39,9 @@ def test_small_functions_share_a_chunk():
 
 
 def test_a_chunk_ends_between_two_methods_rather_than_inside_one():
-    methods = "".join(f"    def m{i}(self):\n        a = {i}\n        return a\n\n" for i in range(12))
+    methods = "".join(
+        f"    def m{i}(self):\n        a = {i}\n        return a\n\n" for i in range(12)
+    )
     chunks = texts("class A:\n" + methods, max_chars=180)
     assert len(chunks) > 2
     assert all(chunk.lstrip().startswith(("class A", "def m")) for chunk in chunks)
@@ -59,7 +61,9 @@ def test_a_comment_before_an_empty_line_is_on_its_own():
 
 def test_a_comment_at_the_end_of_a_line_stays_on_it():
     code = "".join(f"value_{i} = {i}  # a remark on {i}\n" for i in range(40))
-    assert all(re.fullmatch(r"(value_\d+ = .*  # .*\n)+", each) for each in texts(code, max_chars=90))
+    assert all(
+        re.fullmatch(r"(value_\d+ = .*  # .*\n)+", each) for each in texts(code, max_chars=90)
+    )
 
 
 def test_a_comment_that_does_not_fit_with_its_function_is_not_left_to_the_one_before():
@@ -75,7 +79,8 @@ def test_decorators_stay_with_their_function():
 
 def test_attributes_and_documentation_stay_with_their_function():
     code = "".join(
-        f"/// Does {i}.\n#[inline]\n#[must_use]\nfn f{i}() -> u8 {{\n    {i}\n}}\n\n" for i in range(9)
+        f"/// Does {i}.\n#[inline]\n#[must_use]\nfn f{i}() -> u8 {{\n    {i}\n}}\n\n"
+        for i in range(9)
     )
     assert all(chunk.startswith("/// Does") for chunk in texts(code, "rust", max_chars=90))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -137,7 +139,7 @@ def test_an_overlap_repeats_the_end_of_the_chunk_before():
     code = "".join(f"value_{i} = {i}\n" for i in range(200))
     found = chunks(code, max_chars=300, overlap=60)
     assert "".join(chunk.text[chunk.overlap :] for chunk in found) == code
-    for before, chunk in zip(found, found[1:], strict=False):
+    for before, chunk in itertools.pairwise(found):
         assert 0 < chunk.overlap <= 60
         assert len(chunk.text) <= 300
         assert before.text.endswith(chunk.text[: chunk.overlap])

@@ -100,7 +100,7 @@ def link(root, choice):
 EDITS = [edit, edit_and_hide_it, rename, swap, touch, delete, add, link]
 
 
-@settings(max_examples=12)
+@settings(max_examples=6)
 @given(
     seed=st.integers(0, 2**32),
     steps=st.lists(st.lists(st.sampled_from(EDITS), max_size=3), min_size=2, max_size=4),

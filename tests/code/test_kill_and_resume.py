@@ -60,7 +60,7 @@ def killed(process, within):
 def root(tmp_path):
     return plant(
         tmp_path / "tree",
-        {f"{number % 7}/{number}.py": PYTHON * (1 + number % 5) for number in range(150)},
+        {f"{number % 7}/{number}.py": PYTHON * (1 + number % 5) for number in range(80)},
     )
 
 
@@ -88,13 +88,13 @@ def kill_and_run_again(root, into, kills, choice, *more):
 def test_killed_runs_leave_what_they_did_and_the_output_is_as_if_they_had_not_been(root, tmp_path):
     choice = random.Random(SEED)
     into = tmp_path / "chunks.jsonl"
-    assert kill_and_run_again(root, into, 3, choice) >= 0, f"TREADLE_CHAOS_SEED={SEED}"
+    assert kill_and_run_again(root, into, 2, choice) >= 0, f"TREADLE_CHAOS_SEED={SEED}"
 
 
 def test_what_was_stored_before_a_kill_is_not_done_again(root, tmp_path):
     into = tmp_path / "chunks.jsonl"
     state = tmp_path / ".treadle" / "code" / into.name
-    plant(root, {"long.py": PYTHON * 3000})  # which is first, and takes a while
+    plant(root, {"long.py": PYTHON * 1500})  # which is first, and takes a while
     process = start(root, into)
     wal = state / "files.sqlite-wal"
     while process.poll() is None and not (wal.exists() and wal.stat().st_size > 500_000):
@@ -103,7 +103,7 @@ def test_what_was_stored_before_a_kill_is_not_done_again(root, tmp_path):
     assert not into.exists()
     known, todo = ended(start(root, into))
     assert known > 0
-    assert known + todo >= 151
+    assert known + todo >= 81
     assert into.read_bytes() == in_full(root, max_chars=300)
 
 
@@ -118,10 +118,11 @@ def test_many_kills(root, tmp_path, suffix, more):
 
 
 MEASURED = """
-import json, resource, sys
+import json, re, sys
 from treadle.code import run
 
-kilobytes = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+# Not `getrusage`, which counts what the parent had when it forked.
+kilobytes = lambda: int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1])
 report = run(sys.argv[1], sys.argv[2], incremental=True, backend="processes", workers=2)
 print(json.dumps({"files": report.files, "ok": report.ok, "todo": report.todo,
                   "seconds": report.elapsed, "megabytes": kilobytes() / 1000}))
@@ -130,6 +131,7 @@ print(json.dumps({"files": report.files, "ok": report.ok, "todo": report.todo,
 
 @pytest.mark.chaos
 @pytest.mark.timeout(1800)
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
 def test_memory_is_flat_with_a_hundred_thousand_files(tmp_path, record_property):
     """What is held of each file is what discovery has found: no chunk, no text."""
     told = {}

@@ -10,7 +10,7 @@ import pytest
 
 import treadle
 from treadle.code.languages import detecting, loading, registry
-from treadle.code.languages.registry import language, languages, salt
+from treadle.code.languages.registry import known_languages, language, salt
 
 PACKAGE = """
 from treadle.code.languages.model import Grammar, Language
@@ -81,7 +81,7 @@ def test_a_name_like_no_other_gets_the_command_that_lists_them():
 
 
 def test_all_languages_are_listed_by_name():
-    names = [each.name for each in languages()]
+    names = [each.name for each in known_languages()]
 
     assert names == sorted(names)
     assert {"python", "cobol", "text"} <= set(names)
@@ -100,7 +100,7 @@ def test_a_language_can_be_pickled():
 def test_an_installed_package_adds_a_language(install):
     install({"lambda": "h1_plugin:LAMBDA"})
 
-    assert language("h1-lambda") in languages()
+    assert language("h1-lambda") in known_languages()
     assert detecting.by_name("a/b.h1lambda") == "h1-lambda"
     assert detecting.detect("run", b"#!/usr/bin/env h1run\n") == "h1-lambda"
     assert loading.parser("h1-lambda").parse(b"x = 1\n").root_node.type == "module"
@@ -144,8 +144,8 @@ def test_a_broken_entry_point_warns_once_and_the_others_work(install, value, why
 
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        found = [each.name for each in languages()]
-        languages()
+        found = [each.name for each in known_languages()]
+        known_languages()
 
     assert "h1-lambda" in found
     assert len(caught) == 1

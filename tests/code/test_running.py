@@ -249,7 +249,7 @@ def test_an_interrupt_leaves_the_old_output_and_the_same_call_goes_on(root, into
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
 def test_a_full_disk_is_said_with_what_to_do(root):
-    with pytest.raises(treadle.SinkFailed, match="/dev/full.*No space left") as caught:
+    with pytest.raises(treadle.SinkFailed, match=r"/dev/full.*No space left") as caught:
         run(root, "/dev/full", backend="inline")
     assert "make room" in caught.value.hint
     assert caught.value.report.chunks > 0

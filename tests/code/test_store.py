@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import treadle
@@ -114,7 +114,7 @@ def test_a_full_disk_takes_nothing_of_a_writing_and_later_all_of_it(store):
 def test_a_place_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "file").write_text("in the way")
     store = Store(tmp_path / "file" / "files.sqlite", str)
-    with pytest.raises(treadle.SinkFailed, match="files.sqlite"):
+    with pytest.raises(treadle.SinkFailed, match=r"files\.sqlite"):
         store.open()
 
 
@@ -216,6 +216,7 @@ def test_another_salt_does_the_files_of_a_language_again(store, path):
 NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1)
 
 
+@settings(max_examples=40)
 @given(before=st.sets(NAMES, max_size=8), now=st.sets(NAMES, max_size=8))
 def test_new_and_removed_files_are_told_whatever_their_names(tmp_path_factory, before, now):
     store = Store(tmp_path_factory.mktemp("store") / "files.sqlite", str)

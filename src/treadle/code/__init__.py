@@ -3,7 +3,7 @@
     roots ──▶ discovery ──▶ files ──▶ chunking, one file each, on workers ──▶ outcomes, or a file
 
 finding them       discovery (git, ignored, vendored)
-one file           reading (bytes, encodings), languages (which one), grammars (what its nodes mean),
+one file           reading (bytes, encodings), languages (which one), grammars (what nodes mean),
                    trees (what a syntax tree says), budget (what fits), cutting (where),
                    describing (what is said of a chunk); chunking puts them together
 all of them        mapping (outcomes), running (into a file, incrementally; store, outputs)
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from treadle.code.chunking import chunk_file, chunk_text
     from treadle.code.errors import CannotRead, StillChanging
     from treadle.code.languages.model import Grammar, Language
-    from treadle.code.languages.registry import language, languages
+    from treadle.code.languages.registry import known_languages, language
     from treadle.code.mapping import chunk, chunks_by_path
     from treadle.code.options import Options
     from treadle.code.running import Report, run
@@ -39,7 +39,7 @@ _HOMES = {
     "treadle.code.chunking": ("chunk_file", "chunk_text"),
     "treadle.code.errors": ("CannotRead", "StillChanging"),
     "treadle.code.languages.model": ("Grammar", "Language"),
-    "treadle.code.languages.registry": ("language", "languages"),
+    "treadle.code.languages.registry": ("known_languages", "language"),
     "treadle.code.mapping": ("chunk", "chunks_by_path"),
     "treadle.code.options": ("Options",),
     "treadle.code.running": ("Report", "run"),
@@ -65,8 +65,8 @@ __all__ = [
     "chunk_text",
     "chunks_by_path",
     "json_schema",
+    "known_languages",
     "language",
-    "languages",
     "run",
 ]
 

@@ -23,7 +23,7 @@ from treadle.code.languages.registry import language as language_of
 from treadle.code.options import Cutting, CuttingOptions, FileOptions
 from treadle.code.reading import Content, Refused, decode, is_generated, is_minified, read
 from treadle.code.trees.definitions import imports
-from treadle.code.trees.roles import IMPORT, roles
+from treadle.code.trees.roles import roles
 from treadle.code.trees.unread import unread
 from treadle.code.values import REASONS, Chunk, FileChunks, Method
 
@@ -199,7 +199,7 @@ class _File:
             about.of(cut.mark, mark, end, inside=cut.inside)
             for cut, mark, end in zip(cuts, following, ends, strict=True)
         ]
-        source = self._source(imports(marks.top(IMPORT), known, data), unparsed)
+        source = self._source(imports(marks.top(known.importing), known, data), unparsed)
         chunks = records(source, cuts, subjects, self._cutting.budget, "syntax")
         deep = marks.too_deep and f"{marks.too_deep:,} places deeper than {self._cutting.max_depth}"
         return self.result(
@@ -216,10 +216,8 @@ class _File:
         starts, levels = text.marks(self._content.data, self._style)
         cuts = merge(self._content.data, starts, levels, self._measure)
         subject = Subject("data" if self._style == "data" else "text")
-        method = "prose" if self._style == "prose" else "delimiters"
-        chunks = records(
-            self._source(), cuts, [subject] * len(cuts), self._cutting.budget, method
-        )
+        method: Method = "prose" if self._style == "prose" else "delimiters"
+        chunks = records(self._source(), cuts, [subject] * len(cuts), self._cutting.budget, method)
         return self.result(reason, detail, chunks, method)
 
     def skipped(self, reason: str, detail: str | None) -> FileChunks:

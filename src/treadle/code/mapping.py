@@ -86,8 +86,7 @@ def chunks_by_path(paths: Paths, **options: Unpack[Options]) -> dict[Path, tuple
     files = Files(found(paths, chunker.cutting, finding))
     outcomes = treadle.map(chunker, files, name="chunk", retry=RETRY, **workers(files, working))
     return {
-        Path(file.file): value.chunks
-        for file, value in zip(files, outcomes.values(), strict=True)
+        Path(file.file): value.chunks for file, value in zip(files, outcomes.values(), strict=True)
     }
 
 
@@ -102,9 +101,7 @@ def found(paths: Paths, cutting: Cutting, finding: Mapping[str, Any]) -> Iterabl
     if not roots:
         return []
     given = {name: value for name, value in finding.items() if value is not None}
-    return discover(
-        roots, languages=cutting.languages, max_bytes=cutting.max_file_size, **given
-    )
+    return discover(roots, languages=cutting.languages, max_bytes=cutting.max_file_size, **given)
 
 
 def workers(files: Files, working: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What may be asked for when files are cut: checked once, carried to the workers, and told apart."""
+"""What may be asked for when files are cut: told apart, checked once, and carried to workers."""
 
 from __future__ import annotations
 

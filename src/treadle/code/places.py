@@ -15,10 +15,12 @@ temporary folder, and such a run cannot be gone on with.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import treadle
+from treadle.code.discovery import Found
 
 HIDDEN = ".treadle"
 """The folder in which Treadle keeps its records; nothing in it is ever chunked."""
@@ -76,19 +78,19 @@ class Place:
         assert self.file is not None
         return self.file.with_name(f"{self.file.name}.part")
 
-    def is_ours(self, path: str, file: str) -> bool:
-        """
-        Tell whether a file is the output itself, its part, or a record of Treadle's.
-
-        Args:
-            path: The file, relative to its root, with ``/``.
-            file: Where it is.
-        """
-        if HIDDEN in path and HIDDEN in path.split("/"):
-            return True
-        if self.file is None or not file.endswith((self.file.name, self.part.name)):
-            return False
-        return Path(os.path.realpath(file)) in {self.file, self.part}
+    def without_ours(self, files: Iterable[Found]) -> list[Found]:
+        """Return *files* without the output itself, its part, and the records of Treadle."""
+        names: tuple[str, ...] = ()
+        ours: tuple[str, ...] = ()
+        if self.file is not None:
+            ours = (str(self.file), str(self.part))
+            names = (self.file.name, self.part.name)
+        return [
+            each
+            for each in files
+            if not (HIDDEN in each.path and HIDDEN in each.path.split("/"))
+            and not (each.file.endswith(names) and os.path.realpath(each.file) in ours)
+        ]
 
 
 _HINT = "name a file that ends in .jsonl, .csv or .parquet, or - for standard output"

@@ -177,4 +177,7 @@ def lines(chunks: tuple[Chunk, ...]) -> bytes:
 
 def chunk_of(row: dict[str, Any]) -> Chunk:
     """Return the chunk that a line, read as JSON, was made of."""
-    return Chunk(**{name: tuple(v) if isinstance(v, list) else v for name, v in row.items()})
+    values: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in row.items()
+    }
+    return Chunk(**values)

@@ -133,7 +133,7 @@ class _Session:
         """
         report, place = self.report, self._place
         discovery = found(roots, self._cutting, finding)
-        self._files = [each for each in discovery if not place.is_ours(each.path, each.file)]
+        self._files = place.without_ours(discovery)
         report.files = len(self._files)
         report.left_out.update(getattr(discovery, "left_out", {}))
         report.problems = [tuple(each) for each in getattr(discovery, "problems", ())]
@@ -167,7 +167,7 @@ class _Session:
             made = tempfile.TemporaryDirectory(prefix="treadle-code-")
             folder = Path(stack.enter_context(made))
             store = Store(_state(folder), self._salts)
-            stack.callback(store.close)
+            stack.callback(store.abandon)
             store.open()
         else:
             folder = self._place.folder
@@ -199,7 +199,7 @@ class _Session:
             )
         )
         store = Store(_state(folder), self._salts)
-        stack.callback(store.close)
+        stack.callback(store.abandon)
         store.open()
         return store
 
@@ -331,7 +331,7 @@ class _Salts:
         if language not in self._known:
             if not self._common:
                 # Of all of them: another one may claim the name of this file now.
-                languages = repr(registry.languages())
+                languages = repr(registry.known_languages())
                 parts = [VERSION, treadle.__version__, self._cutting.identity(), languages]
                 self._common = _digest(parts)
             self._known[language] = _digest([self._common, registry.salt(language)])

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import sys
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -239,7 +240,7 @@ class Store:
         self._commit()
         return {"number": self._number}
 
-    def resume(self, mark: treadle.Mark, without: Collection[treadle.Key] = ()) -> None:
+    def resume(self, mark: treadle.Mark, without: Collection[str | int] = ()) -> None:
         """
         Open the database; what was stored after *mark* is taken out, and so is *without*.
 
@@ -488,8 +489,9 @@ class Store:
             cursor = self._connection.execute(query, values)
             self._cursors.add(cursor)
             try:
-                for row in cursor:  # `yield from` would close it, also when the database is closed
-                    yield row  # noqa: UP028
+                # Not from the cursor itself: its `close` would be called, and complain when the
+                # database is closed already.
+                yield from iter(cursor.fetchone, None)
             finally:
                 if cursor in self._cursors:
                     self._cursors.remove(cursor)
@@ -518,6 +520,7 @@ def _may_hide_a_change(stat: Sequence[Any], read_at: int) -> bool:
     That is so when it was read within the tick of the clock in which it was changed.
     """
     _, mtime, ctime, *_ = stat
-    changed = ctime or mtime  # nobody can set the first
+    # Nobody can set the time of change; on Windows it is that of creation.
+    changed = mtime if sys.platform == "win32" else ctime or mtime
     whole = mtime % _SECOND == 0 and ctime % _SECOND == 0  # all that this file system stores
     return bool(read_at - changed < (2 * _SECOND if whole else _TICK_NS))

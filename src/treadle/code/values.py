@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeAlias
 
@@ -104,8 +105,8 @@ class Chunk(NamedTuple):
         symbols: Qualified names of all definitions that begin in it, as far as it was cut from
             their level: not those inside a function that is whole.
         imports: What the file imports, as far as its language is known; names as written.
-        method: ``"syntax"``, ``"delimiters"`` (code without syntax), ``"prose"``, or ``"split"``: cut
-            inside something that cannot be divided and is over the budget, such as a long string.
+        method: ``"syntax"``, ``"delimiters"`` (code without syntax), ``"prose"``, or ``"split"``:
+            begins inside something over the budget that cannot be divided, such as a string.
         part: ``(i, n)``: the i-th of n chunks, from 1, of a definition that is over the budget.
         errors: Places inside that the parser could not read.
         content_hash: 32 hex digits of *text* alone: equal for equal text in whatever file.
@@ -114,7 +115,7 @@ class Chunk(NamedTuple):
     id: str
     path: str
     language: str
-    index: int
+    index: int  # type: ignore[assignment]  # not the method of a tuple, which nobody misses
     start_byte: int
     end_byte: int
     start_line: int
@@ -142,7 +143,7 @@ class Chunk(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class FileChunks:
     """
-    What became of a file.
+    What became of a file. Iterating over it gives its chunks.
 
     Attributes:
         path: Relative to its root, with ``/``; the same in each chunk.
@@ -175,3 +176,9 @@ class FileChunks:
     grammar: str | None
     errors: int
     chunks: tuple[Chunk, ...]
+
+    def __iter__(self) -> Iterator[Chunk]:
+        return iter(self.chunks)
+
+    def __len__(self) -> int:
+        return len(self.chunks)

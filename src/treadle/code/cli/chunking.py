@@ -131,9 +131,8 @@ def _found(roots: list[Path], into: Path, values: dict[str, Any]) -> list[tuple[
 
     given = {name: each for name, each in values.items() if name not in _OF_RUNS}
     cutting, finding, _ = split(given)
-    place = Place.of(into)
     files = found(roots, Cutting.of(**cutting), finding)
-    return [(each, by_name(each.path)) for each in files if not place.is_ours(each.path, each.file)]
+    return [(each, by_name(each.path)) for each in Place.of(into).without_ours(files)]
 
 
 _OF_RUNS = {"incremental", "dry_run"}

@@ -29,7 +29,8 @@ Examples:
   FORCE_COLOR=1 treadle code show src/*.py | less -R
 
 \b
-Exit codes: 0 shown, 1 a file could not be read, 2 usage, 3 no file has chunks.
+Exit codes: 0 shown, 1 a file could not be read, 2 usage, 3 no file has
+chunks.
 """
 
 STATS = """\
@@ -260,7 +261,7 @@ def report(output: options.Output, *, to: To = None) -> int:
 def languages(*, json: Json = False) -> int:
     """List the languages that are known, and what each needs."""
     from treadle.code.cli import words
-    from treadle.code.languages.registry import languages as every
+    from treadle.code.languages.registry import known_languages as every
 
     facts = [_facts(each) for each in every()]
     if json:

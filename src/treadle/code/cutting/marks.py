@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from treadle.code.trees.definitions import Defined
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Scope:
     """
     The definitions around a place that are over the budget, so that cuts lie inside them.
@@ -69,10 +69,10 @@ class Marks:
         starts, levels, nodes, roles, scopes = zip(*marks, strict=True)
         return cls(starts, levels, nodes, roles, scopes, opened, too_deep)
 
-    def top(self, role: str) -> list[Node]:
-        """Return what has a role at the top level of the file."""
+    def top(self, types: Container[int]) -> list[Node]:
+        """Return what is of one of *types* (``Node.kind_id``) at the top level of the file."""
         return [
             node
-            for node, found, level in zip(self.nodes, self.roles, self.levels, strict=True)
-            if found == role and level == 1
+            for node, level in zip(self.nodes, self.levels, strict=True)
+            if level == 1 and node.kind_id in types
         ]

@@ -1,8 +1,8 @@
 """Cuts: pieces put together, left to right, while the budget allows.
 
 The merging half of cAST, greedy: a chunk takes pieces as long as they fit, then ends at the place
-in its last third that is nested least, so that a chunk rather ends between two functions than inside
-the second. What is over the budget and has no marks inside, such as a long string, is cut by lines.
+in its last third that is nested least, rather between two functions than inside the second. What is
+over the budget and has no marks inside, such as a long string, is cut by lines.
 """
 
 from __future__ import annotations
@@ -73,9 +73,7 @@ def merge(data: bytes, starts: Sequence[int], levels: Sequence[int], measure: Me
     return cuts
 
 
-def _is_short(
-    data: bytes, start: int, starts: Sequence[int], at: int, measure: Measure
-) -> bool:
+def _is_short(data: bytes, start: int, starts: Sequence[int], at: int, measure: Measure) -> bool:
     """Tell whether so little is before the mark *at*, whose piece is over the budget."""
     if 4 * (starts[at] - start) > measure.sure:
         return False

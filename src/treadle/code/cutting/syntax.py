@@ -8,7 +8,7 @@ such as an attribute, are one piece with it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import islice, repeat
 from operator import sub
 from typing import TYPE_CHECKING, NamedTuple

@@ -112,9 +112,7 @@ def records(
     return tuple(made)
 
 
-def _widened(
-    data: bytes, starts: Sequence[int], ends: Sequence[int], budget: Budget
-) -> list[int]:
+def _widened(data: bytes, starts: Sequence[int], ends: Sequence[int], budget: Budget) -> list[int]:
     """Return where chunks begin with their overlap, none before the chunk before it begins."""
     floors = [0, *starts[:-1]]
     return [

@@ -147,6 +147,8 @@ class Subjects:
 
     def _plain_kind(self, low: int, high: int, top: int, *, inside: bool) -> str:
         marks = self._marks
+        if low == 0 and high > 1 and self._data[:1] in (b'"', b"'"):
+            low = 1  # what a module says of itself, before its imports
         roles = {marks.roles[mark] for mark in range(low, high) if marks.levels[mark] == top}
         if inside:
             roles.add(marks.roles[low - 1])

@@ -38,7 +38,7 @@ def _function(node: Node) -> Node | None:
 
 def _inside(node: Node) -> Node | None:
     found = nodes.at(node, "declarator")
-    return node.named_child(0) if found is None and node.type in WRAPPED else found
+    return nodes.first(node) if found is None and node.type in WRAPPED else found
 
 
 def _declared(node: Node | None) -> Node | None:

@@ -55,8 +55,9 @@ def _haskell_spelled(node: Node) -> str:
 
 
 def _haskell_imported(node: Node) -> list[str]:
-    found = nodes.at(node, "module")
-    return [] if found is None else [nodes.text(found)]
+    each = node.named_children if node.type == "imports" else [node]
+    modules = (nodes.at(one, "module") for one in each if one.type == "import")
+    return [nodes.text(module) for module in modules if module is not None]
 
 
 HASKELL_COMMENTS = frozenset({"comment", "haddock", "pragma"})
@@ -77,7 +78,7 @@ HASKELL = Grammar(
     },
     comments=HASKELL_COMMENTS,
     leading=frozenset({"signature"}),
-    imports=frozenset({"import"}),
+    imports=frozenset({"imports", "import"}),
     name=_haskell_name,
     spelled=_haskell_spelled,
     body=nodes.field("match", "declarations", "constructors", "constructor"),
@@ -116,7 +117,7 @@ def _ocaml_kind(node: Node) -> str:
 
 
 def _ocaml_imported(node: Node) -> list[str]:
-    found = nodes.at(node, "module") or node.named_child(0)
+    found = nodes.at(node, "module") or nodes.first(node)
     return [] if found is None else [nodes.text(found)]
 
 
@@ -155,12 +156,12 @@ OCAML = Grammar(
 def _called(node: Node | None) -> Node | None:
     """Return ``show`` of ``Base.show(io::IO, p) where T``."""
     while node is not None and node.type in {"signature", "typed_expression", "where_expression"}:
-        node = node.named_child(0)
+        node = nodes.first(node)
     if node is None or node.type != "call_expression":
         return node if node is not None and node.type == "identifier" else None
-    called = node.named_child(0)
+    called = nodes.first(node)
     if called is not None and called.type == "field_expression":
-        return called.named_child(called.named_child_count - 1)
+        return nodes.last(called)
     return called
 
 
@@ -170,7 +171,7 @@ def _julia_name(node: Node) -> Node | None:
             return _called(nodes.one(node, "signature"))
         case "assignment":
             # `g(x) = x + 1`; without parameters it is no definition, but a value.
-            left = node.named_child(0)
+            left = nodes.first(node)
             return None if left is None or left.type == "identifier" else _called(left)
         case "const_statement":
             return nodes.down(node, "assignment", "identifier")
@@ -178,7 +179,7 @@ def _julia_name(node: Node) -> Node | None:
             return nodes.at(node, "name")
     name = nodes.one(node, "type_head")
     while name is not None and name.type != "identifier":
-        name = name.named_child(0)
+        name = nodes.first(name)
     return name
 
 

@@ -44,7 +44,7 @@ def _value(node: Node) -> Node | None:
         "satisfies_expression",
         "parenthesized_expression",
     }:
-        found = found.named_child(0)
+        found = nodes.first(found)
     return found
 
 
@@ -153,13 +153,13 @@ def _qualifier(node: Node) -> Node | None:
 def _required(value: Node | None) -> list[str]:
     """Return ``["x"]`` for ``require("x")``, also with something taken from it."""
     while value is not None and value.type in {"member_expression", "await_expression"}:
-        value = nodes.at(value, "object") or value.named_child(0)
+        value = nodes.at(value, "object") or nodes.first(value)
     if value is None or value.type != "call_expression":
         return []
     if nodes.text(nodes.at(value, "function")) not in {"require", "import"}:
         return []
     arguments = nodes.at(value, "arguments")
-    first = None if arguments is None else arguments.named_child(0)
+    first = nodes.first(arguments)
     return [nodes.unquoted(first)] if first is not None and first.type == "string" else []
 
 

@@ -85,7 +85,7 @@ def _kotlin_receiver(node: Node) -> Node | None:
     dot = nodes.one(node, ".")
     receiver = None if dot is None else dot.prev_named_sibling
     if receiver is not None and receiver.type == "nullable_type":
-        receiver = receiver.named_child(0)
+        receiver = nodes.first(receiver)
     return nodes.one(receiver, "identifier") or receiver
 
 

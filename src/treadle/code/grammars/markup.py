@@ -152,7 +152,7 @@ CSS = Grammar(
 
 def _heading(node: Node) -> Node | None:
     # Of a section, which has many children: its heading is the first.
-    found = node.named_child(0) if node.type == "section" else node
+    found = nodes.first(node) if node.type == "section" else node
     return found if found is not None and found.type in HEADINGS else None
 
 

@@ -46,6 +46,20 @@ def one(node: Node | None, *types: str) -> Node | None:
     return None
 
 
+def first(node: Node | None) -> Node | None:
+    """Return the first named child; ``Node.named_child`` raises where there is none."""
+    if node is None or node.named_child_count == 0:
+        return None
+    return there(node.named_child(0))
+
+
+def last(node: Node | None) -> Node | None:
+    """Return the last named child."""
+    if node is None or node.named_child_count == 0:
+        return None
+    return there(node.named_child(node.named_child_count - 1))
+
+
 def down(node: Node | None, *types: str) -> Node | None:
     """Return what is found from child to child, by one type for each step."""
     for name in types:

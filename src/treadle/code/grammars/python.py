@@ -30,32 +30,31 @@ def _name(node: Node) -> Node | None:
 def _plain(node: Node | None) -> Node | None:
     """Return the name in ``Pair[T]``."""
     while node is not None and node.type in {"type", "generic_type", "subscript"}:
-        node = node.named_child(0)
+        node = nodes.first(node)
     return node
 
 
 def _body(node: Node) -> Node | None:
-    body = nodes.at(node, "right", "body")
+    body = nodes.at(node, "body", "right")
     # A comment between the colon and the first statement is outside of the block.
-    while (
-        body is not None and body.prev_sibling is not None and body.prev_sibling.type == "comment"
-    ):
-        body = body.prev_sibling
+    before = None if body is None else body.prev_sibling
+    while before is not None and before.type == "comment":
+        body, before = before, before.prev_sibling
     return body
 
 
 def _docstring(node: Node) -> Node | None:
     body = node if node.type == "module" else nodes.at(node, "body")
-    first = None if body is None else body.named_child(0)
+    first = nodes.first(body)
     while first is not None and first.type == "comment":
         first = first.next_named_sibling
     if first is None or first.type != "expression_statement":
         return None
-    string = first.named_child(0)
+    string = nodes.first(first)
     if string is None or string.type != "string":
         return None
     # A formatted string or bytes document nothing.
-    prefix = nodes.text(string.child(0)).rstrip("\"'").lower()
+    prefix = nodes.text(nodes.one(string, "string_start")).rstrip("\"'").lower()
     return string if prefix in {"", "r", "u"} else None
 
 

@@ -84,7 +84,7 @@ def _required(node: Node) -> list[str]:
     if nodes.text(nodes.at(node, "method", "name")) not in REQUIRE:
         return []
     arguments = nodes.at(node, "arguments")
-    first = None if arguments is None else arguments.named_child(0)
+    first = nodes.first(arguments)
     return [nodes.unquoted(first)] if first is not None and first.type == "string" else []
 
 
@@ -126,7 +126,7 @@ def _php_imported(node: Node) -> list[str]:
     if node.type == "namespace_use_declaration":
         words = nodes.line(node).removeprefix("use ").rstrip("; ")
         return [words.removeprefix("function ").removeprefix("const ")]
-    found = node.named_child(0)
+    found = nodes.first(node)
     if found is None:
         return []
     return [nodes.unquoted(found) if found.type == "string" else nodes.line(found)]
@@ -287,8 +287,7 @@ def _word(node: Node | None) -> str:
 
 def _argument(node: Node | None) -> Node | None:
     """Return the first argument of a call."""
-    arguments = nodes.one(node, "arguments")
-    return None if arguments is None else nodes.there(arguments.named_child(0))
+    return nodes.first(nodes.one(node, "arguments"))
 
 
 def _elixir_name(node: Node) -> Node | None:
@@ -331,7 +330,7 @@ def _elixir_docstring(node: Node) -> Node | None:
     """Return what ``@moduledoc`` says inside of a module, or ``@doc`` before a function."""
     if _word(node) in {"defmodule", "defprotocol"}:
         block = nodes.one(node, "do_block")
-        told = None if block is None else block.named_child(0)
+        told = nodes.first(block)
         return _argument(nodes.at(told, "operand")) if _word(told) == "moduledoc" else None
     before = node.prev_named_sibling
     for _ in range(8):  # @doc, @spec, @impl, @deprecated and comments

@@ -41,7 +41,7 @@ def _go_receiver(node: Node) -> Node | None:
     parameter = nodes.one(nodes.at(node, "receiver"), "parameter_declaration")
     found = nodes.at(parameter, "type")
     while found is not None and found.type in {"pointer_type", "parenthesized_type"}:
-        found = found.named_child(0)
+        found = nodes.first(found)
     return nodes.at(found, "type") if found is not None and found.type == "generic_type" else found
 
 
@@ -141,8 +141,7 @@ RUST = Grammar(
 
 def _zig_value(node: Node) -> Node | None:
     """Return what a ``const`` stands for, which is its last child but the semicolon."""
-    count = node.named_child_count
-    return node.named_child(count - 1) if count > 1 else None
+    return nodes.last(node) if node.named_child_count > 1 else None
 
 
 def _zig_imported(node: Node) -> list[str]:
@@ -301,8 +300,7 @@ def _csharp_body(node: Node) -> Node | None:
 
 
 def _csharp_imported(node: Node) -> list[str]:
-    count = node.named_child_count
-    found = node.named_child(count - 1) if count else None
+    found = nodes.last(node)
     return [] if found is None else [nodes.text(found)]
 
 

@@ -62,14 +62,15 @@ def language(name: str) -> Language:
     if found is not None:
         return found
     near = difflib.get_close_matches(wanted, [*known, *ALIASES], n=3)
-    meant = " or ".join(repr(ALIASES.get(each, each)) for each in dict.fromkeys(near))
+    names = dict.fromkeys(ALIASES.get(each, each) for each in near)
+    meant = " or ".join(repr(each) for each in names)
     raise treadle.UsageError(
         f"no such language: {name!r}",
         hint=f"did you mean {meant}?" if near else "`treadle code languages` lists them",
     )
 
 
-def languages() -> list[Language]:
+def known_languages() -> list[Language]:
     """Return all languages, ours and those of other packages, by name."""
     known = tables().languages
     return [known[name] for name in sorted(known)]

@@ -28,6 +28,7 @@ class Roles:
         inner: The same below the top level.
         direct: The types of definitions whose name is what stands at the field ``"name"``.
         both: The kinds of the definitions that are wrappers where they have no name.
+        importing: The types of nodes that import something, or may; they can have another role.
     """
 
     facts: Grammar
@@ -35,6 +36,7 @@ class Roles:
     inner: Mapping[int, str]
     direct: frozenset[int]
     both: Mapping[int, str]
+    importing: frozenset[int]
 
 
 @cache
@@ -62,6 +64,7 @@ def roles(language: str) -> Roles | None:
             for number, type_ in numbers.items()
             if type_ in facts.definitions and type_ in facts.wrappers
         },
+        importing=frozenset(number for number, type_ in numbers.items() if type_ in facts.imports),
     )
 
 

@@ -17,16 +17,30 @@ def unread(root: Node) -> list[tuple[int, int]]:
 
     Returns:
         Start and end of each place in bytes; both are the same where something is missing. The
-        first 10,000.
+        first 10,000. What the parser could make sense of inside is not a part of the place.
     """
     found: list[tuple[int, int]] = []
     stack = [root] if root.has_error else []
     while stack and len(found) < _MANY:
         node = stack.pop()
-        if node.is_error or node.is_missing:
+        if node.is_missing or node.child_count > _WIDE:
             found.append((node.start_byte, node.end_byte))
-        elif node.child_count <= _WIDE:
-            stack.extend(child for child in reversed(node.children) if child.has_error)
+        elif node.is_error:
+            read = [child for child in node.named_children if child.named_child_count]
+            found.extend(_between(node, read))
+            stack.extend(child for child in reversed(read) if child.has_error)
         else:
-            found.append((node.start_byte, node.end_byte))
-    return found
+            stack.extend(child for child in reversed(node.children) if child.has_error)
+    return sorted(found)
+
+
+def _between(node: Node, read: list[Node]) -> list[tuple[int, int]]:
+    """Return the places of *node* outside of those of its children that were *read*."""
+    edges = [node.start_byte]
+    for child in read:
+        edges += (child.start_byte, child.end_byte)
+    edges.append(node.end_byte)
+    places = [
+        (start, end) for start, end in zip(edges[::2], edges[1::2], strict=True) if end > start
+    ]
+    return places or [(node.start_byte, node.start_byte)]  # it is one error all the same

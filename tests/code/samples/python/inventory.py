@@ -1,5 +1,4 @@
 #!/usr/bin/env python3
-# -*- coding: utf-8 -*-
 """Keep count of what is on the shelves of a small warehouse.
 
 Stock is held in memory; :class:`Shelf` is the part that other modules use.
