@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 import treadle
 from treadle import code
-from treadle.code.languages import loading, registry
+from treadle.code.languages import loading
 
 sys.path.insert(0, str(Path(__file__).parent))
 from promised import check, deadly, mutated, real_files, words

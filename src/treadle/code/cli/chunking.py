@@ -152,4 +152,5 @@ def _tell(report: Report, shown: dict[str, Any]) -> None:
 def _exit(report: Report) -> int:
     if not report.files:
         return Exit.NOTHING
-    return Exit.ITEMS_FAILED if report.failed else Exit.OK
+    whole = not (report.failed or report.problems or report.stopped)
+    return Exit.OK if whole else Exit.ITEMS_FAILED
