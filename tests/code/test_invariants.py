@@ -71,7 +71,7 @@ def test_there_is_a_real_file_for_each_grammar_of_the_extra():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extra = {re.match(r"[\w-]+", each)[0] for each in project["optional-dependencies"]["code"]}
     tried = {code.chunk_file(path).language for path in FILES}
-    for language in registry.known_languages():
+    for language in code.known_languages():
         loaded = loading.grammar(language.name) if language.grammar else None
         if loaded is not None and loaded.facts.package in extra:
             assert language.name in tried
