@@ -6,6 +6,7 @@ What cannot be cut as it should be is cut as well as it can be, and says why: ``
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -33,6 +34,7 @@ VERSION = "1"
 RETRY = treadle.Retry(attempts=2, on=(treadle.CallTimedOut, treadle.WorkerDied), base=0.0)
 """A parser that hangs or crashes costs the syntax of its file: the second attempt does without."""
 
+_LONE_CR = re.compile(rb"\r(?!\n)")
 _HEAD = 4096  # bytes that languages are told by
 _UNREAD = 0.25  # of a file; with more, its syntax tree says nothing
 
@@ -59,7 +61,7 @@ def chunk_text(
         UsageError: An option is wrong, or there is no such language.
         MissingExtra: The extra ``code`` is not installed.
     """
-    cutting = Cutting.of(**options)
+    cutting = Cutting.of(**{"generated": True, **options})  # who gives a text wants it cut
     name = None if language is None else language_of(language).name
     try:
         raw = text.encode() if isinstance(text, str) else text
@@ -183,7 +185,9 @@ class _File:
             return self.by_lines("minified", "a line of more than 20,000 bytes, or 500 on average")
         parser = loading.parser(self.language)
         assert parser is not None  # there is a grammar
-        root = parser.parse(data).root_node
+        if known.facts.crashes is not None and known.facts.crashes.search(data):
+            return self.by_lines("too-deep", "it would crash the parser")
+        root = parser.parse(_readable(data, self._content.newline)).root_node
         if root.descendant_count > self._cutting.max_nodes:
             return self.by_lines("too-many-nodes", f"{root.descendant_count:,} nodes")
         unparsed = unread(root)
@@ -266,6 +270,13 @@ class _File:
             imports=imported,
             unread=unparsed,
         )
+
+
+def _readable(data: bytes, newline: str) -> bytes:
+    """Return *data* as parsers can read it, with every byte where it was."""
+    if newline in {"cr", "mixed"}:
+        data = _LONE_CR.sub(b"\n", data)
+    return data.replace(b"\0", b" ")
 
 
 def skipped(

@@ -35,6 +35,12 @@ class Scope:
         return Scope(what, self, (*self.names, *names), ".".join((*self.names, *names, "")))
 
 
+POOR = 1_000_000
+"""Added to the level of a place that is no good one at any depth: between a head and its body."""
+
+Span: TypeAlias = tuple[int, int]
+"""Where something begins and ends, in bytes."""
+
 Mark: TypeAlias = "tuple[int, int, Node, str | None, Scope]"
 """A place: see the first five attributes of :class:`Marks`. A bare tuple, for there are many."""
 
@@ -51,6 +57,7 @@ class Marks:
         nodes: What begins there.
         roles: What that is: a kind of definition, or one of ``trees.roles``; None for the rest.
         scopes: What is around it.
+        comments: By the index of a mark, where the comments are that lead to what begins there.
         opened: Of the definitions over the budget, by ``Node.id``, the scope inside.
         too_deep: Places that were not looked into, for they are nested too deep or too wide.
     """
@@ -60,14 +67,21 @@ class Marks:
     nodes: Sequence[Node]
     roles: Sequence[str | None]
     scopes: Sequence[Scope]
+    comments: Mapping[int, Sequence[Span]]
     opened: Mapping[int, Scope]
     too_deep: int
 
     @classmethod
-    def of(cls, marks: Sequence[Mark], opened: Mapping[int, Scope], too_deep: int) -> Marks:
+    def of(
+        cls,
+        marks: Sequence[Mark],
+        comments: Mapping[int, Sequence[Span]],
+        opened: Mapping[int, Scope],
+        too_deep: int,
+    ) -> Marks:
         """Put places beside each other."""
         starts, levels, nodes, roles, scopes = zip(*marks, strict=True)
-        return cls(starts, levels, nodes, roles, scopes, opened, too_deep)
+        return cls(starts, levels, nodes, roles, scopes, comments, opened, too_deep)
 
     def top(self, types: Container[int]) -> list[Node]:
         """Return what is of one of *types* (``Node.kind_id``) at the top level of the file."""

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from treadle.code.budget.measures import Measure
+from treadle.code.cutting.marks import POOR
 from treadle.code.cutting.oversize import split
 
 _INDENT = 200  # bytes; white space before a mark goes with it, but not a screen of it
@@ -87,6 +88,10 @@ def _least_nested(
     """Return the last mark of the lowest level in the last third before *high*, inclusive."""
     third = bisect_left(starts, start + 2 * (starts[high] - start) // 3, low, high)
     best = min(levels[third : high + 1])
+    if best >= POOR:  # then rather a short chunk; or as much of the head as there is room for
+        best = min(levels[low : high + 1])
+        if best >= POOR:
+            return high
     while levels[high] != best:
         high -= 1
     return high

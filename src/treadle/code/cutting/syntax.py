@@ -14,7 +14,7 @@ from operator import sub
 from typing import TYPE_CHECKING, NamedTuple
 
 from treadle.code.budget.measures import Measure
-from treadle.code.cutting.marks import Mark, Marks, Scope
+from treadle.code.cutting.marks import POOR, Mark, Marks, Scope, Span
 from treadle.code.trees.definitions import body, defined
 from treadle.code.trees.roles import COMMENT, LEADING, PLAIN, WRAPPER, Roles
 
@@ -25,7 +25,6 @@ WIDE = 100_000
 """Children of one node that are looked at; a longer list of numbers is cut by its lines."""
 
 _INDENT = 200  # bytes before a comment that are looked at for the beginning of its line
-_OFF_ITS_HEAD = 2  # levels that a cut is worse there than between two statements of the body
 _LEADS = frozenset({COMMENT, LEADING})
 _NO_SCOPE = PLAIN | {WRAPPER}  # what is wrapped is met further down, by itself
 
@@ -38,15 +37,17 @@ class _Family(NamedTuple):
         children: Each with its start, end and role.
         level: Theirs.
         scope: Theirs.
-        head: If they are the parts of a definition, where that and its body begin. No good place
-            for a cut is between the two; and a body that fits, but not together with its head, is
-            rather cut inside than off.
+        poor: Those that begin up to here are the head of a definition, or the first of its body:
+            no good place for a cut.
+        head: Where the definition begins whose parts they are; a body that fits, but not together
+            with its head, is rather cut inside than off. None for others.
     """
 
     children: Iterator[tuple[Node, int, int, str | None]]
     level: int
     scope: Scope
-    head: tuple[int, int] | None
+    poor: int
+    head: int | None
 
 
 def marks(data: bytes, root: Node, roles: Roles, measure: Measure, *, max_depth: int) -> Marks:
@@ -70,6 +71,7 @@ class _Descent:
         self._data, self._roles, self._measure = data, roles, measure
         self._max_depth = max_depth
         self._found: list[Mark] = []
+        self._comments: dict[int, list[Span]] = {}
         self._opened: dict[int, Scope] = {}
         self._too_deep = 0
 
@@ -87,18 +89,17 @@ class _Descent:
                 stack.append(further)
         _, level, node, role, scope = self._found[0] if self._found else (0, 0, root, None, top)
         self._found[:1] = [(0, level, node, role, scope)]  # with what is white before it
-        return Marks.of(self._found, self._opened, self._too_deep)
+        return Marks.of(self._found, self._comments, self._opened, self._too_deep)
 
     def _through(self, family: _Family) -> _Family | None:
         """Look at the children of a node, up to one that is over the budget; return its own."""
-        children, level, scope, head = family
+        children, level, scope, poor, head = family
         sure, exact, fits = self._measure.sure, self._measure.exact, self._measure.fits
         data, found = self._data, self._found
         leading, led = -1, 0  # the mark of comments that lead to what follows, and where they end
         for node, start, end, role in children:
-            begin, good = start, level
-            if head is not None and start <= head[1]:
-                begin, good = head[0], level + _OFF_ITS_HEAD
+            good = level + POOR if start <= poor else level
+            begin = head if head is not None and start <= poor else start
             over = end - begin > sure and (exact or not fits(begin, end))
             if role is not None and role in _LEADS:
                 if leading >= 0 and _adjoins(data, led, start):
@@ -106,7 +107,11 @@ class _Descent:
                 elif role == LEADING or _is_first_on_line(data, start):
                     leading, led = len(found), end
                     found.append((start, good, node, role, scope))
-                continue  # a comment that is not the first on its line speaks of what is before it
+                else:
+                    continue  # it speaks of what is before it on its line
+                if role == COMMENT:
+                    self._comments.setdefault(leading, []).append((start, end))
+                continue
             if leading >= 0:
                 first, leading = leading, -1
                 if not _adjoins(data, led, start):
@@ -118,7 +123,8 @@ class _Descent:
             else:
                 self._add(start, good, node, role, scope)
             if over:
-                inner = self._into(node, role, level, scope)
+                is_body = head is not None and start == poor
+                inner = self._into(node, role, level, scope, is_body=is_body)
                 if inner is not None:
                     return inner
         return None
@@ -131,7 +137,9 @@ class _Descent:
         elif role is not None:
             found[-1] = (start, found[-1][1], node, role, scope)
 
-    def _into(self, node: Node, role: str | None, level: int, scope: Scope) -> _Family | None:
+    def _into(
+        self, node: Node, role: str | None, level: int, scope: Scope, *, is_body: bool = False
+    ) -> _Family | None:
         """Return the children of a node; None where none is left to be looked at."""
         if level >= self._max_depth or node.named_child_count > WIDE:
             self._too_deep += 1
@@ -139,21 +147,25 @@ class _Descent:
         children = node.named_children
         if not children:
             return None
-        head = None
+        poor, head = -1, None
         if role is not None and role not in _NO_SCOPE:
             what = defined(node, role, self._roles, self._data)
             if what is not None:
                 scope = self._opened[what.node.id] = scope.inside(what)
                 inner = body(what.node, self._roles)
-                head = None if inner is None else (node.start_byte, inner.start_byte)
+                if inner is not None:
+                    poor, head = inner.start_byte, node.start_byte
         level += 1
         role_of = (self._roles.inner if level > 1 else self._roles.outer).get
         starts = [child.start_byte for child in children]
         ends = [child.end_byte for child in children]
         roles = [role_of(child.kind_id) for child in children]
-        undecided = head or max(map(sub, ends, starts)) > self._measure.sure
+        if is_body:
+            poor = starts[0]
+        undecided = poor >= 0 or max(map(sub, ends, starts)) > self._measure.sure
         if undecided or not _LEADS.isdisjoint(roles):
-            return _Family(zip(children, starts, ends, roles, strict=True), level, scope, head)
+            each = zip(children, starts, ends, roles, strict=True)
+            return _Family(each, level, scope, poor, head)
         # Nothing is to be decided about any of them: most of all nodes are taken here, at once.
         self._add(starts[0], level, children[0], roles[0], scope)
         rest = zip(starts, repeat(level), children, roles, repeat(scope), strict=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -63,7 +63,7 @@ def records(
     begins = _widened(data, starts, ends, budget) if budget.overlap else starts
     raw_begins, raw_ends = source.offsets(begins), source.offsets(ends)
     errors = _counts(source.unread, ends) if source.unread else [0] * len(ends)
-    parts = _parts(subjects)
+    parts = _parts(subjects, starts, ends)
     begun = _places(data, begins, newline) if budget.overlap else None
     at = Position(newline)
     seen: dict[str, int] = {}
@@ -140,15 +140,17 @@ def _counts(unread: Sequence[tuple[int, int]], ends: Sequence[int]) -> list[int]
     return counts
 
 
-def _parts(subjects: Sequence[Subject]) -> dict[int, tuple[int, int]]:
-    """Number the chunks that are parts of the same definition."""
-    of: dict[int, list[int]] = {}
+def _parts(
+    subjects: Sequence[Subject], starts: Sequence[int], ends: Sequence[int]
+) -> dict[int, tuple[int, int]]:
+    """Number the chunks of each definition that has several, among all that it reaches into."""
+    found = {}
     for index, subject in enumerate(subjects):
-        if subject.part_of is not None:
-            of.setdefault(id(subject.part_of), []).append(index)
-    return {
-        index: (nth, len(indexes))
-        for indexes in of.values()
-        if len(indexes) > 1
-        for nth, index in enumerate(indexes, start=1)
-    }
+        what = None if subject.part_of is None else subject.part_of.what
+        if what is not None:
+            # The comments that lead to it may begin a chunk before.
+            first = min(index, bisect_right(starts, what.node.start_byte) - 1)
+            last = max(index, bisect_left(ends, what.node.end_byte))
+            if last > first:
+                found[index] = (index - first + 1, last - first + 1)
+    return found

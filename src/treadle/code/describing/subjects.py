@@ -81,13 +81,15 @@ class Subjects:
             if common.what is None:
                 return Subject(self._plain_kind(low, high, top, inside=inside))
             return self._part(common)
-        symbols = tuple([self._qualified(what, scope) for _, what, scope in begun])
+        symbols = tuple({self._qualified(what, scope): None for _, what, scope in begun})
         outermost = [each for each in begun if marks.levels[each[0]] == top]
         if len(outermost) == 1 and common is around and not inside:
             return self._whole(*outermost[0], end, symbols)
         if common.what is not None and not outermost:
             return self._part(common)._replace(symbols=symbols)
         kinds = {self._kind(what, scope) for _, what, scope in outermost or begun}
+        if common is not around:  # it begins with the end of something else
+            kinds.add(self._part(around).kind)
         kind = kinds.pop() if len(kinds) == 1 else "mixed"
         return self._part(common)._replace(kind=kind, symbols=symbols)
 
@@ -120,7 +122,7 @@ class Subjects:
             self._qualified(what, scope),
             scope.names if what.qualifier is None else (*scope.names, what.qualifier),
             signature(what.node, self._roles, self._data),
-            docstring(what.node, self._marks.starts[mark], self._roles, self._data),
+            docstring(what.node, self._marks.comments.get(mark, ()), self._roles, self._data),
             symbols,
             self._marks.opened.get(what.node.id) if what.node.end_byte > end else None,
         )

@@ -7,6 +7,7 @@ of their own: nobody looks for them, and a large file has a hundred thousand.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from treadle.code.grammars import nodes
@@ -78,6 +79,9 @@ YAML_KINDS = {
     "flow_sequence": "data",
 }
 
+# More than 250 levels of indentation crash tree-sitter-yaml 0.7.2; each takes a column at least.
+_TOO_DEEP = re.compile(rb"^(?:[-?:]? ){200}", re.MULTILINE)
+
 YAML = Grammar(
     module="tree_sitter_yaml",
     package="tree-sitter-yaml",
@@ -86,6 +90,7 @@ YAML = Grammar(
     spelled=_yaml_spelled,
     kind=_yaml_kind,
     body=nodes.field("value"),
+    crashes=_TOO_DEEP,
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
@@ -51,6 +52,8 @@ class Grammar:
         imported: Returns what a node of *imports* imports, as names; no names: it imports
             nothing, such as a call of another function than ``require``. The default takes the
             text of the node.
+        crashes: Finds in a text what takes the parser down, so that it is not parsed; None
+            (default) where nothing is known to.
         qualifier: Finds the node that names what a definition belongs to where that is not
             around it, such as the receiver of a method in Go; None (default) for none.
     """
@@ -73,6 +76,7 @@ class Grammar:
     docstring: Namer | None = None
     imported: Callable[[Node], list[str]] | None = None
     qualifier: Namer | None = None
+    crashes: re.Pattern[bytes] | None = None
 
 
 @dataclass(frozen=True, slots=True)

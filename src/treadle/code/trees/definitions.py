@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from treadle.code.grammars.comments import plain
 from treadle.code.languages.model import Grammar
-from treadle.code.trees.roles import PLAIN, WRAPPER, Roles
+from treadle.code.trees.roles import COMMENT, PLAIN, WRAPPER, Roles
 
 if TYPE_CHECKING:
     from tree_sitter import Node
 
+_MARKS = (b"#", b"//", b"/*", b"--", b"%")  # where there is none of them, there is no comment
 _SIGNATURE = 500  # characters; parameters of a generated function go on for pages
 _DOCSTRING = 10_000  # characters
 _NAME = 200  # characters; what is longer is no name, but an error of the parser
@@ -101,31 +102,45 @@ def body(node: Node, roles: Roles) -> Node | None:
 def signature(node: Node, roles: Roles, data: bytes) -> str:
     """Return the head of a definition, up to its body, on one line."""
     inner = body(node, roles)
+    start = node.start_byte
     end = node.end_byte if inner is None else inner.start_byte
-    head = data[node.start_byte : min(end, node.start_byte + 4 * _SIGNATURE)]
-    line = " ".join(head.decode(errors="ignore").split())
+    head = data[start : min(end, start + 4 * _SIGNATURE)]
+    if any(mark in head for mark in _MARKS):
+        head = _without_comments(node, head, roles)
+    line = " ".join(head.decode("utf-8", "ignore").split())
     return line if len(line) <= _SIGNATURE else line[: _SIGNATURE - 1] + "…"
 
 
-def docstring(node: Node, before: int, roles: Roles, data: bytes) -> str | None:
+def _without_comments(node: Node, head: bytes, roles: Roles) -> bytes:
+    """Return the head of a definition up to the first comment at its end."""
+    for child in node.named_children:
+        at = child.start_byte - node.start_byte
+        if at >= len(head):
+            break
+        if roles.inner.get(child.kind_id) == COMMENT and b"\n" not in head[at:].rstrip():
+            return head[:at]
+    return head
+
+
+def docstring(
+    node: Node, comments: Sequence[tuple[int, int]], roles: Roles, data: bytes
+) -> str | None:
     """
     Return what is documented of a definition.
 
     Args:
         node: The definition.
-        before: Where the comments begin that lead to it; its own beginning when there are none.
+        comments: Where the comments begin and end that lead to it.
         roles: Those of its grammar.
         data: The text that was parsed.
     """
     inside = roles.facts.docstring(node) if roles.facts.docstring else None
     if inside is not None:
-        start, end = inside.start_byte, inside.end_byte
-    elif before < node.start_byte:
-        start, end = before, node.start_byte
-    else:
+        comments = [(inside.start_byte, inside.end_byte)]
+    elif not comments:
         return None
-    text = data[start : min(end, start + 4 * _DOCSTRING)].decode(errors="ignore")
-    return plain(text)[:_DOCSTRING].strip() or None
+    raw = b"\n".join(data[start:end].rstrip(b"\r\n") for start, end in comments)
+    return plain(raw[: 4 * _DOCSTRING].decode("utf-8", "ignore"))[:_DOCSTRING].strip() or None
 
 
 def imports(nodes: Iterable[Node], roles: Roles, data: bytes) -> tuple[str, ...]:
