@@ -14,7 +14,7 @@ import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
+from hashlib import sha256
 
 _LOOKED_AT = 8192
 _CONTROLS = bytes({*range(0x20), 0x7F} - set(b"\t\n\v\f\r\b\x1b"))
@@ -104,7 +104,7 @@ def decode(raw: bytes, *, stat: os.stat_result | None = None) -> Content | Refus
         stat: Of the file that they are from, for the result.
     """
     found = _decoded(raw)
-    digest = blake2b(raw, digest_size=16).hexdigest()
+    digest = sha256(raw).hexdigest()[:32]
     if isinstance(found, str):
         return Refused("binary", found, len(raw), digest)
     data, encoding = found

@@ -80,7 +80,8 @@ class Chunk(NamedTuple):
     disk; columns count characters, from 0; lines count from 1 and end with LF, CRLF or CR.
 
     Attributes:
-        id: 32 hex digits, of path, text and, among equal texts in a file, which of them it is.
+        id: 32 hex digits (half of a SHA-256), of text, path and, among equal texts in a file, which
+            of them it is.
             It stays while text and path do, wherever in the file the chunk comes to stand.
         path: Of the file, relative to its root, with ``/``; for a text without a file as given.
         language: Such as ``"python"``; ``"text"`` when it is not known.
@@ -109,7 +110,7 @@ class Chunk(NamedTuple):
             begins inside something over the budget that cannot be divided, such as a string.
         part: ``(i, n)``: the i-th of n chunks, from 1, of a definition that is over the budget.
         errors: Places inside that the parser could not read.
-        content_hash: 32 hex digits of *text* alone: equal for equal text in whatever file.
+        content_hash: 32 hex digits (half of a SHA-256) of *text* alone: equal for equal text in whatever file.
     """
 
     id: str
@@ -157,7 +158,7 @@ class FileChunks:
             bytes of the file: ``"utf-8"``, ``"utf-16-le"``, ``"latin-1"`` when no other fits.
         newline: ``"lf"``, ``"crlf"``, ``"cr"``, ``"mixed"``, or ``"none"``.
         size: Bytes.
-        hash: 32 hex digits of its bytes; empty when it was not read.
+        hash: 32 hex digits (half of a SHA-256) of its bytes; empty when it was not read.
         grammar: Library and version that parsed it, such as ``"tree-sitter-python 0.25.0"``.
         errors: Places that the parser could not read.
         chunks: In order; empty for an empty file.

@@ -33,19 +33,29 @@ class Position:
             The line of its last character, and the column after that.
         """
         if self._mixed:
-            ends = [match.end() for match in _ENDS.finditer(text)]
-            count, after = len(ends), ends[-1] if ends else 0
-        else:
-            ends = []
-            count, after = text.count("\n"), text.rfind("\n") + 1
+            return self._over_mixed(text)
+        count = text.count("\n")
         if not count:
             self.column += len(text)
             return self.line, self.column
-        start = self.column
-        self.line += count
-        self.column = len(text) - after
+        started, self.line = self.column, self.line + count
+        size = len(text)
+        after = text.rfind("\n") + 1
+        self.column = size - after
         if self.column:
             return self.line, self.column
         # The last character ends a line, and belongs to it.
-        before = (ends[-2] if count > 1 else 0) if ends else text.rfind("\n", 0, after - 1) + 1
-        return self.line - 1, after - before + (0 if before else start)
+        before = text.rfind("\n", 0, size - 1) + 1
+        return self.line - 1, size - before + (0 if before else started)
+
+    def _over_mixed(self, text: str) -> tuple[int, int]:
+        ends = [match.end() for match in _ENDS.finditer(text)]
+        if not ends:
+            self.column += len(text)
+            return self.line, self.column
+        started, self.line = self.column, self.line + len(ends)
+        self.column = len(text) - ends[-1]
+        if self.column:
+            return self.line, self.column
+        before = ends[-2] if len(ends) > 1 else 0
+        return self.line - 1, len(text) - before + (0 if before else started)

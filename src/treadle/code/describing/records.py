@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
+from hashlib import sha256
 from itertools import pairwise
 
 from treadle.code.budget import Budget
@@ -74,14 +74,14 @@ def records(
         overlap = len(data[begin:start].decode()) if begun else 0
         line, column = begun[index] if begun else (at.line, at.column)
         end_line, end_column = at.over(text[overlap:] if overlap else text)
-        digest = blake2b(raw, digest_size=16)
-        content = digest.hexdigest()
+        digest = sha256(raw)  # in silicon on most machines: twice as fast as BLAKE2
+        content = digest.hexdigest()[:32]
         nth = seen[content] = seen.get(content, -1) + 1
         digest.update(f"\0{nth}\0{path}".encode())
         kind, symbol, qualified, scope, signature, docstring, symbols, _ = subjects[index]
         made.append(
             Chunk(
-                digest.hexdigest(),
+                digest.hexdigest()[:32],
                 path,
                 source.language,
                 index,

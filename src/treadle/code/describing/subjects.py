@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from typing import NamedTuple, TypeAlias
 
-from treadle.code.cutting.marks import Marks, Scope
+from treadle.code.cutting.marks import POOR, Marks, Scope
 from treadle.code.trees.definitions import Defined, defined, docstring, signature
 from treadle.code.trees.roles import COMMENT, LEADING, PLAIN, Roles
 
@@ -72,6 +72,8 @@ class Subjects:
         if low == high:
             return self._part(around)
         levels = marks.levels[low:high]
+        if levels[0] >= POOR:
+            levels = [level % POOR for level in levels]
         top = min(levels)
         common = around
         if levels[0] != top:
@@ -82,7 +84,7 @@ class Subjects:
                 return Subject(self._plain_kind(low, high, top, inside=inside))
             return self._part(common)
         symbols = tuple({self._qualified(what, scope): None for _, what, scope in begun})
-        outermost = [each for each in begun if marks.levels[each[0]] == top]
+        outermost = [each for each in begun if levels[each[0] - low] == top]
         if len(outermost) == 1 and common is around and not inside:
             return self._whole(*outermost[0], end, symbols)
         if common.what is not None and not outermost:
@@ -107,8 +109,8 @@ class Subjects:
             assert role is not None  # for it defines something
             what = defined(marks.nodes[mark], role, roles, data)
             # With what is wrapped around it, and once more by itself, where it is over the budget.
-            if what is not None and what.node.id != last:
-                last = what.node.id
+            if what is not None and what.node != last:
+                last = what.node
                 found.append((mark, what, marks.scopes[mark]))
         return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -12,7 +13,7 @@ from treadle.code.trees.roles import COMMENT, PLAIN, WRAPPER, Roles
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-_MARKS = (b"#", b"//", b"/*", b"--", b"%")  # where there is none of them, there is no comment
+_MARK = re.compile(rb"[#%]|//|/\*|--")  # without one of them, there is no comment
 _SIGNATURE = 500  # characters; parameters of a generated function go on for pages
 _DOCSTRING = 10_000  # characters
 _NAME = 200  # characters; what is longer is no name, but an error of the parser
@@ -105,7 +106,7 @@ def signature(node: Node, roles: Roles, data: bytes) -> str:
     start = node.start_byte
     end = node.end_byte if inner is None else inner.start_byte
     head = data[start : min(end, start + 4 * _SIGNATURE)]
-    if any(mark in head for mark in _MARKS):
+    if _MARK.search(head):
         head = _without_comments(node, head, roles)
     line = " ".join(head.decode("utf-8", "ignore").split())
     return line if len(line) <= _SIGNATURE else line[: _SIGNATURE - 1] + "…"
@@ -161,7 +162,7 @@ def _text(node: Node, data: bytes, limit: int) -> str:
     start, end = node.start_byte, node.end_byte
     if end - start > 4 * limit:
         return ""
-    text = data[start:end].decode(errors="ignore")
+    text = data[start:end].decode("utf-8", "ignore")
     if text.isidentifier():  # nearly always
         return text
     text = " ".join(text.split())
