@@ -34,7 +34,7 @@ def test_functions_that_fit_are_whole():
 
 
 def test_small_functions_share_a_chunk():
-    code = "".join(function(f"f{i}", lines=1) for i in range(30))
+    code = "".join(function(f"f{i}", lines=1) for i in range(300))
     assert len(texts(code, max_chars=300)) == pytest.approx(len(code) / 300, rel=0.35)
 
 

@@ -7,6 +7,7 @@ edit spreads as far as chunks on both sides of the old and the new cuts differ.
 
 from __future__ import annotations
 
+import random
 import sys
 from functools import cache
 from pathlib import Path
@@ -97,3 +98,33 @@ def test_chunks_that_only_move_keep_their_ids(name):
     for chunk in same:
         assert moved[chunk.id].text == chunk.text
         assert moved[chunk.id].start_line == chunk.start_line + 2
+
+
+def rows(digits: int, text: str = "{}\n", count: int = 1500) -> str:
+    draw = random.Random(1)
+    return "".join(
+        text.format("%0*x" % (digits, draw.getrandbits(4 * digits))) for _ in range(count)
+    )
+
+
+@pytest.mark.parametrize(
+    ("language", "before", "row", "after"),
+    [
+        ("python", 'X = """\n', "{}\n", '"""\n'),
+        ("text", "", "{}\n", ""),
+        ("c", "int t[] = {\n", "    0x{},\n", "};\n"),
+        ("json", "[\n", '  {{"a": "{}"}},\n', "  0\n]\n"),
+        ("text", "", "{}", ""),
+    ],
+    ids=["string", "lines", "array", "objects", "one line"],
+)
+def test_a_row_more_in_a_table_changes_only_chunks_around_it(language, before, row, after):
+    """
+    Rows of one length, and one more of them at the beginning, once moved each cut in the table.
+    """
+    table = rows(24, row)
+    old = code.chunk_text(before + table + after, language, max_chars=1000)
+    new = code.chunk_text(before + row.format("7" * 24) + table + after, language, max_chars=1000)
+    known = {chunk.id for chunk in old}
+    assert len(old) > 30
+    assert sum(chunk.id not in known for chunk in new) <= 8

@@ -203,7 +203,7 @@ class _File:
             about.of(cut.mark, mark, end, inside=cut.inside)
             for cut, mark, end in zip(cuts, following, ends, strict=True)
         ]
-        source = self._source(imports(marks.top(known.importing), known, data), unparsed)
+        source = self._source(imports(marks.importing, known, data), unparsed)
         chunks = records(source, cuts, subjects, self._cutting.budget, "syntax")
         deep = marks.too_deep and f"{marks.too_deep:,} places deeper than {self._cutting.max_depth}"
         return self.result(

@@ -110,7 +110,8 @@ class Chunk(NamedTuple):
             begins inside something over the budget that cannot be divided, such as a string.
         part: ``(i, n)``: the i-th of n chunks, from 1, of a definition that is over the budget.
         errors: Places inside that the parser could not read.
-        content_hash: 32 hex digits (half of a SHA-256) of *text* alone: equal for equal text in whatever file.
+        content_hash: 32 hex digits (half of a SHA-256) of *text* alone: equal for equal text in
+            whatever file.
     """
 
     id: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -30,10 +30,14 @@ class Scope:
     prefix: str = ""
 
     def inside(self, what: Defined) -> Scope:
-        """Return the scope in *what*, which is in this one."""
+        """Return the scope in *what*, which is in this one. Names are repeated, so not for ever."""
+        if len(self.prefix) > _LONGEST:
+            return Scope(what, self, self.names, self.prefix)
         names = (what.name,) if what.qualifier is None else (what.qualifier, what.name)
         return Scope(what, self, (*self.names, *names), ".".join((*self.names, *names, "")))
 
+
+_LONGEST = 500  # characters of names in names
 
 POOR = 1_000_000
 """Added to the level of a place that is no good one at any depth: between a head and its body."""
@@ -59,7 +63,8 @@ class Marks:
         scopes: What is around it.
         comments: By the index of a mark, where the comments are that lead to what begins there.
         opened: Of the definitions over the budget, by ``Node.id``, the scope inside.
-        too_deep: Places that were not looked into, for they are nested too deep or too wide.
+        importing: What may import something, at the top level of the file.
+        too_deep: Places that were not looked into, for they are nested too deep.
     """
 
     starts: Sequence[int]
@@ -69,6 +74,7 @@ class Marks:
     scopes: Sequence[Scope]
     comments: Mapping[int, Sequence[Span]]
     opened: Mapping[int, Scope]
+    importing: Sequence[Node]
     too_deep: int
 
     @classmethod
@@ -77,16 +83,9 @@ class Marks:
         marks: Sequence[Mark],
         comments: Mapping[int, Sequence[Span]],
         opened: Mapping[int, Scope],
+        importing: Sequence[Node],
         too_deep: int,
     ) -> Marks:
         """Put places beside each other."""
         starts, levels, nodes, roles, scopes = zip(*marks, strict=True)
-        return cls(starts, levels, nodes, roles, scopes, comments, opened, too_deep)
-
-    def top(self, types: Container[int]) -> list[Node]:
-        """Return what is of one of *types* (``Node.kind_id``) at the top level of the file."""
-        return [
-            node
-            for node, level in zip(self.nodes, self.levels, strict=True)
-            if level == 1 and node.kind_id in types
-        ]
+        return cls(starts, levels, nodes, roles, scopes, comments, opened, importing, too_deep)

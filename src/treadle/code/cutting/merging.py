@@ -1,8 +1,8 @@
 """Cuts: pieces put together, left to right, while the budget allows.
 
 The merging half of cAST, greedy: a chunk takes pieces as long as they fit, then ends at the place
-in its last third that is nested least, rather between two functions than inside the second. What is
-over the budget and has no marks inside, such as a long string, is cut by lines.
+in its last quarter that is nested least, rather between two functions than inside the second. What
+is over the budget and has no marks inside, such as a long string, is cut by lines.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from treadle.code.budget.measures import Measure
 from treadle.code.cutting.marks import POOR
-from treadle.code.cutting.oversize import split
+from treadle.code.cutting.oversize import decided, split
 
 _INDENT = 200  # bytes; white space before a mark goes with it, but not a screen of it
 
@@ -65,10 +65,14 @@ def merge(data: bytes, starts: Sequence[int], levels: Sequence[int], measure: Me
             if low == count:
                 break
             at = low  # a single token
-        mark = _least_nested(start, starts, levels, low, at)
+        mark = _least_nested(data, start, starts, levels, low, at)
         cut = _line_start(data, start, starts[mark])
         if not measure.fits(start, cut):  # a tokenizer that finds more tokens in a shorter text
             mark, cut = at, starts[at]
+        if data[cut - 1 : cut + 1] == b"\r\n":
+            cut = cut - 1 if cut - 1 > start else cut + 1
+            if cut == end:
+                break
         start = cut
         cuts.append(Cut(start, mark, inside=False))
     return cuts
@@ -83,18 +87,18 @@ def _is_short(data: bytes, start: int, starts: Sequence[int], at: int, measure: 
 
 
 def _least_nested(
-    start: int, starts: Sequence[int], levels: Sequence[int], low: int, high: int
+    data: bytes, start: int, starts: Sequence[int], levels: Sequence[int], low: int, high: int
 ) -> int:
-    """Return the last mark of the lowest level in the last third before *high*, inclusive."""
-    third = bisect_left(starts, start + 2 * (starts[high] - start) // 3, low, high)
-    best = min(levels[third : high + 1])
+    """Return a mark of the lowest level in the last quarter before *high*, inclusive."""
+    quarter = bisect_left(starts, start + 3 * (starts[high] - start) // 4, low, high)
+    best = min(levels[quarter : high + 1])
     if best >= POOR:  # then rather a short chunk; or as much of the head as there is room for
         best = min(levels[low : high + 1])
         if best >= POOR:
             return high
-    while levels[high] != best:
-        high -= 1
-    return high
+        return max(mark for mark in range(low, high + 1) if levels[mark] == best)
+    equal = [starts[mark] for mark in range(quarter, high + 1) if levels[mark] == best]
+    return bisect_left(starts, decided(data, equal), low, high + 1)
 
 
 def _line_start(data: bytes, start: int, mark: int) -> int:

@@ -6,19 +6,21 @@ looked at a bounded number of times however long the piece is.
 
 from __future__ import annotations
 
+import re
 import unicodedata
+from collections.abc import Sequence
+from zlib import crc32
 
 from treadle.code.budget.measures import Measure, settled
 
-_SPACE = b" \t\v\f"
-_NO_SPACE = bytes(sorted({*range(256)} - {*_SPACE}))
-_PUNCTUATION = b",;:.!?)]}>|&=+-*/\\\"'`"
-_NO_PUNCTUATION = bytes(sorted({*range(256)} - {*_PUNCTUATION}))
-_WIDE = tuple(
-    mark.encode() for mark in "\u3000\u3001\u3002\u300d\u300f\uff01\uff09\uff0c\uff1a\uff1b\uff1f"
+_LINE = re.compile(rb"\r\n?|\n")
+# In languages without spaces, a cut after a full stop is as good.
+_SPACE = re.compile(
+    rb"[ \t\v\f]+|"
+    + "|".join("\u3000\u3001\u3002\u300d\u300f\uff01\uff09\uff0c\uff1a\uff1b\uff1f").encode()
 )
-"""What stands for a space in languages without spaces: a cut after it is as good."""
-
+_PUNCTUATION = re.compile(rb"""[,;:.!?)\]}>|&=+\-*/\\"'`]+""")
+_DECIDES = 32  # bytes after a place
 _GRAPHEME = 128  # bytes to look back for where what is seen as one character begins
 _JOINER = "\u200d"
 
@@ -61,28 +63,38 @@ def split(data: bytes, start: int, end: int, measure: Measure) -> list[int]:
 def _best(data: bytes, start: int, most: int) -> int:
     """Return the best place for a cut behind *start*, up to *most*, which fits."""
     size = most - start
-    line = _after_line(data, start + size // 4, most)
-    if line:
-        return line
-    half = start + size // 2
-    window = data[half:most]
-    cut = half + len(window.rstrip(_NO_SPACE))
-    if not window.isascii():
-        cut = max(
-            cut, *(half + window.rfind(mark) + len(mark) for mark in _WIDE if mark in window), 0
-        )
-    if cut == half:
-        cut += len(window.rstrip(_NO_PUNCTUATION))
-    return _between_graphemes(data, start, cut if cut > half else most)
+    late, half, early = start + 3 * size // 4, start + size // 2, start + size // 4
+    for ends, least in ((_LINE, early), (_SPACE, half), (_PUNCTUATION, half)):
+        places = [match.end() for match in ends.finditer(data, late, most)]
+        if places:
+            return _between_graphemes(data, start, decided(data, places))
+        last = _last(ends, data, least, late)
+        if last:
+            return _between_graphemes(data, start, last)
+    places = [place for place in range(late + 1, most + 1) if data[place - 1] < 0x80]
+    if data[late:most].isascii() and places:
+        return decided(data, places)
+    return _between_graphemes(data, start, most)
 
 
-def _after_line(data: bytes, low: int, most: int) -> int:
-    """Return where the last line that ends behind *low* and not behind *most* ends, or 0."""
-    after = data.rfind(b"\n", low, most) + 1
-    lone = data.rfind(b"\r", max(low, after), most) + 1
-    if lone and data[lone : lone + 1] == b"\n":  # the CR of a CRLF: most is not inside of one
-        lone = 0
-    return max(after, lone)
+def decided(data: bytes, places: Sequence[int]) -> int:
+    """
+    Return the one of several places, all as good, that the text there decides.
+
+    After an edit, cuts soon fall where they did before, also in a table whose lines are all alike
+    in length. Of equal texts it is the last place.
+    """
+    if len(places) == 1:
+        return places[0]
+    return min(reversed(places), key=lambda place: crc32(data[place : place + _DECIDES]))
+
+
+def _last(ends: re.Pattern[bytes], data: bytes, low: int, high: int) -> int:
+    """Return where the last match between *low* and *high* ends; 0 for none."""
+    last = 0
+    for match in ends.finditer(data, low, high):
+        last = match.end()
+    return 0 if data[last - 1 : last + 1] == b"\r\n" else last
 
 
 def _between_graphemes(data: bytes, start: int, cut: int) -> int:

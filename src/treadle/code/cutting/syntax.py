@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tree_sitter import Node
 
 WIDE = 100_000
-"""Children of one node that are looked at; a longer list of numbers is cut by its lines."""
+"""Children of one node that are looked at one by one; a longer list is cut by its lines."""
 
 _INDENT = 200  # bytes before a comment that are looked at for the beginning of its line
 _LEADS = frozenset({COMMENT, LEADING})
@@ -37,6 +37,7 @@ class _Family(NamedTuple):
         children: Each with its start, end and role.
         level: Theirs.
         scope: Theirs.
+        top: They stand at the top level of the file, or count as if they did.
         poor: Those that begin up to here are the head of a definition, or the first of its body:
             no good place for a cut.
         head: Where the definition begins whose parts they are; a body that fits, but not together
@@ -46,6 +47,7 @@ class _Family(NamedTuple):
     children: Iterator[tuple[Node, int, int, str | None]]
     level: int
     scope: Scope
+    top: bool
     poor: int
     head: int | None
 
@@ -73,13 +75,14 @@ class _Descent:
         self._found: list[Mark] = []
         self._comments: dict[int, list[Span]] = {}
         self._opened: dict[int, Scope] = {}
+        self._importing: list[Node] = []
         self._too_deep = 0
 
     def of(self, root: Node) -> Marks:
         """Return what is found from *root* down."""
         top = Scope()
         # Its children are looked at even where all fits, to tell what the file defines.
-        first = self._into(root, None, 0, top)
+        first = self._into(root, None, 0, top, top=True)
         stack = [] if first is None else [first]
         while stack:
             further = self._through(stack[-1])
@@ -89,11 +92,13 @@ class _Descent:
                 stack.append(further)
         _, level, node, role, scope = self._found[0] if self._found else (0, 0, root, None, top)
         self._found[:1] = [(0, level, node, role, scope)]  # with what is white before it
-        return Marks.of(self._found, self._comments, self._opened, self._too_deep)
+        return Marks.of(self._found, self._comments, self._opened, self._importing, self._too_deep)
 
     def _through(self, family: _Family) -> _Family | None:
         """Look at the children of a node, up to one that is over the budget; return its own."""
-        children, level, scope, poor, head = family
+        children, level, scope, top, poor, head = family
+        through = self._roles.through if top else ()
+        inline = level > 1 and top  # of an #ifdef: its condition, which is no place for a cut
         sure, exact, fits = self._measure.sure, self._measure.exact, self._measure.fits
         data, found = self._data, self._found
         leading, led = -1, 0  # the mark of comments that lead to what follows, and where they end
@@ -119,12 +124,14 @@ class _Descent:
                 elif over or fits(found[first][0], end):
                     found[first] = (found[first][0], good, node, role, scope)
                 else:
+                    self._comments[len(found)] = self._comments.get(first, [])
                     found.append((start, good + 1, node, role, scope))
-            else:
+            elif not inline or role is not None or _is_first_on_line(data, start):
                 self._add(start, good, node, role, scope)
-            if over:
+            goes_through = top and node.kind_id in through
+            if over or goes_through:
                 is_body = head is not None and start == poor
-                inner = self._into(node, role, level, scope, is_body=is_body)
+                inner = self._into(node, role, level, scope, top=goes_through, is_body=is_body)
                 if inner is not None:
                     return inner
         return None
@@ -138,11 +145,21 @@ class _Descent:
             found[-1] = (start, found[-1][1], node, role, scope)
 
     def _into(
-        self, node: Node, role: str | None, level: int, scope: Scope, *, is_body: bool = False
+        self,
+        node: Node,
+        role: str | None,
+        level: int,
+        scope: Scope,
+        *,
+        top: bool = False,
+        is_body: bool = False,
     ) -> _Family | None:
         """Return the children of a node; None where none is left to be looked at."""
-        if level >= self._max_depth or node.named_child_count > WIDE:
+        if level >= self._max_depth:
             self._too_deep += 1
+            return None
+        if node.named_child_count > WIDE:
+            self._lines(node, level + 1, scope)
             return None
         children = node.named_children
         if not children:
@@ -156,21 +173,33 @@ class _Descent:
                 if inner is not None:
                     poor, head = inner.start_byte, node.start_byte
         level += 1
-        role_of = (self._roles.inner if level > 1 else self._roles.outer).get
+        role_of = (self._roles.outer if top else self._roles.inner).get
         starts = [child.start_byte for child in children]
         ends = [child.end_byte for child in children]
         roles = [role_of(child.kind_id) for child in children]
         if is_body:
             poor = starts[0]
         undecided = poor >= 0 or max(map(sub, ends, starts)) > self._measure.sure
+        if top:
+            importing = self._roles.importing
+            self._importing += [child for child in children if child.kind_id in importing]
+            undecided = True
         if undecided or not _LEADS.isdisjoint(roles):
             each = zip(children, starts, ends, roles, strict=True)
-            return _Family(each, level, scope, poor, head)
+            return _Family(each, level, scope, top, poor, head)
         # Nothing is to be decided about any of them: most of all nodes are taken here, at once.
         self._add(starts[0], level, children[0], roles[0], scope)
         rest = zip(starts, repeat(level), children, roles, repeat(scope), strict=False)
         self._found.extend(islice(rest, 1, None))
         return None
+
+    def _lines(self, node: Node, level: int, scope: Scope) -> None:
+        """Add the lines of a node instead of its children."""
+        data, end = self._data, node.end_byte
+        line = data.find(b"\n", node.start_byte, end) + 1
+        while 0 < line < end:
+            self._found.append((line, level, node, None, scope))
+            line = data.find(b"\n", line, end) + 1
 
 
 def _adjoins(data: bytes, end: int, start: int) -> bool:

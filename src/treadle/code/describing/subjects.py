@@ -85,11 +85,14 @@ class Subjects:
             return self._part(common)
         symbols = tuple({self._qualified(what, scope): None for _, what, scope in begun})
         outermost = [each for each in begun if levels[each[0] - low] == top]
+        if not outermost and common.what is None:  # all are in something like an #ifdef
+            top = min(levels[each[0] - low] for each in begun)
+            outermost = [each for each in begun if levels[each[0] - low] == top]
         if len(outermost) == 1 and common is around and not inside:
             return self._whole(*outermost[0], end, symbols)
         if common.what is not None and not outermost:
             return self._part(common)._replace(symbols=symbols)
-        kinds = {self._kind(what, scope) for _, what, scope in outermost or begun}
+        kinds = {self._kind(what, scope) for _, what, scope in outermost}
         if common is not around:  # it begins with the end of something else
             kinds.add(self._part(around).kind)
         kind = kinds.pop() if len(kinds) == 1 else "mixed"

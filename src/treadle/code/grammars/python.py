@@ -87,6 +87,18 @@ PYTHON = Grammar(
     wrappers=frozenset({"decorated_definition", "expression_statement"}),
     imports=frozenset({"import_statement", "import_from_statement", "future_import_statement"}),
     outer=frozenset({"assignment", "expression_statement"}),
+    through=frozenset(
+        {
+            "if_statement",
+            "elif_clause",
+            "else_clause",
+            "try_statement",
+            "except_clause",
+            "finally_clause",
+            "with_statement",
+            "block",
+        }
+    ),
     direct=frozenset({"function_definition", "class_definition"}),
     name=_name,
     body=_body,

@@ -38,6 +38,8 @@ class Grammar:
         imports: Types of nodes that import something, or may: see *imported*.
         outer: Those of *definitions* and *wrappers* that count at the top level of a file only,
             such as the statement that is an assignment in Python.
+        through: Types of nodes at the top level whose contents count as standing there, too, such
+            as ``#ifdef`` in C, or ``try`` in Python.
         direct: Those of *definitions* whose name is what stands at the field ``"name"``, and
             nothing else has to be known of them: *name*, *spelled*, *kind* and *qualifier* are not
             asked, which saves time.
@@ -68,6 +70,7 @@ class Grammar:
     leading: frozenset[str] = frozenset()
     imports: frozenset[str] = frozenset()
     outer: frozenset[str] = frozenset()
+    through: frozenset[str] = frozenset()
     direct: frozenset[str] = frozenset()
     name: Namer | None = None
     spelled: Callable[[Node], str] | None = None

@@ -18,7 +18,7 @@ _SIGNATURE = 500  # characters; parameters of a generated function go on for pag
 _DOCSTRING = 10_000  # characters
 _NAME = 200  # characters; what is longer is no name, but an error of the parser
 _WRAPPED = 4  # wrappers within wrappers, such as an exported decorated class
-_IMPORTED = 500  # names
+_IMPORTED = 2_000  # characters of names; they are repeated with each chunk of the file
 
 
 class Defined(NamedTuple):
@@ -145,16 +145,23 @@ def docstring(
 
 
 def imports(nodes: Iterable[Node], roles: Roles, data: bytes) -> tuple[str, ...]:
-    """Return what *nodes* import, in order, each name once; the first 500."""
+    """Return what *nodes* import, in order, each name once; as many as 2,000 characters hold."""
     found: dict[str, None] = {}
+    room = _IMPORTED
     for node in nodes:
-        if roles.facts.imported is not None:
-            found |= dict.fromkeys(name for name in roles.facts.imported(node) if name)
-        elif text := _text(node, data, _SIGNATURE):
-            found[text] = None
-        if len(found) >= _IMPORTED:
-            break
-    return tuple(found)[:_IMPORTED]
+        for name in _imported(node, roles, data):
+            if name and name not in found:
+                room -= len(name)
+                if room < 0:
+                    return tuple(found)
+                found[name] = None
+    return tuple(found)
+
+
+def _imported(node: Node, roles: Roles, data: bytes) -> list[str]:
+    if roles.facts.imported is not None:
+        return roles.facts.imported(node)
+    return [_text(node, data, _SIGNATURE)]
 
 
 def _text(node: Node, data: bytes, limit: int) -> str:

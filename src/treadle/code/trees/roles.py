@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
 
@@ -28,6 +28,7 @@ class Roles:
         inner: The same below the top level.
         direct: The types of definitions whose name is what stands at the field ``"name"``.
         both: The kinds of the definitions that are wrappers where they have no name.
+        through: The types of nodes that are looked through at the top level.
         importing: The types of nodes that import something, or may; they can have another role.
     """
 
@@ -36,6 +37,7 @@ class Roles:
     inner: Mapping[int, str]
     direct: frozenset[int]
     both: Mapping[int, str]
+    through: frozenset[int]
     importing: frozenset[int]
 
 
@@ -51,21 +53,28 @@ def roles(language: str) -> Roles | None:
     by_type |= dict.fromkeys(facts.comments, COMMENT)
     by_type |= facts.definitions
     by_type |= dict.fromkeys(facts.wrappers, WRAPPER)
-    numbers = _numbers(loaded, {*by_type})
+    numbers = _numbers(loaded, {*by_type, *facts.through})
     return Roles(
         facts,
-        outer={number: by_type[type_] for number, type_ in numbers.items()},
+        outer={number: by_type[type_] for number, type_ in numbers.items() if type_ in by_type},
         inner={
-            number: by_type[type_] for number, type_ in numbers.items() if type_ not in facts.outer
+            number: by_type[type_]
+            for number, type_ in numbers.items()
+            if type_ in by_type and type_ not in facts.outer
         },
-        direct=frozenset(number for number, type_ in numbers.items() if type_ in facts.direct),
+        direct=_of(facts.direct, numbers),
         both={
             number: facts.definitions[type_]
             for number, type_ in numbers.items()
             if type_ in facts.definitions and type_ in facts.wrappers
         },
-        importing=frozenset(number for number, type_ in numbers.items() if type_ in facts.imports),
+        through=_of(facts.through, numbers),
+        importing=_of(facts.imports, numbers),
     )
+
+
+def _of(types: Collection[str], numbers: Mapping[int, str]) -> frozenset[int]:
+    return frozenset(number for number, type_ in numbers.items() if type_ in types)
 
 
 def _numbers(loaded: Loaded, types: set[str]) -> dict[int, str]:

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from tree_sitter import Node
 
 _MANY = 10_000  # a file with more is no program
-_WIDE = 100_000  # children of one node; see ``cutting.syntax``
+_WIDE = 100_000  # children of one node, which would be as many objects
 
 
 def unread(root: Node) -> list[tuple[int, int]]:
@@ -23,8 +23,10 @@ def unread(root: Node) -> list[tuple[int, int]]:
     stack = [root] if root.has_error else []
     while stack and len(found) < _MANY:
         node = stack.pop()
-        if node.is_missing or node.child_count > _WIDE:
+        if node.is_missing:
             found.append((node.start_byte, node.end_byte))
+        elif node.child_count > _WIDE:
+            stack.extend(_damaged(node))
         elif node.is_error:
             read = [child for child in node.named_children if child.named_child_count]
             found.extend(_between(node, read))
@@ -32,6 +34,19 @@ def unread(root: Node) -> list[tuple[int, int]]:
         else:
             stack.extend(child for child in reversed(node.children) if child.has_error)
     return sorted(found)
+
+
+def _damaged(node: Node) -> list[Node]:
+    """Return the children with errors, last first, without making objects of all others."""
+    cursor = node.walk()
+    found = []
+    more = cursor.goto_first_child()
+    while more:
+        child = cursor.node
+        if child is not None and child.has_error:
+            found.append(child)
+        more = cursor.goto_next_sibling()
+    return found[::-1]
 
 
 def _between(node: Node, read: list[Node]) -> list[tuple[int, int]]:
