@@ -30,7 +30,7 @@ $(BASE): pyproject.toml
 	@touch $@
 
 $(APPS): $(BASE)
-	@$(BIN)/python -m pip install $(PIP) --editable '.[lab,prompts]'
+	@$(BIN)/python -m pip install $(PIP) --editable '.[code,lab,prompts]'
 	@touch $@
 
 $(DEV): $(BASE)
@@ -70,7 +70,9 @@ demo: PIPELINE = $(BIN)/treadle lab pipeline examples/measurements $(DEMO)/lab -
 # Asks nobody: the rows of the example go to the provider mock, which answers with what it was asked.
 demo: ASKED = $(BIN)/treadle prompts run -p $(DEMO)/prompts/prompt.txt -e $(DEMO)/prompts/experiments.csv \
     -o $(DEMO)/prompts/results.csv
-demo: $(APPS)  ## map a parser over real instrument files and four bad ones; kill, resume; both applications
+# The clone itself: its own sources, and the same again when nothing has changed.
+demo: CUT = $(BIN)/treadle code chunk src --into $(DEMO)/chunks.jsonl --incremental
+demo: $(APPS)  ## map a parser over real instrument files and four bad ones; kill, resume; all applications
 	@rm -rf $(DEMO) && mkdir -p $(DEMO)
 	@echo '$$ $(COMMAND)'
 	@$(COMMAND); code=$$?; \
@@ -98,7 +100,13 @@ demo: $(APPS)  ## map a parser over real instrument files and four bad ones; kil
 	@echo '$$ $(ASKED)'
 	@$(ASKED)
 	@echo
-	@echo 'Four of the files are bad on purpose: they are named above, and all others delivered. Next:'
+	@echo 'And source code: the files of Treadle itself, cut into chunks; the second time none is opened.'
+	@echo '$$ $(CUT)'
+	@$(CUT)
+	@echo '$$ $(CUT)'
+	@$(CUT)
+	@echo
+	@echo 'Four of the measurements are bad on purpose: they are named above, and all others delivered. Next:'
 	@printf '  %-32s %s\n' \
 	  '$(DEMO)/measurements.csv' 'the results: one row for each good file' \
 	  'examples/parse_measurements.py' 'the function: plain Python that returns or raises' \
@@ -106,6 +114,7 @@ demo: $(APPS)  ## map a parser over real instrument files and four bad ones; kil
 	  '$(DEMO)/lab/stage' 'a Parquet file for each measurement; _manifest lists them' \
 	  '$(DEMO)/lab/segment' 'the branches of each sweep; _manifest lists them' \
 	  '$(DEMO)/prompts/results.csv' 'the table of experiments with the answers' \
+	  '$(DEMO)/chunks.jsonl' 'the source code in chunks, a row for each' \
 	  '$(BIN)/treadle map --help' 'the same for a function and files of yours' \
 	  'README.md' 'the same from Python, in ten lines'
 

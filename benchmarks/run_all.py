@@ -22,6 +22,7 @@ CASES = (
     "durability",
     "lab",
     "prompts",
+    "code",
 )
 
 

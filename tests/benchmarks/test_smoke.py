@@ -52,6 +52,15 @@ def test_prompts_are_measured_beside_a_bare_loop():
     assert "200 rows, 100 at once" in done.stdout
 
 
+@pytest.mark.slow
+def test_chunking_is_measured_beside_parsing_alone():
+    """It also joins the chunks of every file and compares them with it."""
+    command = [sys.executable, "-m", "benchmarks.code", "--quick", "--peers", "none"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "python, one process" in done.stdout
+
+
 def test_a_peer_nobody_knows_is_refused_with_the_names_of_those_that_are_known():
     command = [sys.executable, "-m", "benchmarks.tiny_items", "--quick", "--peers", "pandas"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

@@ -10,8 +10,10 @@ from pathlib import Path
 
 from treadle import UsageError
 
-_FLAGS = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0)
+_CAREFUL = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
+_FLAGS = os.O_RDWR | os.O_CREAT | _CAREFUL
 _NAME = "lock"
+_OURS = ".treadle"
 _TRIES = 100  # others may tidy up just then
 
 
@@ -21,6 +23,8 @@ def locked(
 ) -> Iterator[bool]:
     """
     Hold the lock of *folder* while the body runs. It ends with the process, however that ends.
+
+    Links are refused: who was sent a tree with one could be made to write elsewhere.
 
     The file keeps the id of its holder until the body has ended without an error, so that the next
     one knows whether there may be something to clear away.
@@ -37,8 +41,9 @@ def locked(
         Whether the last one who held it came to its end: not killed, no error, no Ctrl-C.
 
     Raises:
-        UsageError: Another process holds it, or the folder cannot be made.
+        UsageError: Another process holds it, the folder cannot be made, or a link is in its place.
     """
+    _check_links(folder)
     made = [each for each in (folder, *folder.parents) if not each.exists()]
     descriptor = _held(folder, doing, hint, named or folder)
     try:
@@ -50,6 +55,49 @@ def locked(
         if tidy:
             _tidy(folder, made or [folder])
         os.close(descriptor)  # which unlocks
+
+
+@contextmanager
+def left_alone(folder: Path, doing: str, *, hint: str) -> Iterator[None]:
+    """
+    Keep others from taking the lock of *folder* while the body reads there; nothing is written.
+
+    Args:
+        folder: The folder; where it has no lock, nobody is kept from it.
+        doing: As for `locked`.
+        hint: As for `locked`.
+
+    Raises:
+        UsageError: Another process holds it.
+    """
+    try:
+        descriptor = os.open(folder / _NAME, os.O_RDONLY | _CAREFUL)
+    except OSError:  # there is none, or it may not be read: then it is not ours either
+        yield
+        return
+    try:
+        _take(descriptor, doing, hint)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _check_links(folder: Path) -> None:
+    """
+    Check that the lock, and all from ``.treadle`` down to it, is where it seems to be.
+
+    Raises:
+        UsageError: There is a link.
+    """
+    path = (folder / _NAME, folder, *folder.parents)
+    names = [each.name for each in path]
+    ours = names.index(_OURS) + 1 if _OURS in names else 1
+    for each in path[:ours]:
+        if each.is_symlink():
+            raise UsageError(
+                f"{str(each)!r} is a link, and would be written through",
+                hint="remove it, if you know nothing of it; it may have come with the files",
+            )
 
 
 def _held(folder: Path, doing: str, hint: str, named: Path) -> int:

@@ -18,6 +18,7 @@ from treadle.code.cutting.merging import merge
 from treadle.code.describing.records import Source, records
 from treadle.code.describing.subjects import Subject, Subjects
 from treadle.code.discovery import Found
+from treadle.code.discovery.walking import shown
 from treadle.code.languages import loading
 from treadle.code.languages.detecting import detect
 from treadle.code.languages.registry import language as language_of
@@ -36,7 +37,7 @@ RETRY = treadle.Retry(attempts=2, on=(treadle.CallTimedOut, treadle.WorkerDied),
 
 _LONE_CR = re.compile(rb"\r(?!\n)")
 _HEAD = 4096  # bytes that languages are told by
-_UNREAD = 0.25  # of a file; with more, its syntax tree says nothing
+_UNREAD = 0.6  # of a file; with more, its syntax tree says nothing
 
 _OTHERWISE = {"prose": "text", "code": "block", "data": "data"}  # kinds, by style
 
@@ -61,6 +62,12 @@ def chunk_text(
         UsageError: An option is wrong, or there is no such language.
         MissingExtra: The extra ``code`` is not installed.
     """
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        raise treadle.UsageError(
+            f"path={path!r} is no text", hint="names that are not UTF-8 are written with \\xNN"
+        ) from None
     cutting = Cutting.of(**{"generated": True, **options})  # who gives a text wants it cut
     name = None if language is None else language_of(language).name
     try:
@@ -196,7 +203,7 @@ class _File:
             return self.by_lines("syntax-errors", f"{share:.0%} of it cannot be parsed")
         marks = syntax.marks(data, root, known, self._measure, max_depth=self._cutting.max_depth)
         cuts = merge(data, marks.starts, marks.levels, self._measure)
-        about = Subjects(data, marks, known, _OTHERWISE[self._style])
+        about = Subjects(data, marks, root, known, _OTHERWISE[self._style])
         following = [*(cut.mark for cut in cuts[1:]), len(marks.starts)]
         ends = [*(cut.start for cut in cuts[1:]), len(data)]
         subjects = [
@@ -303,9 +310,9 @@ def skipped(
 def _relative(file: str | os.PathLike[str], root: str | os.PathLike[str] | None) -> str:
     place = Path(file)
     if root is None:
-        return place.name
+        return shown(place.name)
     try:
-        return place.resolve().relative_to(Path(root).resolve()).as_posix()
+        return shown(place.resolve().relative_to(Path(root).resolve()).as_posix())
     except ValueError:
         raise treadle.UsageError(
             f"{str(place)!r} is not below {str(root)!r}", hint="give a folder above the file"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import os
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Literal, TypeAlias, TypedDict
 
@@ -159,8 +160,7 @@ class Cutting:
         known = {field.name for field in fields(cls)}
         for name, value in values.items():
             if name not in known:
-                choices = ", ".join(sorted({*known - {"budget"}, *_BUDGET}))
-                raise treadle.UsageError(f"there is no option {name!r}", hint=f"known: {choices}")
+                raise _unknown(name, {*known - {"budget"}, *_BUDGET})
             if name.startswith("max_"):
                 _check_count(name, value)
         if "languages" in values:
@@ -182,7 +182,12 @@ def split(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any], d
 
     Returns:
         Those of cutting (with ``languages``), those of finding files, and those of workers.
+
+    Raises:
+        UsageError: There is none of that name.
     """
+    for name in options.keys() - Options.__annotations__.keys():
+        raise _unknown(name, Options.__annotations__)
     cutting, finding, working = {}, {}, {}
     for name, value in options.items():
         if name in _WORKERS:
@@ -192,6 +197,13 @@ def split(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any], d
         else:
             cutting[name] = value
     return cutting, finding, working
+
+
+def _unknown(name: str, known: Iterable[str]) -> treadle.UsageError:
+    choices = sorted(known)
+    near = difflib.get_close_matches(name, choices, n=1)
+    meant = f"did you mean {near[0]}?" if near else f"known: {', '.join(choices)}"
+    return treadle.UsageError(f"there is no option {name!r}", hint=meant)
 
 
 def _several(value: str | Collection[str]) -> Collection[str]:

@@ -20,6 +20,7 @@ Stat: TypeAlias = tuple[int, int, int, int, str]
 """Size, times of modification and change, inode, and why it will not be read (or ``""``)."""
 
 _INT64 = (1 << 63) - 1
+_FIELDS = frozenset(Chunk._fields)
 _line = json.JSONEncoder(ensure_ascii=False, separators=(", ", ": ")).encode
 
 
@@ -176,7 +177,17 @@ def lines(chunks: tuple[Chunk, ...]) -> bytes:
 
 
 def chunk_of(row: dict[str, Any]) -> Chunk:
-    """Return the chunk that a line, read as JSON, was made of."""
+    """
+    Return the chunk that a line, read as JSON, was made of.
+
+    Raises:
+        ValueError: It was made of none.
+    """
+    if not isinstance(row, dict):
+        raise ValueError(f"{row!r:.60} is no object")
+    if row.keys() != _FIELDS:
+        name = min(_FIELDS ^ row.keys())
+        raise ValueError(f"{name!r} is {'missing' if name in _FIELDS else 'no field of a chunk'}")
     values: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in row.items()
     }

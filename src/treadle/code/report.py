@@ -50,9 +50,11 @@ class Report:
             would be.
         removed: Files that are not there any more, or are left out now, whose chunks went.
         chunks: Chunks in the output.
-        tokens: Their sizes together.
-        bytes: Bytes of all files that were ok, degraded or skipped.
-        by_language: Files, bytes and chunks of each language, by its name.
+        tokens: Their sizes together, in what *unit* says.
+        unit: ``"characters"``, where these are the tokens; else ``"tokens"``.
+        bytes: Bytes of the files that were cut: those that were ok or degraded.
+        skipped_bytes: Bytes of the others.
+        by_language: Files that were cut, their bytes and chunks, of each language, by its name.
         by_kind: Chunks of each kind.
         by_method: Chunks by how they were cut.
         errors: Files with places that the parser could not read.
@@ -80,7 +82,9 @@ class Report:
     removed: int = 0
     chunks: int = 0
     tokens: int = 0
+    unit: str = "tokens"
     bytes: int = 0
+    skipped_bytes: int = 0
     by_language: dict[str, OfLanguage] = field(default_factory=dict)
     by_kind: Counter[str] = field(default_factory=Counter)
     by_method: Counter[str] = field(default_factory=Counter)

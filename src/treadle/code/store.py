@@ -54,6 +54,7 @@ _SEEN = (
     "UPDATE files SET size = ?, mtime_ns = ?, ctime_ns = ?, inode = ?, refused = ?, "
     "read_at_ns = ?, number = ? WHERE path = ?"
 )
+_SUFFIXES = ("", "-wal", "-shm", "-journal")  # of the files that SQLite makes
 _FAILED = "failed"  # a status beside those of ``FileChunks``
 
 _TICK_NS = 20_000_000
@@ -96,6 +97,7 @@ class Store:
         self._salt = salt
         self._database: sqlite3.Connection | None = None
         self._cursors: set[sqlite3.Cursor] = set()
+        self._is_read_only = False
         self._number = 0
         self.same = 0
 
@@ -117,6 +119,7 @@ class Store:
             return
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._remove_links()
             try:
                 self._connect()
             except sqlite3.OperationalError:
@@ -128,13 +131,38 @@ class Store:
             self._disconnect()
             raise self._failed(error) from error
 
+    def open_as_it_is(self) -> bool:
+        """
+        Open the database to be read, and change nothing on the disk.
+
+        Returns:
+            Whether there is one that can be read.
+        """
+        of_other_sessions = self._file("-wal").exists()
+        options = "mode=ro" if of_other_sessions else "mode=ro&immutable=1"
+        uri = f"{self._path.absolute().as_uri()}?{options}"
+        try:
+            self._database = sqlite3.connect(uri, uri=True, isolation_level=None)
+            self._is_read_only = True
+            tables = self._tables()
+        except sqlite3.Error:
+            tables = 0
+        if not tables:
+            self._disconnect()
+        return tables > 0
+
+    def _tables(self) -> int:
+        """Return how many tables there are, after checking that they are of our format."""
+        (form,) = self._connection.execute("PRAGMA user_version").fetchone()
+        (tables,) = self._connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
+        if tables and form != _FORMAT:
+            raise sqlite3.DatabaseError(f"format {form}")
+        return int(tables)
+
     def _connect(self) -> None:
         self._database = database = sqlite3.connect(self._path, isolation_level=None)
         database.execute("PRAGMA locking_mode = EXCLUSIVE")
-        (form,) = database.execute("PRAGMA user_version").fetchone()
-        (tables,) = database.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
-        if tables and form != _FORMAT:
-            raise sqlite3.DatabaseError(f"format {form}")
+        tables = self._tables()
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = FULL")
         database.execute("PRAGMA cache_size = -16000")
@@ -168,7 +196,9 @@ class Store:
                 failed.append(self._failure(path, outcome, number))
         with self._changing() as database:
             database.executemany(_SEEN, seen)
-            if cut or any(map(self._has_chunks, (row[0] for row in failed))):
+            if any(map(self._has_chunks, (row[0] for row in failed))) or (
+                cut and self._differ(cut, made)
+            ):
                 self._forget_output()
             database.executemany(_UPSERT, [*cut, *failed])
             database.executemany(_LINES, [*made, *((b"", row[0]) for row in failed)])
@@ -199,6 +229,17 @@ class Store:
     def _has_chunks(self, path: str) -> bool:
         query = "SELECT 1 FROM files WHERE path = ? AND status <> ?"
         return self._connection.execute(query, (path, _FAILED)).fetchone() is not None
+
+    def _differ(self, cut: list[tuple[Any, ...]], made: list[tuple[bytes, str]]) -> bool:
+        """Tell whether files are not what they were when the output was written."""
+        if not any(self._read("SELECT 1 FROM facts WHERE name = 'output'")):
+            return True  # it is not right anyway
+        names = ", ".join(Facts._fields)
+        query = f"SELECT {names}, lines FROM files JOIN lines USING (id) WHERE path = ?"  # noqa: S608
+        return any(
+            next(self._read(query, (path,)), None) != (*row[-1 - len(Facts._fields) : -1], lines)
+            for row, (lines, path) in zip(cut, made, strict=True)
+        )
 
     def close(self) -> None:
         """
@@ -294,7 +335,7 @@ class Store:
         """
         query = (
             "SELECT path, size, mtime_ns, ctime_ns, inode, refused, read_at_ns, salt, language, "
-            "hash, status FROM files ORDER BY path"
+            "hash, status, reason FROM files ORDER BY path"
         )
         rows = self._read(query)
         compared = Compared()
@@ -306,8 +347,10 @@ class Store:
             if row is None or row[0] != each.path:
                 compared.todo.append(Todo(each, ""))
                 continue
-            _, *stat, read_at, salt, language, digest, status = row
-            if status == _FAILED or salt != self._salt(language):
+            _, *stat, read_at, salt, language, digest, status, reason = row
+            # A parser may have given up because the machine was busy, or the timeout was short.
+            again = status == _FAILED or reason == "parser-gave-up"
+            if again or salt != self._salt(language):
                 compared.todo.append(Todo(each, ""))
             elif tuple(stat) != stat_of(each) or _may_hide_a_change(stat, read_at):
                 same_reason = stat[-1] == (each.reason or "")
@@ -351,8 +394,17 @@ class Store:
     def remove(self) -> None:
         """Remove the database from the disk; it must not be open in another place."""
         self._disconnect()
-        for suffix in ("", "-wal", "-shm", "-journal"):
-            self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
+        for suffix in _SUFFIXES:
+            self._file(suffix).unlink(missing_ok=True)
+
+    def _remove_links(self) -> None:
+        """Remove links that somebody has planted where SQLite would follow them."""
+        for suffix in _SUFFIXES:
+            if self._file(suffix).is_symlink():
+                self._file(suffix).unlink()
+
+    def _file(self, suffix: str) -> Path:
+        return self._path.with_name(self._path.name + suffix)
 
     def fact(self, name: str) -> Any:
         """Return what was noted under *name*; None when nothing was."""
@@ -413,6 +465,8 @@ class Store:
                 report.degraded[reason] += 1
             elif status == "skipped":
                 report.skipped[reason] += 1
+                report.skipped_bytes += size
+                continue
             report.chunks += chunks
             report.tokens += tokens
             report.bytes += size
@@ -473,6 +527,9 @@ class Store:
             self._cursors.clear()
             self._database.close()
             self._database = None
+            if self._is_read_only:  # SQLite could not remove it
+                self._file("-shm").unlink(missing_ok=True)
+                self._is_read_only = False
 
     def _take_out(self, paths: Sequence[str]) -> None:
         rows = [(path,) for path in paths]

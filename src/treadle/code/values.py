@@ -26,7 +26,7 @@ KINDS = {
     "rule": "a rule of a style sheet, a target of a build file",
     "element": "an element of a marked-up document",
     "query": "a statement of a query language",
-    "mixed": "definitions of several kinds",
+    "mixed": "definitions of several kinds, or with statements beside them",
     "import": "what the file imports",
     "comment": "comments alone",
     "block": "statements outside of any definition",
@@ -95,20 +95,22 @@ class Chunk(NamedTuple):
         text: The text, with all white space.
         overlap: How many characters at the beginning of *text* are the end of the chunk before.
         tokens: Its size, overlap included, in tokens of the tokenizer (default: characters).
-        kind: One of :data:`KINDS`.
-        symbol: Name of the definition that it is about: the only one that begins in it, else the
-            smallest that holds all of it; None outside of definitions.
+        kind: One of :data:`KINDS`: that of *symbol*; without one, what it holds.
+        symbol: Name of the definition that it is, imports and comments aside, or a part of; of the
+            smallest that holds all of it where there are several. None outside of definitions.
         qualified_name: The same with the names of the definitions around it: ``"Cache.get"``.
         scope: Names of the definitions around *symbol*, outermost first.
         breadcrumb: Path and names, for people and for embeddings: ``"cache.py > Cache > get"``.
         signature: Head of the definition, on one line, without its body; None outside.
-        docstring: What is documented of it, without the marks of a comment; None where nothing is.
-        symbols: Qualified names of all definitions that begin in it, as far as it was cut from
-            their level: not those inside a function that is whole.
+        docstring: What is documented of it, without the marks of a comment, in the chunk where it
+            begins; for the first chunk without a symbol, that of the file. None where there is none.
+        symbols: Qualified names of all definitions that begin in it, and of the members of
+            classes that are whole; not of those inside functions.
         imports: What the file imports, as far as its language is known; names as written.
         method: ``"syntax"``, ``"delimiters"`` (code without syntax), ``"prose"``, or ``"split"``:
             begins inside something over the budget that cannot be divided, such as a string.
-        part: ``(i, n)``: the i-th of n chunks, from 1, of a definition that is over the budget.
+        part: ``(i, n)``: the i-th of n chunks, from 1, that the definition *symbol* reaches into,
+            with the comments that lead to it; None when it is whole.
         errors: Places inside that the parser could not read.
         content_hash: 32 hex digits (half of a SHA-256) of *text* alone: equal for equal text in
             whatever file.

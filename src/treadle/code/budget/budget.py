@@ -9,6 +9,7 @@ from typing import NamedTuple
 import treadle
 from treadle.code.budget import measures
 from treadle.code.budget.measures import Asked, Bytes, Measure, Ruled
+from treadle.code.budget.overlaps import Overlaps
 from treadle.code.budget.tokenizers import Tokenizer, counter, identity
 
 DEFAULT_CHARS = 2000
@@ -117,27 +118,15 @@ class Budget:
         """
         return self._measure(data, self._cutting())
 
-    def widen(self, data: bytes, start: int, floor: int, end: int) -> int:
+    def overlaps(self, data: bytes) -> Overlaps:
         """
-        Return where the overlap begins of the chunk from *start* to *end*.
-
-        At the beginning of a line where one is near enough, else at a character. The chunk with
-        its overlap is within the whole budget; where there is no room for one, *start* is returned.
+        Lay the budget on a file, to find the overlaps of its chunks.
 
         Args:
             data: The file, valid UTF-8.
-            start: Where the chunk begins.
-            floor: Where the overlap may begin at the earliest.
-            end: Where the chunk ends.
         """
-        if not self.overlap or start <= floor:
-            return start
-        begin = _earliest(data, self._measure(data, self._overlapping()), start, floor)
-        begin = _at_line(data, begin, start)
-        whole = self._measure(data, self._whole())
-        while begin < start and not whole.fits(begin, end):
-            begin = _at_line(data, _forward(data, begin + (start - begin + 1) // 2, start), start)
-        return begin
+        share = self._measure(data, self._overlapping()) if self.overlap else None
+        return Overlaps(data, share, self._measure(data, self._whole()))
 
     def _cutting(self) -> _Limits:
         """Return what chunks are cut to: the limits, less the share of the overlap in each."""
@@ -190,43 +179,3 @@ def _check_whole(name: str, value: object, *, least: int) -> None:
             f"{name} must be a whole number from {least}, not {value!r:.100}",
             hint=f"leave {name} out for {'no limit' if least else 'none'}",
         )
-
-
-def _earliest(data: bytes, measure: Measure, start: int, floor: int) -> int:
-    """Return the earliest place from which it fits up to *start*, not before *floor*."""
-    step = max(64, measure.sure)
-    low = floor
-    # In strides that double, so that no more than twice as much is looked at as fits.
-    while start - step > floor:
-        place = _forward(data, start - step, start)
-        if not measure.fits(place, start):
-            low = place
-            break
-        step *= 2
-    if measure.fits(low, start):
-        return low
-    good = start
-    while good - low > 1:
-        middle = _forward(data, (low + good) // 2, good)
-        if middle < good and measure.fits(middle, start):
-            good = middle
-        else:
-            low = (low + good) // 2
-    return good
-
-
-def _forward(data: bytes, place: int, most: int) -> int:
-    """Move a place forward to where two characters meet, not between CR and LF."""
-    while place < most and data[place] & 0xC0 == 0x80:
-        place += 1
-    if 0 < place < most and data[place] == 10 and data[place - 1] == 13:
-        place += 1
-    return place
-
-
-def _at_line(data: bytes, begin: int, start: int) -> int:
-    """Return the beginning of the first line from *begin* and before *start*, or *begin*."""
-    if begin == 0 or data[begin - 1] == 10 or (data[begin - 1] == 13 and data[begin] != 10):
-        return begin
-    found = measures.LINE_END.search(data, begin, start)
-    return begin if found is None or found.end() >= start else found.end()

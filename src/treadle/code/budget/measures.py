@@ -10,6 +10,7 @@ No question looks further than some multiple of the budget, so all of them are l
 from __future__ import annotations
 
 import re
+from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from functools import lru_cache
@@ -349,7 +350,7 @@ def _few(limit: int) -> re.Pattern[str]:
 
 def lines(data: bytes, limit: int) -> Ruler:
     """Return a ruler for *limit* lines, a part of a line being one too."""
-    starts: list[int] = []
+    starts: array[int] = array("Q")  # a fifth of a list, and a file may be all line ends
 
     def stop(start: int, most: int) -> int:
         if not starts:

@@ -13,10 +13,10 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import CodeType, FunctionType, MethodType
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import treadle
+from treadle.code.budget import functions
 from treadle.code.budget.measures import WORD
 
 Tokenizer: TypeAlias = str | Callable[[str], int]
@@ -60,7 +60,9 @@ def counter(tokenizer: Tokenizer) -> Counter:
             read, or it would have to be downloaded.
     """
     if not isinstance(tokenizer, str):
-        return Counter(functools.partial(_counted, tokenizer), _name(tokenizer), dense=False)
+        return Counter(
+            functools.partial(_counted, tokenizer), functions.name(tokenizer), dense=False
+        )
     family, colon, rest = tokenizer.partition(":")
     if colon and rest and family == "tiktoken":
         return _tiktoken(rest)
@@ -77,12 +79,14 @@ def counter(tokenizer: Tokenizer) -> Counter:
 
 def identity(tokenizer: Tokenizer) -> str:
     """
-    Return a text that is another one whenever counts could be.
+    Return a text that is another one whenever counts could be; see `functions` for those of users.
 
     Raises:
         UsageError: As `counter` does.
     """
-    return counter(tokenizer).identity if isinstance(tokenizer, str) else _described(tokenizer)
+    if isinstance(tokenizer, str):
+        return counter(tokenizer).identity
+    return functions.identity(tokenizer)
 
 
 def _nonspace(text: str) -> int:
@@ -102,7 +106,7 @@ def _counted(tokenizer: Callable[[str], int], text: str) -> int:
         tokens = -1
     if tokens < 0:
         raise treadle.UsageError(
-            f"the tokenizer {_name(tokenizer)} returned {answer!r:.100} for a text",
+            f"the tokenizer {functions.name(tokenizer)} returned {answer!r:.100} for a text",
             hint="it has to return how many tokens the text has, as a whole number",
         )
     return tokens
@@ -187,52 +191,3 @@ def _loaded(path: str, _mtime_ns: int, _size: int) -> Counter:
         f"tokenizers {version} {digest}",
         dense=False,
     )
-
-
-def _name(function: Any) -> str:
-    named = function if hasattr(function, "__qualname__") else type(function)
-    return f"{getattr(named, '__module__', 'builtins')}.{named.__qualname__}"
-
-
-def _described(function: object) -> str:
-    """
-    Return a text that is another one when the function is: its name, and a hash of its code.
-
-    Its defaults and the values that it closes over count too, and the attributes of an object
-    that is called. What it refers to by name (globals, other modules) is not followed.
-    """
-    digest = hashlib.blake2b(digest_size=16)
-    for part in _parts(function, depth=0):
-        digest.update(part.encode("utf-8", "surrogatepass") + b"\0")
-    return f"{_name(function)} {digest.hexdigest()}"
-
-
-def _parts(value: object, depth: int) -> list[str]:
-    """List what makes a value what it is, without addresses."""
-    if depth > 8:  # a value that holds itself
-        return ["..."]
-    deeper = functools.partial(_parts, depth=depth + 1)
-    if isinstance(value, str | bytes | int | float | complex | bool | None):
-        return [repr(value)]
-    if isinstance(value, CodeType):
-        shape = (value.co_argcount, value.co_flags, value.co_names, value.co_varnames)
-        return [value.co_code.hex(), repr(shape), *deeper(value.co_consts)]
-    if isinstance(value, FunctionType):
-        cells = [cell.cell_contents for cell in value.__closure__ or ()]
-        held: list[Any] = [value.__code__, value.__defaults__, value.__kwdefaults__, cells]
-        return [_name(value), *deeper(held)]
-    if isinstance(value, MethodType):
-        return [*deeper(value.__func__), *deeper(value.__self__)]
-    if isinstance(value, functools.partial):
-        return ["partial", *deeper(value.func), *deeper(value.args), *deeper(value.keywords)]
-    if isinstance(value, list | tuple):
-        return [type(value).__name__, str(len(value)), *(p for one in value for p in deeper(one))]
-    if isinstance(value, set | frozenset):
-        return ["set", *sorted("\0".join(deeper(one)) for one in value)]
-    if isinstance(value, dict):
-        return ["dict", *sorted("\0".join([*deeper(k), *deeper(v)]) for k, v in value.items())]
-    if isinstance(value, type) or not hasattr(value, "__dict__"):
-        return [_name(value)]
-    called = getattr(type(value), "__call__", None)  # noqa: B004 - its code is wanted
-    code = deeper(called) if isinstance(called, FunctionType) else []
-    return [_name(value), *code, *deeper(vars(value))]

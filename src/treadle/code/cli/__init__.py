@@ -3,6 +3,7 @@
 options   what was typed and what a file sets, put together
 chunking  chunk
 looking   show, stats, languages, schema, report
+ending    what they exit with
 words     what is said of a report
 drawing   the chunks of a file in a terminal
 command   help whose options stand in groups

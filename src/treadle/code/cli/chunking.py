@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import treadle
-from treadle.cli import Exit, displayed, hint, put, say, terminate_like_ctrl_c, width
+from treadle.cli import displayed, hint, put, say, terminate_like_ctrl_c, width
 from treadle.code.cli import options
+from treadle.code.cli.ending import exit_of
 from treadle.code.extra import check_extra
 
 if TYPE_CHECKING:
@@ -33,8 +34,8 @@ even opened, and those that are gone leave the output.
 Options can stand in treadle.toml, in [code] or [code.chunk].
 
 \b
-Exit codes: 0 all went well, 1 some files failed, 2 usage, 3 nothing there,
-130 interrupted.
+Exit codes: 0 all went well, 1 some files failed or some folders could not be
+read, 2 usage, 3 nothing there, 130 interrupted.
 """
 
 
@@ -80,6 +81,7 @@ def chunk(
     values = options.merged(chunk, locals())
     check_extra()
     roots = options.needed(values, "roots", "ROOT", "treadle code chunk src --into chunks.jsonl")
+    options.check_roots(roots)
     shown = {name: values.pop(name, None) for name in ("stats", "quiet", "json", "progress")}
     if values.get("dry_run"):
         return _would(roots, values, shown)
@@ -91,7 +93,7 @@ def chunk(
         )
     report = _run(roots, place, values, shown)
     _tell(report, shown)
-    return _exit(report)
+    return exit_of(report)
 
 
 def _run(roots: list[Path], place: Path, values: dict[str, Any], shown: dict[str, Any]) -> Report:
@@ -119,7 +121,7 @@ def _would(roots: list[Path], values: dict[str, Any], shown: dict[str, Any]) -> 
     elif not shown["quiet"]:
         lines = words.of_dry_run(report, files, full=bool(shown["stats"]))
         put("".join(f"{line}\n" for line in words.wrapped(lines, options.room())))
-    return Exit.OK if report.files else Exit.NOTHING
+    return exit_of(report)
 
 
 def _found(roots: list[Path], into: Path, values: dict[str, Any]) -> list[tuple[Found, str | None]]:
@@ -147,10 +149,3 @@ def _tell(report: Report, shown: dict[str, Any]) -> None:
         say(words.as_json(report, event="summary"))
     elif not shown["quiet"]:
         say(*words.wrapped(words.of_run(report, full=bool(shown["stats"])), width()))
-
-
-def _exit(report: Report) -> int:
-    if not report.files:
-        return Exit.NOTHING
-    whole = not (report.failed or report.problems or report.stopped)
-    return Exit.OK if whole else Exit.ITEMS_FAILED

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as jsons
+import sys
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ import typer
 import treadle
 from treadle.cli import Exit, displayed, hint, problem, put, say, terminate_like_ctrl_c
 from treadle.code.cli import options
+from treadle.code.cli.ending import exit_of
 from treadle.code.extra import check_extra
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ Examples:
   treadle code show src/cache.py
   treadle code show src/cache.py --max-tokens 256 --overlap 32
   treadle code show src/cache.py --chunk 3
+  git show HEAD~9:src/cache.py | treadle code show - --language python
   FORCE_COLOR=1 treadle code show src/*.py | less -R
 
 \b
@@ -44,7 +47,8 @@ Examples:
 Of a folder, its files are cut to be counted, and nothing is written.
 
 \b
-Exit codes: 0 all went well, 1 some files failed, 2 usage, 3 nothing there.
+Exit codes: 0 all went well, 1 some files failed or some folders could not be
+read, 2 usage, 3 nothing there.
 """
 
 REPORT = """\
@@ -79,11 +83,17 @@ Examples:
 Columns of a Parquet file have the same names; in a CSV file, lists are JSON.
 """
 
-Files = Annotated[list[Path], typer.Argument(metavar="FILE", help="Source files.")]
+Files = Annotated[
+    list[Path],
+    typer.Argument(metavar="FILE", readable=False, help="Source files; - for standard input."),
+]
 Trees = Annotated[
     list[Path],
-    typer.Argument(metavar="OUTPUT|ROOT", help="What chunk has written; or folders and files."),
-]
+    typer.Argument(
+        metavar="OUTPUT|ROOT", readable=False,
+        help="What chunk has written; or folders and files.",
+    ),
+]  # fmt: skip
 Nth = Annotated[
     int | None, typer.Option("--chunk", "-n", metavar="N", min=0, help="Only this one, from 0.")
 ]
@@ -140,6 +150,8 @@ def _cut(file: Path, values: dict[str, Any]) -> FileChunks | None:
             f"{str(file)!r} is a folder", hint=f"name files; or: treadle code stats {file}"
         )
     try:
+        if str(file) == "-":
+            return _typed_in(values)
         made = chunk_file(file, **values)
     except treadle.UsageError:
         raise
@@ -147,6 +159,33 @@ def _cut(file: Path, values: dict[str, Any]) -> FileChunks | None:
         problem(error.message, error.hint)
         return None
     return replace(made, path=str(file))
+
+
+def _typed_in(values: dict[str, Any]) -> FileChunks:
+    """
+    Cut what comes by standard input.
+
+    Raises:
+        CannotRead: Nothing can come from there.
+    """
+    from treadle.code.chunking import chunk_text
+    from treadle.code.errors import CannotRead
+    from treadle.code.options import MAX_FILE_SIZE
+
+    most = values.get("max_file_size", MAX_FILE_SIZE)
+    try:
+        data = b"" if sys.stdin is None else sys.stdin.buffer.read(most + 1)
+    except OSError as error:
+        raise CannotRead(
+            f"standard input cannot be read: {error.strerror}",
+            hint="name a file: treadle code show src/cache.py",
+        ) from error
+    if len(data) > most:
+        raise treadle.UsageError(
+            f"standard input has more than --max-file-size, {most:,} bytes",
+            hint="--max-file-size 50M takes more",
+        )
+    return replace(chunk_text(data, **values), path="standard input")
 
 
 def _chosen(made: FileChunks, nth: int | None) -> tuple[Chunk, ...]:
@@ -201,14 +240,14 @@ def stats(
     from treadle.code.cli import words
 
     del values["json"]
-    found = _counted(values.pop("roots"), values)
+    roots = values.pop("roots")
+    options.check_roots(roots)
+    found = _counted(roots, values)
     if json:
         put(f"{words.as_json(found)}\n")
     else:
         put("".join(f"{line}\n" for line in words.wrapped(words.of_tree(found), options.room())))
-    if not found.files:
-        return Exit.NOTHING
-    return Exit.ITEMS_FAILED if found.failed else Exit.OK
+    return exit_of(found)
 
 
 def _counted(roots: list[Path], values: dict[str, Any]) -> Report:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import math
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, TypeAlias, get_args, get_origin, get_type_hints
@@ -24,12 +26,12 @@ _RUNS, _SAYS = "How it runs", "What is shown"
 # ── what ────────────────────────────────────────────────────────────────────────────────────────
 
 Roots: TypeAlias = Annotated[
-    list[Path] | None, typer.Argument(metavar="ROOT", help="Folders and files.")
-]
+    list[Path] | None, typer.Argument(metavar="ROOT", readable=False, help="Folders and files.")
+]  # who reads it says what is wrong with it, here and below
 Into: TypeAlias = Annotated[
     Path | None,
     typer.Option(
-        "--into", "-o", metavar="FILE", rich_help_panel=_OUT,
+        "--into", "-o", metavar="FILE", readable=False, rich_help_panel=_OUT,
         help=".jsonl, .parquet or .csv; - for stdout.",
     ),
 ]  # fmt: skip
@@ -206,14 +208,14 @@ StartMethod: TypeAlias = Annotated[
 Timeout: TypeAlias = Annotated[
     float | None,
     typer.Option(
-        "--timeout", metavar="SECONDS", min=0, rich_help_panel=_RUNS,
+        "--timeout", metavar="SECONDS", rich_help_panel=_RUNS,
         help="For each file. Default: 60.",
     ),
 ]  # fmt: skip
 Config: TypeAlias = Annotated[
     Path | None,
     typer.Option(
-        "--config", metavar="FILE", rich_help_panel=_RUNS,
+        "--config", metavar="FILE", readable=False, rich_help_panel=_RUNS,
         help="Settings. Default: treadle.toml, if there.",
     ),
 ]  # fmt: skip
@@ -240,7 +242,8 @@ Json: TypeAlias = Annotated[
     typer.Option("--json", rich_help_panel=_SAYS, help="Print the figures as JSON, for programs."),
 ]
 Output: TypeAlias = Annotated[
-    Path, typer.Argument(metavar="OUTPUT", help="What treadle code chunk has written.")
+    Path,
+    typer.Argument(metavar="OUTPUT", readable=False, help="What treadle code chunk has written."),
 ]
 
 _ONLY_TYPED = {"config", "json", "dry_run", "stats", "chunk", "files"}
@@ -250,6 +253,7 @@ _CHOICES = {
     "progress": ("auto", "live", "plain", "json", "none"),
     "git": ("auto", "never"),
 }
+_BUDGET = ("max_tokens", "max_chars", "max_lines", "tokenizer", "overlap")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmg]?)b?", re.IGNORECASE)
 _POWERS = {"": 1, "k": 1_000, "m": 1_000_000, "g": 1_000_000_000}
 
@@ -268,31 +272,57 @@ def merged(command: Callable[..., Any], typed: Mapping[str, Any]) -> dict[str, A
     Raises:
         UsageError: The file is not there, or is wrong; or a value makes no sense.
     """
-    known = types_of(command)
-    said = _of_file(command.__name__, typed.get("config"), known)
+    said = _of_file(command, typed.get("config"))
     mine = {name: value for name, value in typed.items() if value is not None and name != "config"}
+    file = typed.get("config") or Path(SETTINGS_FILE)
+    places = dict.fromkeys(said, file) | dict.fromkeys(mine)
     values = {**said, **mine}
-    for name, choices in _CHOICES.items():
-        if values.get(name, choices[0]) not in choices:
-            raise treadle.UsageError(
-                f"--{name.replace('_', '-')} takes {', '.join(choices[:-1])} or {choices[-1]}, "
-                f"got {values[name]!r}",
-                hint=f"--{name.replace('_', '-')} {choices[0]}",
-            )
-    return _in_python(values)
+    for name in values.keys() & _READ.keys():
+        values[name] = _READ[name](values[name], name, places[name])
+    _check_budget(values, places)
+    return values
 
 
-def _of_file(command: str, config: Path | None, known: Mapping[str, type]) -> dict[str, Any]:
+def _of_file(command: Callable[..., Any], config: Path | None) -> dict[str, Any]:
     table = Table.load("code", config)
     if table is None:
         return {}
     table.check_sections(COMMANDS)
+    known = types_of(command)
     others = {name for other in _commands() for name in types_of(other)} - known.keys()
-    said = table.options(command, known, of_others=others, only_typed=_ONLY_TYPED)
+    said = table.options(command.__name__, known, of_others=others, only_typed=_ONLY_TYPED)
+    for name, least in _least(command).items():
+        if name in said and said[name] < least:
+            raise _refused(name, f"{least} or more", said[name], least, table.file)
+    folder = table.file.parent
+    if said.get("into") == folder / "-":  # standard output is in no folder
+        said["into"] = Path("-")
     kind, _, file = said.get("tokenizer", "").partition(":")
     if kind == "tokenizers":
-        said["tokenizer"] = f"{kind}:{(config or Path(SETTINGS_FILE)).parent / file}"
+        said["tokenizer"] = f"{kind}:{folder / Path(file).expanduser()}"
     return said
+
+
+def _least(command: Callable[..., Any]) -> dict[str, float]:
+    """Return the least numbers that the options of a command take."""
+    hints = get_type_hints(command, include_extras=True)
+    declared = {name: get_args(hint)[-1] for name, hint in hints.items() if get_args(hint)}
+    least = {name: getattr(each, "min", None) for name, each in declared.items()}
+    return {name: each for name, each in least.items() if each is not None}
+
+
+def _refused(
+    name: str, takes: str, value: object, example: object, file: Path | None
+) -> treadle.UsageError:
+    """Return what is wrong with an option, as it was typed or, with *file*, as that sets it."""
+    key = name.replace("_", "-")
+    if file is None:
+        return treadle.UsageError(
+            f"--{key} takes {takes}, got {value!r}", hint=f"--{key} {example}"
+        )
+    return treadle.UsageError(
+        f"{file}: {key} takes {takes}, got {value!r}", hint=f"{key} = {json.dumps(example)}"
+    )
 
 
 def _commands() -> tuple[Callable[..., Any], ...]:
@@ -314,33 +344,84 @@ def _without_none(hint: Any) -> Any:
     return hint
 
 
-def _in_python(values: dict[str, Any]) -> dict[str, Any]:
-    """Return *values* as the functions of ``treadle.code`` take them."""
+# ── values as the functions of ``treadle.code`` take them, of what was typed or stands in a file ──
+
+
+def _choice(value: str, name: str, file: Path | None) -> str:
+    choices = _CHOICES[name]
+    if value not in choices:
+        takes = f"{', '.join(choices[:-1])} or {choices[-1]}"
+        raise _refused(name, takes, value, choices[0], file)
+    return value
+
+
+def _seconds(value: float, name: str, file: Path | None) -> float:
+    if not (math.isfinite(value) and value > 0):
+        raise _refused(name, "seconds, more than 0", value, 60, file)
+    return value
+
+
+def _language(value: str, name: str, file: Path | None) -> str:  # noqa: ARG001  all are called so
     from treadle.code.languages.registry import language
 
-    if "languages" in values:
-        names = [name.strip() for each in values["languages"] for name in each.split(",")]
-        values["languages"] = sorted({language(name).name for name in names if name})
-    if "language" in values:
-        values["language"] = language(values["language"]).name
-    if "max_file_size" in values:
-        values["max_file_size"] = size(values["max_file_size"])
-    return values
+    try:
+        return language(value).name
+    except treadle.UsageError as error:
+        if file is None:
+            raise
+        raise treadle.UsageError(f"{file}: {error.message}", hint=error.hint) from error
 
 
-def size(text: str) -> int:
+def _languages(value: list[str], name: str, file: Path | None) -> list[str]:
+    names = [each.strip() for several in value for each in several.split(",")]
+    known = sorted({_language(each, name, file) for each in names if each})
+    if not known:
+        raise _refused(name, "names of languages", ",".join(value), "python", file)
+    return known
+
+
+def size(text: str, name: str = "max_file_size", file: Path | None = None) -> int:
     """
     Return the bytes that ``5M``, ``500k`` or ``20000`` stand for.
+
+    Args:
+        text: The size, as somebody wrote it.
+        name: The option.
+        file: The file that sets it; None where it was typed.
 
     Raises:
         UsageError: It is no size.
     """
     found = _SIZE.fullmatch(text.strip())
     if found is None:
-        raise treadle.UsageError(
-            f"--max-file-size takes a size, got {text!r}", hint="--max-file-size 5M"
-        )
+        raise _refused(name, "a size", text, "5M", file)
     return int(float(found[1]) * _POWERS[found[2].lower()])
+
+
+_READ: dict[str, Callable[[Any, str, Path | None], Any]] = {
+    **dict.fromkeys(_CHOICES, _choice),
+    "timeout": _seconds,
+    "language": _language,
+    "languages": _languages,
+    "max_file_size": size,
+}
+
+
+def _check_budget(values: Mapping[str, Any], places: Mapping[str, Path | None]) -> None:
+    """Say of a budget that makes no sense what of it nobody has typed."""
+    given = {name: values[name] for name in _BUDGET if name in values}
+    unseen = [name.replace("_", "-") for name in given if places[name] is not None]
+    if not unseen:
+        return  # who is asked to cut says it
+    from treadle.code.budget import Budget
+
+    try:
+        Budget.of(**given)
+    except treadle.UsageError as error:
+        file = next(filter(None, places.values()))
+        raise treadle.UsageError(
+            f"{error.message} ({file} sets {' and '.join(unseen)})", hint=error.hint
+        ) from error
 
 
 def needed(values: dict[str, Any], name: str, what: str, example: str) -> Any:
@@ -355,6 +436,20 @@ def needed(values: dict[str, Any], name: str, what: str, example: str) -> Any:
             f"{what} is missing", hint=f"{example}, or set {name} in treadle.toml"
         )
     return values.pop(name)
+
+
+def check_roots(roots: Iterable[Path]) -> None:
+    """
+    Say of ``-`` that no tree comes from there.
+
+    Raises:
+        UsageError: It is one of *roots*, and no file is called so.
+    """
+    if any(str(root) == "-" and not root.exists() for root in roots):
+        raise treadle.UsageError(
+            "'-' is standard input, where no files and folders come from",
+            hint="name them; or: treadle code show - cuts one text that comes from there",
+        )
 
 
 def room() -> int | None:

@@ -19,22 +19,25 @@ class Scope:
 
     Attributes:
         what: The innermost; None outside of all.
+        start: Where it begins, with the comments that lead to it.
         outer: What is around that.
         names: Their names, outermost first, each with what it belongs to.
         prefix: The same, each with a dot.
     """
 
     what: Defined | None = None
+    start: int = 0
     outer: Scope | None = None
     names: tuple[str, ...] = ()
     prefix: str = ""
 
-    def inside(self, what: Defined) -> Scope:
+    def inside(self, what: Defined, start: int) -> Scope:
         """Return the scope in *what*, which is in this one. Names are repeated, so not for ever."""
         if len(self.prefix) > _LONGEST:
-            return Scope(what, self, self.names, self.prefix)
+            return Scope(what, start, self, self.names, self.prefix)
         names = (what.name,) if what.qualifier is None else (what.qualifier, what.name)
-        return Scope(what, self, (*self.names, *names), ".".join((*self.names, *names, "")))
+        names = (*self.names, *names)
+        return Scope(what, start, self, names, ".".join((*names, "")))
 
 
 _LONGEST = 500  # characters of names in names

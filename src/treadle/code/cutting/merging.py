@@ -7,8 +7,8 @@ is over the budget and has no marks inside, such as a long string, is cut by lin
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from treadle.code.budget.measures import Measure
@@ -49,59 +49,82 @@ def merge(data: bytes, starts: Sequence[int], levels: Sequence[int], measure: Me
     """
     end, count = len(data), len(starts)
     cuts = [Cut(0, 0, inside=False)]
-    start, mark = 0, 0
+    start, after = 0, 0  # where the chunk begins, and what the next cut has to be behind
     while end - start > measure.sure and not measure.fits(start, end):
-        low = bisect_left(starts, start + 1, mark)  # some marks may begin together
+        low = bisect_right(starts, after)  # some marks may begin together
         at = measure.last(start, starts, low, count)
-        if at < low or _is_short(data, start, starts, at, measure):
+        if at < low or _is_short(start, starts, at, measure, end):
             # Not even one piece fits; or one so small, before one that does not, that it would
             # be a chunk for a few words.
-            low = at + 1 if at >= low else low
+            low = max(low, at + 1)
             inner = split(data, start, starts[low] if low < count else end, measure)
             cuts.extend(Cut(each, low, inside=True) for each in inner)
             if inner:
-                start, mark = inner[-1], low
+                start = after = inner[-1]
                 continue
             if low == count:
                 break
-            at = low  # a single token
-        mark = _least_nested(data, start, starts, levels, low, at)
-        cut = _line_start(data, start, starts[mark])
-        if not measure.fits(start, cut):  # a tokenizer that finds more tokens in a shorter text
-            mark, cut = at, starts[at]
+            cut, after = starts[low], starts[low]  # a single token
+        else:
+            cut, after = _chosen(data, start, starts, levels, low, at)
+            if not measure.fits(start, cut):  # a tokenizer may find more tokens in a shorter text
+                cut, after = starts[at], starts[at]
+        inside = after < cut
         if data[cut - 1 : cut + 1] == b"\r\n":
             cut = cut - 1 if cut - 1 > start else cut + 1
             if cut == end:
                 break
-        start = cut
-        cuts.append(Cut(start, mark, inside=False))
+        start, after = cut, max(cut, after)
+        cuts.append(Cut(cut, bisect_left(starts, cut), inside=inside))
     return cuts
 
 
-def _is_short(data: bytes, start: int, starts: Sequence[int], at: int, measure: Measure) -> bool:
+def _is_short(start: int, starts: Sequence[int], at: int, measure: Measure, end: int) -> bool:
     """Tell whether so little is before the mark *at*, whose piece is over the budget."""
     if 4 * (starts[at] - start) > measure.sure:
         return False
-    end = starts[at + 1] if at + 1 < len(starts) else len(data)
-    return not measure.fits(starts[at], end)
+    return not measure.fits(starts[at], starts[at + 1] if at + 1 < len(starts) else end)
 
 
-def _least_nested(
+def _chosen(
     data: bytes, start: int, starts: Sequence[int], levels: Sequence[int], low: int, high: int
-) -> int:
-    """Return a mark of the lowest level in the last quarter before *high*, inclusive."""
+) -> tuple[int, int]:
+    """
+    Choose among the marks from *low* to *high*, inclusive.
+
+    Returns:
+        Where to cut, the beginning of a line if there is any; and the mark that is cut for, or
+        less than that when it is the end of a line inside a piece.
+    """
     quarter = bisect_left(starts, start + 3 * (starts[high] - start) // 4, low, high)
-    best = min(levels[quarter : high + 1])
-    if best >= POOR:  # then rather a short chunk; or as much of the head as there is room for
-        best = min(levels[low : high + 1])
-        if best >= POOR:
-            return high
-        return max(mark for mark in range(low, high + 1) if levels[mark] == best)
-    equal = [starts[mark] for mark in range(quarter, high + 1) if levels[mark] == best]
-    return bisect_left(starts, decided(data, equal), low, high + 1)
+    window = range(quarter, high + 1)
+    for level in sorted({levels[mark] for mark in window}):
+        if level >= POOR:
+            break
+        lines = _at_lines(data, start, starts, (mark for mark in window if levels[mark] == level))
+        if lines:
+            cut = decided(data, list(lines))
+            return cut, starts[lines[cut]]
+    # Then rather a short chunk, or as much of a head as there is room for.
+    lines = _at_lines(data, start, starts, range(low, high + 1))
+    if lines:
+        cut = min(lines, key=lambda cut: (min(levels[lines[cut]], POOR), -cut))
+        return cut, starts[lines[cut]]
+    line = data.rfind(b"\n", start + 1, starts[high]) + 1
+    if line and not data[start:line].isspace():
+        return line, start
+    best = min(reversed(window), key=levels.__getitem__)
+    return starts[best], starts[best]
 
 
-def _line_start(data: bytes, start: int, mark: int) -> int:
-    """Return the beginning of the line of *mark* if there is only white space before it."""
-    line = data.rfind(b"\n", max(start, mark - _INDENT), mark) + 1
-    return line if line > start and not data[line:mark].strip() else mark
+def _at_lines(
+    data: bytes, start: int, starts: Sequence[int], marks: Iterable[int]
+) -> dict[int, int]:
+    """Return the beginnings of the lines that begin with one of *marks*, each with its mark."""
+    found: dict[int, int] = {}
+    for mark in marks:
+        place = starts[mark]
+        line = data.rfind(b"\n", max(start, place - _INDENT), place) + 1
+        if line > start and (line == place or not data[line:place].strip()):
+            found.setdefault(line, mark)
+    return found

@@ -20,6 +20,7 @@ _SPACE = re.compile(
     + "|".join("\u3000\u3001\u3002\u300d\u300f\uff01\uff09\uff0c\uff1a\uff1b\uff1f").encode()
 )
 _PUNCTUATION = re.compile(rb"""[,;:.!?)\]}>|&=+\-*/\\"'`]+""")
+_BLANK = 200  # bytes
 _DECIDES = 32  # bytes after a place
 _GRAPHEME = 128  # bytes to look back for where what is seen as one character begins
 _JOINER = "\u200d"
@@ -47,6 +48,10 @@ def split(data: bytes, start: int, end: int, measure: Measure) -> list[int]:
     while not measure.fits(start, end):
         most = measure.reach(start, end)
         cut = _best(data, start, most) if most < end else most
+        if end - cut < _BLANK and data[cut:end].isspace() and data[start : cut - 1].strip():
+            # No part of empty lines alone: it gets the end of the last one that is not.
+            before = start + len(data[start:cut].rstrip()) - 1
+            cut = _best(data, start, settled(data, start, before, cut))
         # With a tokenizer that finds more tokens in a shorter text, even that may not fit.
         while not measure.fits(start, cut):
             smaller = settled(data, start, start + (cut - start) // 2, cut)

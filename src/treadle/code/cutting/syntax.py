@@ -40,6 +40,7 @@ class _Family(NamedTuple):
         top: They stand at the top level of the file, or count as if they did.
         poor: Those that begin up to here are the head of a definition, or the first of its body:
             no good place for a cut.
+        begun: Where what is wrapped around them begins, with its comments; -1 for nothing.
         head: Where the definition begins whose parts they are; a body that fits, but not together
             with its head, is rather cut inside than off. None for others.
     """
@@ -49,6 +50,7 @@ class _Family(NamedTuple):
     scope: Scope
     top: bool
     poor: int
+    begun: int
     head: int | None
 
 
@@ -96,12 +98,13 @@ class _Descent:
 
     def _through(self, family: _Family) -> _Family | None:
         """Look at the children of a node, up to one that is over the budget; return its own."""
-        children, level, scope, top, poor, head = family
+        children, level, scope, top, poor, begun, head = family
         through = self._roles.through if top else ()
         inline = level > 1 and top  # of an #ifdef: its condition, which is no place for a cut
         sure, exact, fits = self._measure.sure, self._measure.exact, self._measure.fits
         data, found = self._data, self._found
-        leading, led = -1, 0  # the mark of comments that lead to what follows, and where they end
+        # The mark of comments that lead to what follows, their end, and where attributes begin.
+        leading, led, attributes = -1, 0, -1
         for node, start, end, role in children:
             good = level + POOR if start <= poor else level
             begin = head if head is not None and start <= poor else start
@@ -110,28 +113,36 @@ class _Descent:
                 if leading >= 0 and _adjoins(data, led, start):
                     led = end
                 elif role == LEADING or _is_first_on_line(data, start):
-                    leading, led = len(found), end
+                    leading, led, attributes = len(found), end, -1
                     found.append((start, good, node, role, scope))
                 else:
                     continue  # it speaks of what is before it on its line
                 if role == COMMENT:
                     self._comments.setdefault(leading, []).append((start, end))
+                    attributes = -1
+                elif attributes < 0:
+                    attributes = start
                 continue
             if leading >= 0:
                 first, leading = leading, -1
                 if not _adjoins(data, led, start):
                     found.append((start, good, node, role, scope))
-                elif over or fits(found[first][0], end):
-                    found[first] = (found[first][0], good, node, role, scope)
                 else:
-                    self._comments[len(found)] = self._comments.get(first, [])
-                    found.append((start, good + 1, node, role, scope))
+                    led_from = found[first][0]
+                    found[first] = (led_from, good, node, role, scope)
+                    own = start if attributes < 0 else attributes
+                    if led_from < own and not over and not fits(led_from, end):
+                        # It fits, but not with its comments: two parts of the same.
+                        self._comments[len(found)] = self._comments.get(first, [])
+                        found.append((own, good + 1, node, role, scope))
             elif not inline or role is not None or _is_first_on_line(data, start):
                 self._add(start, good, node, role, scope)
             goes_through = top and node.kind_id in through
             if over or goes_through:
                 is_body = head is not None and start == poor
-                inner = self._into(node, role, level, scope, top=goes_through, is_body=is_body)
+                inner = self._into(
+                    node, role, level, scope, top=goes_through, is_body=is_body, begun=begun
+                )
                 if inner is not None:
                     return inner
         return None
@@ -153,6 +164,7 @@ class _Descent:
         *,
         top: bool = False,
         is_body: bool = False,
+        begun: int = -1,
     ) -> _Family | None:
         """Return the children of a node; None where none is left to be looked at."""
         if level >= self._max_depth:
@@ -164,11 +176,13 @@ class _Descent:
         children = node.named_children
         if not children:
             return None
+        if begun < 0 and self._found:
+            begun = self._found[-1][0]
         poor, head = -1, None
         if role is not None and role not in _NO_SCOPE:
             what = defined(node, role, self._roles, self._data)
             if what is not None:
-                scope = self._opened[what.node.id] = scope.inside(what)
+                scope = self._opened[what.node.id] = scope.inside(what, begun)
                 inner = body(what.node, self._roles)
                 if inner is not None:
                     poor, head = inner.start_byte, node.start_byte
@@ -186,7 +200,8 @@ class _Descent:
             undecided = True
         if undecided or not _LEADS.isdisjoint(roles):
             each = zip(children, starts, ends, roles, strict=True)
-            return _Family(each, level, scope, top, poor, head)
+            wrapped = begun if role == WRAPPER else -1
+            return _Family(each, level, scope, top, poor, wrapped, head)
         # Nothing is to be decided about any of them: most of all nodes are taken here, at once.
         self._add(starts[0], level, children[0], roles[0], scope)
         rest = zip(starts, repeat(level), children, roles, repeat(scope), strict=False)

@@ -98,7 +98,7 @@ def records(
                 symbol,
                 qualified,
                 scope,
-                " > ".join((path, *scope) if symbol is None else (path, *scope, symbol)),
+                " > ".join(filter(None, (path, *scope, symbol))),
                 signature,
                 docstring,
                 symbols,
@@ -114,11 +114,8 @@ def records(
 
 def _widened(data: bytes, starts: Sequence[int], ends: Sequence[int], budget: Budget) -> list[int]:
     """Return where chunks begin with their overlap, none before the chunk before it begins."""
-    floors = [0, *starts[:-1]]
-    return [
-        budget.widen(data, start, floor, end)
-        for start, floor, end in zip(starts, floors, ends, strict=True)
-    ]
+    overlaps = budget.overlaps(data)
+    return list(map(overlaps.begin, starts, [0, *starts[:-1]], ends))
 
 
 def _places(data: bytes, begins: Sequence[int], newline: str) -> list[tuple[int, int]]:
@@ -146,11 +143,9 @@ def _parts(
     """Number the chunks of each definition that has several, among all that it reaches into."""
     found = {}
     for index, subject in enumerate(subjects):
-        what = None if subject.part_of is None else subject.part_of.what
-        if what is not None:
-            # The comments that lead to it may begin a chunk before.
-            first = min(index, bisect_right(starts, what.node.start_byte) - 1)
-            last = max(index, bisect_left(ends, what.node.end_byte))
-            if last > first:
+        if subject.reach is not None:
+            first = bisect_right(starts, subject.reach[0]) - 1
+            last = bisect_left(ends, subject.reach[1])
+            if first < last and first <= index <= last:
                 found[index] = (index - first + 1, last - first + 1)
     return found

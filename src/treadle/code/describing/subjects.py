@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from typing import NamedTuple, TypeAlias
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from treadle.code.cutting.marks import POOR, Marks, Scope
-from treadle.code.trees.definitions import Defined, defined, docstring, signature
+from treadle.code.cutting.marks import POOR, Marks, Scope, Span
+from treadle.code.trees.definitions import Defined, body, defined, docstring, signature
 from treadle.code.trees.roles import COMMENT, LEADING, PLAIN, Roles
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+_MEMBERS = 200  # of a class that is whole
 
 
 class Subject(NamedTuple):
@@ -22,7 +28,7 @@ class Subject(NamedTuple):
         signature: On one line.
         docstring: Without marks.
         symbols: Qualified.
-        part_of: The scope of the definition that it is a part of, and does not hold whole.
+        reach: Where the definition *symbol* begins and ends, with the comments that lead to it.
     """
 
     kind: str
@@ -32,7 +38,7 @@ class Subject(NamedTuple):
     signature: str | None = None
     docstring: str | None = None
     symbols: tuple[str, ...] = ()
-    part_of: Scope | None = None
+    reach: Span | None = None
 
 
 Begun: TypeAlias = tuple[int, Defined, Scope]
@@ -46,12 +52,14 @@ class Subjects:
     Args:
         data: Its text.
         marks: The places that were looked at.
+        root: The root of its tree.
         roles: Those of its grammar.
         otherwise: The kind of what defines nothing.
     """
 
-    def __init__(self, data: bytes, marks: Marks, roles: Roles, otherwise: str) -> None:
-        self._data, self._marks, self._roles, self._otherwise = data, marks, roles, otherwise
+    def __init__(self, data: bytes, marks: Marks, root: Node, roles: Roles, otherwise: str) -> None:
+        self._data, self._marks, self._root = data, marks, root
+        self._roles, self._otherwise = roles, otherwise
         self._defining = [
             mark for mark, role in enumerate(marks.roles) if role is not None and role not in PLAIN
         ]
@@ -68,9 +76,13 @@ class Subjects:
             inside: It begins inside the piece before *low*.
         """
         marks = self._marks
-        around = marks.scopes[low - 1 if inside else low]
+        if inside:
+            piece = self._piece(low - 1, end)
+            if piece is not None:
+                return piece
+        around = marks.scopes[low - 1 if inside or low == high else low]
         if low == high:
-            return self._part(around)
+            return self._part(around, ())
         levels = marks.levels[low:high]
         if levels[0] >= POOR:
             levels = [level % POOR for level in levels]
@@ -79,24 +91,59 @@ class Subjects:
         if levels[0] != top:
             common = _common(around, marks.scopes[low + levels.index(top)])
         begun = self._begun(low, high)
-        if not begun:
-            if common.what is None:
-                return Subject(self._plain_kind(low, high, top, inside=inside))
-            return self._part(common)
-        symbols = tuple({self._qualified(what, scope): None for _, what, scope in begun})
+        symbols = tuple({name: None for each in begun for name in self._named(*each)})
         outermost = [each for each in begun if levels[each[0] - low] == top]
-        if not outermost and common.what is None:  # all are in something like an #ifdef
+        if not outermost and begun and common.what is None:  # all are in something like an #ifdef
             top = min(levels[each[0] - low] for each in begun)
             outermost = [each for each in begun if levels[each[0] - low] == top]
         if len(outermost) == 1 and common is around and not inside:
-            return self._whole(*outermost[0], end, symbols)
-        if common.what is not None and not outermost:
-            return self._part(common)._replace(symbols=symbols)
-        kinds = {self._kind(what, scope) for _, what, scope in outermost}
-        if common is not around:  # it begins with the end of something else
-            kinds.add(self._part(around).kind)
-        kind = kinds.pop() if len(kinds) == 1 else "mixed"
-        return self._part(common)._replace(kind=kind, symbols=symbols)
+            mark, what, scope = outermost[0]
+            if self._is_alone(low, high, end, levels, mark):
+                return self._whole(mark, what, scope, symbols)
+        if common.what is not None:
+            return self._part(common, symbols)
+        kind = self._plain_kind(low, high, top, inside=inside)
+        if outermost:
+            kinds = {self._kind(what, scope) for _, what, scope in outermost}
+            if common is not around:  # it begins with the end of something else
+                kinds.add(self._part(around, ()).kind)
+            alone = self._is_alone(low, high, end, levels, *(each[0] for each in outermost))
+            beside = inside or not alone
+            kind = "mixed" if beside or len(kinds) > 1 else kinds.pop()
+        return Subject(kind, docstring=self._of_the_file(low), symbols=symbols)
+
+    def _piece(self, mark: int, end: int) -> Subject | None:
+        """Describe a chunk inside of what leads to a definition; None for any other."""
+        marks = self._marks
+        role, node = marks.roles[mark], marks.nodes[mark]
+        if role is None or role in PLAIN or end > node.start_byte:
+            return None
+        what = defined(node, role, self._roles, self._data)
+        if what is None:
+            return None
+        return self._whole(mark, what, marks.scopes[mark], ())._replace(docstring=None)
+
+    def _is_alone(
+        self, low: int, high: int, end: int, levels: Sequence[int], *definitions: int
+    ) -> bool:
+        """Tell whether a chunk holds these definitions, imports, comments, and little beside."""
+        marks = self._marks
+        least = min(levels)
+        own = [marks.nodes[each] for each in definitions]
+        beside = 0
+        for mark in range(low, high):
+            node = marks.nodes[mark]
+            if levels[mark - low] != least or marks.roles[mark] in PLAIN or node in own:
+                continue
+            if mark or not self._is_documented():
+                beside += node.end_byte - node.start_byte
+        return 2 * beside <= sum(min(end, node.end_byte) - node.start_byte for node in own)
+
+    def _of_the_file(self, low: int) -> str | None:
+        """Return the docstring of the file, for its first chunk."""
+        if low or not self._is_documented():
+            return None
+        return docstring(self._root, (), self._roles, self._data)
 
     def _begun(self, low: int, high: int) -> list[Begun]:
         """Return the definitions that begin in a chunk."""
@@ -117,27 +164,59 @@ class Subjects:
                 found.append((mark, what, marks.scopes[mark]))
         return found
 
-    def _whole(
-        self, mark: int, what: Defined, scope: Scope, end: int, symbols: tuple[str, ...]
-    ) -> Subject:
-        """Describe a chunk by the one definition that begins in it."""
+    def _named(self, mark: int, what: Defined, scope: Scope) -> list[str]:  # noqa: ARG002
+        """Return the qualified name of a definition, and those of a whole class's members."""
+        name = self._qualified(what, scope)
+        roles = self._roles
+        names = [name]
+        inside = [(name, what)]
+        while inside and len(names) < _MEMBERS:
+            name, what = inside.pop()
+            if what.kind not in roles.facts.holders and what.kind != "module":
+                continue
+            inner = body(what.node, roles)
+            if what.node.id in self._marks.opened or inner is None:
+                continue
+            members = self._members(inner)
+            names += [f"{name}.{member.name}" for member in members]
+            inside += [(f"{name}.{member.name}", member) for member in reversed(members)]
+        return names[:_MEMBERS]
+
+    def _members(self, inner: Node) -> list[Defined]:
+        roles = self._roles
+        if inner.named_child_count > _MEMBERS:
+            return []
+        found = []
+        for child in inner.named_children:
+            role = roles.inner.get(child.kind_id)
+            if role is not None and role not in PLAIN:
+                member = defined(child, role, roles, self._data)
+                if member is not None:
+                    found.append(member)
+        return found
+
+    def _whole(self, mark: int, what: Defined, scope: Scope, symbols: tuple[str, ...]) -> Subject:
+        """Describe a chunk by the definition that begins in it."""
+        comments, start = self._marks.comments.get(mark, ()), self._marks.starts[mark]
+        if comments:  # which may be before it, where there was no room for both
+            start = min(start, comments[0][0])
         return Subject(
             self._kind(what, scope),
             what.name,
             self._qualified(what, scope),
             scope.names if what.qualifier is None else (*scope.names, what.qualifier),
             signature(what.node, self._roles, self._data),
-            docstring(what.node, self._marks.comments.get(mark, ()), self._roles, self._data),
+            docstring(what.node, comments, self._roles, self._data),
             symbols,
-            self._marks.opened.get(what.node.id) if what.node.end_byte > end else None,
+            (start, what.node.end_byte),
         )
 
-    def _part(self, scope: Scope) -> Subject:
+    def _part(self, scope: Scope, symbols: tuple[str, ...]) -> Subject:
         """Describe a chunk by the innermost definition that holds all of it."""
         found = self._parts.get(scope)
         if found is None:
             found = self._parts[scope] = self._described(scope)
-        return found
+        return found._replace(symbols=symbols) if symbols else found
 
     def _described(self, scope: Scope) -> Subject:
         what, around = scope.what, scope.outer
@@ -149,12 +228,12 @@ class Subjects:
             self._qualified(what, around),
             scope.names[:-1],
             signature(what.node, self._roles, self._data),
-            part_of=scope,
+            reach=(scope.start, what.node.end_byte),
         )
 
     def _plain_kind(self, low: int, high: int, top: int, *, inside: bool) -> str:
         marks = self._marks
-        if low == 0 and high > 1 and self._data[:1] in (b'"', b"'"):
+        if low == 0 and high > 1 and self._is_documented():
             low = 1  # what a module says of itself, before its imports
         roles = {marks.roles[mark] for mark in range(low, high) if marks.levels[mark] == top}
         if inside:
@@ -162,6 +241,12 @@ class Subjects:
         if roles <= {COMMENT, LEADING}:
             return "comment"
         return "import" if roles <= PLAIN else self._otherwise
+
+    def _is_documented(self) -> bool:
+        """Tell whether the file begins with its own docstring."""
+        find = self._roles.facts.docstring
+        said = None if find is None else find(self._root)
+        return said is not None and self._marks.nodes[0].end_byte >= said.end_byte
 
     def _kind(self, what: Defined, scope: Scope) -> str:
         if what.kind != "function":

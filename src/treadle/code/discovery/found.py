@@ -55,9 +55,9 @@ class Discovery:
         root: The folder to which paths are relative.
         files: The files.
         left_out: How many entries were left out, by reason: ``"hidden"``, ``"vendored"``,
-            ``"ignored"``, ``"excluded"``, ``"language"``, ``"special"`` (pipes, sockets, devices).
-            A folder that is left out counts once, whatever is in it. What git itself ignores is
-            not counted, for git does not say so.
+            ``"ignored"``, ``"excluded"``, ``"language"``. A folder that is left out counts once,
+            whatever is in it. What git itself ignores, which new pipes, sockets and devices are
+            for it, is not counted, for git does not say so.
         problems: Folders that cannot be read.
     """
 

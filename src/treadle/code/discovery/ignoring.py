@@ -12,6 +12,9 @@ from treadle.code.discovery.patterns import Patterns
 GIT = ".gitignore"
 OWN = ".treadleignore"
 
+MOST_BYTES = 10_000_000
+"""Of an ignore file. A larger one does not count, as with git, which has a limit ten times that."""
+
 _FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe of that name must not hold us up
 _IN_TREE = _FLAGS | os.O_NOFOLLOW  # as git: a tree of others does not make us read elsewhere
 
@@ -79,19 +82,19 @@ class Outside(NamedTuple):
     Attributes:
         git: Rules of the .gitignore files above it, in its repository.
         own: Rules of the .treadleignore files above it, in its repository.
-        listed: It is in a repository, which does not ignore it: git lists what is in it.
+        top: Of its repository, if that does not ignore it: git lists what is in it. Else None.
     """
 
     git: Scope | None
     own: Scope | None
-    listed: bool
+    top: str | None
 
 
 def outside_of(folder: str) -> Outside:
     """Look at what is above *folder*, an absolute path without links."""
     top = next((each for each in _and_above(folder) if is_repository(each)), None)
     if top is None:
-        return Outside(None, None, listed=False)
+        return Outside(None, None, None)
     at = os.path.join(os.fsencode(top), b"")
     git, own, listed = scope_of_repository(at), None, True
     below = os.path.relpath(folder, top)
@@ -99,7 +102,7 @@ def outside_of(folder: str) -> Outside:
         git, own = scope_in(at, GIT, git), scope_in(at, OWN, own)
         listed = listed and not ignored(git, at + name, name, folder=True)
         at += name + b"/"
-    return Outside(git, own, listed)
+    return Outside(git, own, top if listed else None)
 
 
 def _and_above(folder: str) -> Iterator[str]:
@@ -111,17 +114,19 @@ def _and_above(folder: str) -> Iterator[str]:
 
 
 def _read(file: bytes, flags: int = _FLAGS) -> bytes | None:
-    """Return what *file* holds; None where there is no such file, or it cannot be read."""
+    """Return what *file* holds; None where there is no such file, or it is not to be read."""
     try:
         descriptor = os.open(file, flags)
     except OSError:
         return None
     try:
-        size = os.fstat(descriptor).st_size
+        looked = os.fstat(descriptor)
+        if not stat.S_ISREG(looked.st_mode) or looked.st_size > MOST_BYTES:
+            return None
         parts = []
-        while part := os.read(descriptor, size + 1):
+        while part := os.read(descriptor, looked.st_size + 1):
             parts.append(part)
-    except OSError:  # a folder of that name
+    except OSError:
         return None
     finally:
         os.close(descriptor)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import NamedTuple
 
 _SPECIAL = re.compile(rb"[*?\[\\]")
 _BYTES = bytes(range(256))
@@ -27,9 +28,19 @@ _POSIX = {
     b"xdigit": rb"[0-9A-Fa-f]",
 }
 
+# What wildcards stand for: as little as will do.
+_SOME = b"[^/]*?"
+_FOLDERS = b"(?:.*?/)??"
+_ALL = b".*?"
+
 
 class _Unreadable(Exception):
     """The pattern matches nothing."""
+
+
+def is_pattern(line: bytes) -> bool:
+    """Tell whether a line of an ignore file can match anything, as far as that can be told."""
+    return _rule(line) is not None
 
 
 class Patterns:
@@ -178,46 +189,83 @@ def _glob(pattern: bytes, *, paths: bool) -> bytes:
     Raises:
         _Unreadable: It matches nothing.
     """
-    one, many = (b"[^/]", b"[^/]*") if paths else (b".", b".*")
-    out: list[bytes] = []
+    pieces = [_Piece(b"", [])]
     at = 0
     while at < len(pattern):
         char = pattern[at : at + 1]
         if char == b"*":
-            at, part = _stars(pattern, at, many if paths else None)
-        elif char == b"[":
+            at, wildcard = _stars(pattern, at) if paths else (_end_of_stars(pattern, at), _ALL)
+            pieces.append(_Piece(wildcard, []))
+            continue
+        if char == b"[":
             at, part = _set(pattern, at, paths=paths)
         elif char == b"\\":
             if at + 1 == len(pattern):
                 raise _Unreadable
             at, part = at + 2, re.escape(pattern[at + 1 : at + 2])
+        elif char == b"?":
+            at, part = at + 1, b"[^/]" if paths else b"."
         else:
-            at, part = at + 1, one if char == b"?" else re.escape(char)
-        out.append(part)
-    return b"".join(out)
+            at, part = at + 1, re.escape(char)
+        pieces[-1].fixed.append(part)
+    return _joined(pieces)
 
 
-def _stars(pattern: bytes, start: int, many: bytes | None) -> tuple[int, bytes]:
+class _Piece(NamedTuple):
     """
-    Translate the asterisks at *start*; return the position behind, and the expression.
+    A wildcard, and what stands between it and the next one.
 
-    Args:
-        pattern: The pattern.
-        start: Where they begin.
-        many: What one of them stands for where ``/`` is special; None where it is not.
+    Attributes:
+        wildcard: One of _SOME, _FOLDERS and _ALL; empty at the beginning of the pattern.
+        fixed: Expressions for one byte each.
     """
-    end = start
-    while pattern[end : end + 1] == b"*":
-        end += 1
-    if many is None:
-        return end, b".*"
+
+    wildcard: bytes
+    fixed: list[bytes]
+
+
+def _joined(pieces: list[_Piece]) -> bytes:
+    """
+    Return the expression that looks for each of *pieces* once, whatever the pattern.
+
+    The first place where a piece is found is as good as any later one, since the wildcard behind it
+    can take what is between. So none is looked for again when a later one is not found: that would
+    take a time that is exponential in the number of wildcards. What is behind a wildcard for
+    folders, up to the next one of these, is looked for as a whole at each folder, for the pieces
+    in it must not be folders apart.
+    """
+    runs: list[list[_Piece]] = [[]]
+    for piece in pieces:
+        if piece.wildcard in {_FOLDERS, _ALL}:
+            runs.append([])
+        runs[-1].append(piece)
+    *once, last = [_run(run) for run in runs]
+    return b"".join(b"(?>%s)" % b"".join(run) for run in once) + b"".join(last)
+
+
+def _run(pieces: list[_Piece]) -> list[bytes]:
+    """Return expressions for pieces of which the first alone may begin in another folder."""
+    looked_for = [piece.wildcard + b"".join(piece.fixed) for piece in pieces]
+    return [looked_for[0], *(b"(?>%s)" % each for each in looked_for[1:-1]), *looked_for[1:][-1:]]
+
+
+def _end_of_stars(pattern: bytes, start: int) -> int:
+    """Return the position behind the asterisks at *start*."""
+    while pattern[start : start + 1] == b"*":
+        start += 1
+    return start
+
+
+def _stars(pattern: bytes, start: int) -> tuple[int, bytes]:
+    """Return the position behind the asterisks at *start*, and what they stand for in paths."""
+    end = _end_of_stars(pattern, start)
     rest = pattern[end:]
     alone = start == 0 or pattern[start - 1 : start] == b"/"
     if end - start == 1 or not alone:
-        return end, many
+        return end, _SOME
     if rest.startswith(b"/"):
-        return end + 1, b"(?:.*/)?"
-    return end, b".*" if not rest or rest.startswith(b"\\/") else many
+        return end + 1, _FOLDERS
+    return end, _ALL if not rest or rest.startswith(b"\\/") else _SOME
 
 
 def _set(pattern: bytes, start: int, *, paths: bool) -> tuple[int, bytes]:
@@ -243,7 +291,10 @@ def _set(pattern: bytes, start: int, *, paths: bool) -> tuple[int, bytes]:
         chosen.discard(ord("/"))
     if not chosen:
         return at + 1, b"(?!)"
-    return at + 1, b"[%s]" % b"".join(b"\\x%02x" % each for each in sorted(chosen))
+    firsts = sorted(each for each in chosen if each - 1 not in chosen)
+    lasts = sorted(each for each in chosen if each + 1 not in chosen)
+    ranges = (b"\\x%02x-\\x%02x" % ends for ends in zip(firsts, lasts, strict=True))
+    return at + 1, b"[%s]" % b"".join(ranges)
 
 
 def _member(pattern: bytes, at: int, before: int | None) -> tuple[int, int | None, set[int]]:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import re
 import stat
+import subprocess
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -71,7 +73,7 @@ class Place(NamedTuple):
         above: What the .gitignore files above it say, where git is not asked.
         own: What the .treadleignore files in it and above it say.
         included: Whether *include* takes its entries, as far as they do not match themselves.
-        ask: Whether git is asked what is in it.
+        top: Of the repository whose git is asked what is in it; None where none is asked.
     """
 
     file: str
@@ -80,7 +82,7 @@ class Place(NamedTuple):
     above: Scope | None
     own: Scope | None
     included: bool
-    ask: bool
+    top: str | None
 
 
 class Gathering:
@@ -103,13 +105,14 @@ class Gathering:
         self._folders: set[bytes] = set()
         self._links: list[tuple[Place, str]] = []
         self._by_name = _by_name() if rules.languages is not None else None
+        self._asks = rules.git
 
     def take(self, root: Root) -> None:
         """Collect *root*, or what is in it: only *exclude* and *include* may refuse itself."""
         relative = os.path.relpath(root.place, self._into.root)
         names = [] if relative == os.curdir else relative.split(os.sep)
         name = "" if root.is_folder else names.pop()
-        place: Place | None = Place("", "", b"", None, None, self._rules.include is None, False)
+        place: Place | None = Place("", "", b"", None, None, self._rules.include is None, None)
         for each in names:
             place = None if place is None else self._between(place, each)
         if place is None or (name and self._excluded(place, name)):
@@ -142,7 +145,7 @@ class Gathering:
             return place
         outside = outside_of(root.real)
         own = scope_in(real, OWN, outside.own)
-        return place._replace(above=outside.git, own=own, ask=outside.listed)
+        return place._replace(above=outside.git, own=own, top=outside.top)
 
     def _take_file(self, root: Root, key: str, name: str) -> None:
         """Collect *root*, a file that was named outright."""
@@ -160,11 +163,24 @@ class Gathering:
         pending = [first]
         while pending:
             place = pending.pop()
-            listed = listing(place.file) if place.ask and self._rules.git else None
+            listed = self._listed(place)
             if listed is None:
                 self._walk(place, pending)
             else:
                 self._take_listed(place, listed, pending)
+
+    def _listed(self, place: Place) -> Listing | None:
+        """Return what git lists in *place*; None where it is not asked, or does not say."""
+        if place.top is None or not self._asks:
+            return None
+        try:
+            return listing(place.file, place.top)
+        except subprocess.TimeoutExpired as error:
+            # There may be thousands of repositories made to hold us up.
+            self._asks = False
+            text = f"git gave no answer within {error.timeout:g} s in {place.file!r}, and is not "
+            warnings.warn(f"{text}asked again: its rules are read without it", RuntimeWarning, stacklevel=2)
+            return None
 
     def _walk(self, place: Place, pending: list[Place]) -> None:
         """Collect the files of a folder; its folders go to *pending*."""
@@ -185,7 +201,7 @@ class Gathering:
     def _take_listed(self, place: Place, listed: Listing, pending: list[Place]) -> None:
         """Collect what git lists in *place*; repositories in it go to *pending*."""
         # Git has said what is ignored, so what is above is not looked at.
-        places: dict[bytes, Place | None] = {b"": place._replace(above=None, ask=False)}
+        places: dict[bytes, Place | None] = {b"": place._replace(above=None, top=None)}
         inner: dict[bytes, Place] = {}
         for path in listed.paths:
             folder, _, last = path.removesuffix(b"/").rpartition(b"/")
@@ -221,7 +237,8 @@ class Gathering:
         """Return the folder *name* in *place* to go into; empty when it is left out."""
         child = self._child(place, name)
         if child is not None and self._rules.ignore and is_repository(child.file):
-            child = child._replace(above=scope_of_repository(child.real), ask=True)
+            top = os.fsdecode(child.real.rstrip(b"/"))
+            child = child._replace(above=scope_of_repository(child.real), top=top)
         return [] if child is None else [child]
 
     def _child(self, place: Place, name: str) -> Place | None:
@@ -237,7 +254,7 @@ class Gathering:
         included = self._includes(place, name, folder=True)
         own = scope_in(real, OWN, place.own) if self._rules.ignore else None
         key = f"{place.key}{shown(name)}/"
-        child = Place(file, key, real, place.above, own, included, ask=False)
+        child = Place(file, key, real, place.above, own, included, top=None)
         self._note(child)
         return child
 
@@ -274,13 +291,15 @@ class Gathering:
         elif stat.S_ISLNK(mode):
             self._put(place.key + shown(name), place.file + name, looked, "link")
         elif not stat.S_ISREG(mode):
-            self._leave_out("special")
+            self._put(place.key + shown(name), place.file + name, looked, "special")
         else:
             real = place.real + os.fsencode(name) if self._remembers else b""
             self._put_file(place.key + shown(name), place.file + name, real, name, looked)
 
     def _wants_entry(self, place: Place, name: str) -> bool:
         """Tell whether an entry that is no folder is wanted; count it where it is not."""
+        if name in NEVER:  # a further work tree has a file ".git"
+            return False
         if self._is_hidden(name):
             self._leave_out("hidden")
         elif _is_ignored(place, name, folder=False):
@@ -304,12 +323,12 @@ class Gathering:
         elif stat.S_ISREG(looked.st_mode):
             self._put_file(key, file, os.fsencode(target), name, looked)
         elif not stat.S_ISDIR(looked.st_mode):
-            self._leave_out("special")
+            self._put(key, file, looked, "special")
         else:
             real = os.path.join(os.fsencode(target), b"")
             if real not in self._folders:
                 included = self._includes(place, name, folder=True)
-                self._go(Place(file + "/", key + "/", real, None, None, included, ask=False))
+                self._go(Place(file + "/", key + "/", real, None, None, included, top=None))
 
     def _is_inside(self, target: str) -> bool:
         """Tell whether *target* is in one of the roots, and no record of version control."""
