@@ -1,18 +1,19 @@
-"""The limits of a chunk, as a user gives them, and the overlap within them."""
+"""The limits of a chunk, as a user gives them."""
 
 from __future__ import annotations
 
+import functools
 import pickle
+import re
 import subprocess
 import sys
+import threading
 
 import cloudpickle
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 import treadle
-from treadle.code.budget import Budget
+from treadle.code.budget import Budget, functions
 
 
 def test_without_limits_a_chunk_has_2000_characters():
@@ -77,6 +78,36 @@ class Sized:
         return len(text) // self.size
 
 
+class Slotted:
+    __slots__ = ("size",)
+
+    def __init__(self, size):
+        self.size = size
+
+    def __call__(self, text):
+        return len(text) // self.size
+
+
+def calling(method):
+    """An object whose class is the same but for a function that its call goes on to."""
+
+    class Caller:
+        size = method
+
+        def __call__(self, text):
+            return self.size(text)
+
+    return Caller()
+
+
+def cached(function):
+    return functools.lru_cache(function)
+
+
+def count_of(text, pattern):
+    return len(pattern.findall(text))
+
+
 def test_budgets_that_cut_differently_have_different_identities():
     budgets = [
         Budget.of(),
@@ -94,9 +125,49 @@ def test_budgets_that_cut_differently_have_different_identities():
         Budget.of(tokenizer=lambda text, _each=2: len(text) // _each),
         Budget.of(tokenizer=lambda text, _each=3: len(text) // _each),
         Budget.of(tokenizer=len),
+        Budget.of(tokenizer=Slotted(1)),
+        Budget.of(tokenizer=Slotted(2)),
+        Budget.of(tokenizer=calling(lambda _, text: len(text))),
+        Budget.of(tokenizer=calling(lambda _, text: len(text) // 2)),
+        Budget.of(tokenizer=cached(lambda text: len(text))),
+        Budget.of(tokenizer=cached(lambda text: len(text) // 2)),
+        Budget.of(tokenizer=Slotted(1).__call__),
+        Budget.of(tokenizer=Slotted(2).__call__),
+        Budget.of(tokenizer=functools.partial(count_of, pattern=re.compile("a"))),
+        Budget.of(tokenizer=functools.partial(count_of, pattern=re.compile("b"))),
     ]
 
     assert len({budget.identity() for budget in budgets}) == len(budgets)
+
+
+def test_a_function_that_holds_itself_or_nothing_yet_has_an_identity():
+    def itself(text):
+        return itself.__name__.count(text)
+
+    def early(text):
+        return late(text)
+
+    assert functions.identity(itself) == functions.identity(itself)
+    before = functions.identity(early)
+    late = len
+
+    assert functions.identity(early) != before
+
+
+def test_what_is_held_many_times_is_looked_at_once():
+    knot = [Sized(size) for size in range(30)]
+    for each in knot:
+        each.all = knot
+
+    assert functions.identity(knot[0]) == functions.identity(knot[0])
+    assert functions.identity(knot[0]) != functions.identity(knot[1])
+
+
+def test_what_cannot_be_told_is_never_taken_for_what_it_was():
+    def locked(text, _lock=threading.Lock()):
+        return len(text)
+
+    assert functions.identity(locked) != functions.identity(locked)
 
 
 def test_equal_budgets_have_the_same_identity_in_every_process(tmp_path):
@@ -104,11 +175,13 @@ def test_equal_budgets_have_the_same_identity_in_every_process(tmp_path):
         "NAMES = {'a', 'b', 'c'}\n"
         "class Of:\n    def __init__(self): self.names = {'a', 'b', 'c'}; self.f = count\n"
         "    def __call__(self, text): return sum(text.count(each) for each in self.names)\n"
+        "class Slotted(Of):\n    __slots__ = ('more',)\n"
+        "    def __init__(self): super().__init__(); self.more = {'x': self, 'y': len}\n"
         "def count(text, names=frozenset(NAMES)): return len(text) if text in {'p', 'q'} else 1\n"
     )
     script = (
         "import mine; from treadle.code.budget import Budget;"
-        "print([Budget.of(tokenizer=each).identity() for each in (mine.count, mine.Of())])"
+        "print([Budget.of(tokenizer=each).identity() for each in (mine.count, mine.Of(), mine.Slotted())])"
     )
     seen = {
         subprocess.check_output(
@@ -121,72 +194,6 @@ def test_equal_budgets_have_the_same_identity_in_every_process(tmp_path):
 
     assert len(seen) == 1
     assert b"0x" not in seen.pop()
-
-
-def words_of(text):
-    return len(text.split())
-
-
-def joined(text):
-    """More tokens together than apart."""
-    return len(text) ** 2 // 40
-
-
-PIECES = st.sampled_from([*"ab. ", "\n", "\r\n", "  ", "word", "é", "漢字", "👩\u200d💻"])
-LIMITS = st.one_of(st.none(), st.integers(20, 60))
-
-
-@given(
-    st.tuples(LIMITS, LIMITS, LIMITS),
-    st.sampled_from(["words", "nonspace", "characters", words_of, joined]),
-    st.integers(0, 9),
-    st.lists(PIECES, max_size=120).map("".join),
-)
-def test_a_chunk_with_its_overlap_is_within_the_whole_budget(limits, tokenizer, overlap, text):
-    budget = Budget.of(*limits, tokenizer=tokenizer, overlap=overlap)
-    data = text.encode()
-    measure = budget.measure(data)
-    floor, start = 0, 0
-    while start < len(data):
-        end = measure.reach(start, len(data))
-        begin = budget.widen(data, start, floor, end)
-        assert floor <= begin <= start
-        repeated, chunk = data[begin:start].decode(), data[begin:end].decode()
-        if begin < start:  # what has no overlap may be a single character over the budget
-            if budget.max_tokens is not None:
-                assert budget.count(chunk) <= budget.max_tokens
-                assert budget.count(repeated) <= overlap
-            if budget.max_chars is not None:
-                assert len(chunk) <= budget.max_chars
-            if budget.max_lines is not None:
-                assert len(chunk.replace("\r\n", "\n").split("\n")) <= budget.max_lines + 1
-        assert data[begin - 1 : begin + 1] != b"\r\n"
-        floor, start = start, end
-
-
-@pytest.mark.parametrize(
-    ("options", "begin"),
-    [
-        ({"max_chars": 100, "overlap": 11}, 12),  # the line before, not a part of another
-        ({"max_chars": 100, "overlap": 17}, 6),
-        ({"max_chars": 100, "overlap": 3}, 15),  # no line is near enough
-        ({"max_lines": 10, "overlap": 1}, 12),
-        ({"max_lines": 10, "overlap": 2}, 6),
-        ({"max_tokens": 100, "overlap": 4}, 6),
-        ({"max_chars": 100, "overlap": 0}, 18),
-    ],
-)
-def test_an_overlap_begins_with_a_line_where_one_is_near_enough(options, begin):
-    data = b"1 one\n2 two\n3 six\n4 end\n"
-
-    assert Budget.of(**options).widen(data, 18, 0, len(data)) == begin
-
-
-def test_an_overlap_does_not_reach_behind_its_floor():
-    data = b"1 one\n2 two\n3 six\n4 end\n"
-
-    assert Budget.of(max_chars=100, overlap=40).widen(data, 18, 7, len(data)) == 12
-    assert Budget.of(max_chars=100, overlap=40).widen(data, 0, 0, len(data)) == 0
 
 
 def test_the_first_token_of_a_budget_takes_no_time_of_heavy_libraries():

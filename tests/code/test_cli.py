@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
+import io
 import itertools
 import json
 import os
@@ -217,6 +219,11 @@ def test_a_file_that_cannot_be_read_fails_alone(folder, type_in, monkeypatch):
         (["src", "-o", "c.jsonl", "--overlap", "5000"], "overlap"),
         (["src", "-o", "c.jsonl", "--max-tokens", "0"], "--max-tokens"),
         (["src", "-o", "c.jsonl", "--config", "no.toml"], "no.toml: No such file"),
+        (["src", "-o", "c.jsonl", "--timeout", "0"], "--timeout takes seconds, more than 0, got"),
+        (["src", "-o", "c.jsonl", "--timeout", "nan"], "--timeout takes seconds"),
+        (["src", "-o", "c.jsonl", "--languages", ""], "--languages takes names|--languages python"),
+        (["src", "-o", "c.jsonl", "--wokers", "2"], "--wokers|--workers"),
+        (["-", "-o", "c.jsonl"], "'-' is standard input|treadle code show -"),
     ],
 )  # fmt: skip
 def test_what_makes_no_sense_is_told_before_anything_is_written(folder, type_in, arguments, said):
@@ -231,6 +238,59 @@ def test_an_empty_folder_is_nothing_to_do(folder, type_in):
     code, _, err = type_in("chunk", "empty", "-o", "c.jsonl")
     assert code == 3
     assert "no files there" in err
+
+
+def refuse(monkeypatch, name):
+    """Let no folder of this name be read."""
+    scandir = os.scandir
+
+    def refusing(folder):
+        if os.path.basename(os.fsdecode(folder).rstrip("/")) == name:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+
+
+@pytest.mark.parametrize("path", ["src", "src/locked"])
+@pytest.mark.parametrize(
+    "arguments", [("chunk", "-o", "c.jsonl", *QUICK), ("chunk", "--dry-run"), ("stats", *QUICK)]
+)
+def test_a_folder_that_cannot_be_read_is_told_and_fails_every_command(
+    folder, type_in, monkeypatch, arguments, path
+):
+    (folder / "src" / "locked").mkdir()
+    refuse(monkeypatch, "locked")
+    code, out, err = type_in(*arguments, path)
+    assert code == 1
+    assert "not looked into: " in out + err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("chunk", "-o", "c.jsonl", *QUICK), ("chunk", "-o", "c.jsonl", "-i", *QUICK),
+     ("chunk", "--dry-run"), ("stats", *QUICK)],
+)  # fmt: skip
+def test_what_was_left_out_is_told_by_every_command(folder, type_in, arguments):
+    os.mkfifo(folder / "src" / "pipe.py")
+    (folder / "src" / ".hidden.py").write_text("x\n")
+    for _ in range(2):  # the second time nothing has changed
+        code, out, err = type_in(*arguments, "src", "--exclude", "*.md")
+        assert code == 0
+        told = [line for line in (out + err).splitlines() if "left out: " in line]
+        assert told == [
+            "  left out: 1 excluded, 1 hidden (--hidden), 1 special, 1 vendored (--vendored)"
+        ]
+    _, out, err = type_in(*arguments, "src", "--include", "*.nothing")
+    assert "left out: " in out + err
+
+
+def test_whoever_reads_a_file_says_why_it_cannot(folder, type_in, monkeypatch):
+    """The parser of the command line asks beforehand, and is not asked."""
+    monkeypatch.setattr(os, "access", lambda *_, **__: False)
+    assert type_in("show", "src/cache.py")[0] == 0
+    assert type_in("chunk", "src", "-o", "c.jsonl", *QUICK)[0] == 0
+    assert type_in("stats", "c.jsonl")[0] == 0
 
 
 def test_a_missing_library_is_named_with_what_to_install(folder, type_in, monkeypatch):
@@ -291,6 +351,19 @@ def test_show_says_why_there_is_nothing_to_see(folder, type_in):
 def test_show_takes_a_file_for_another_language(folder, type_in):
     (folder / "script").write_text("def f():\n    return 1\n")
     assert "python" in type_in("show", "script", "--language", "python")[1]
+
+
+def test_show_reads_a_text_from_standard_input(folder, type_in, monkeypatch):
+    def typed(text, *arguments):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+        return type_in("show", "-", *arguments)
+
+    code, out, _ = typed(CACHE, "--language", "python")
+    assert (code, "standard input: python, " in out, "class Cache" in out) == (0, True, True)
+    assert "python" in typed("#!/usr/bin/env python3\nx = 1\n")[1]
+    code, _, err = typed(CACHE, "--max-file-size", 20)
+    assert (code, "standard input has more than --max-file-size, 20 bytes" in err) == (2, True)
+    assert typed("")[0] == 3
 
 
 def test_stats_of_an_output_are_those_of_its_tree(folder, type_in):

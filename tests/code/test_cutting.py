@@ -162,3 +162,25 @@ def test_only_white_space_is_one_chunk():
 def test_nothing_gives_nothing():
     found = chunk_text("", "python")
     assert (found.status, found.chunks) == ("ok", ())
+
+
+def test_a_chunk_begins_where_a_line_does():
+    code = "package a\n\n" + "".join(
+        f"// T{i} is.\ntype T{i} struct {{\n" + "\tF int\n" * (i % 9) + "}\n\n" for i in range(40)
+    )
+    for chunk in texts(code, "go", max_chars=150):
+        assert chunk.startswith(("package", "// T", "\t", "type T", "}"))
+        assert not chunk.isspace()
+
+
+def test_a_line_over_the_budget_is_cut_between_its_parts():
+    chunks = texts("x = [" + ", ".join(f"call_{i}(1)" for i in range(200)) + "]\n", max_chars=100)
+    assert all(len(chunk) <= 100 for chunk in chunks)
+
+
+@pytest.mark.parametrize("end", ["\r\n", "\n"])
+def test_a_line_end_is_never_cut_in_two(end):
+    code = end.join(f"def f{i}():{end}    return {i}{end}" for i in range(30))
+    for limit in range(1, 40):
+        for chunk in texts(code, max_chars=limit)[:-1]:
+            assert not chunk.endswith("\r")

@@ -153,3 +153,56 @@ def test_tokens_are_those_of_the_tokenizer():
     assert chunk.tokens == 5
     (chunk,) = chunks("a = b + 1\n")
     assert chunk.tokens == 10
+
+
+def test_what_is_in_an_ifdef_counts_as_top_level():
+    code = '#ifndef A_H\n#define A_H\n#include <stdio.h>\nstruct s { int a; };\nint f(int);\n#endif\n'
+    (chunk,) = chunks(code, "c")
+    assert chunk.imports == ("stdio.h",)
+    assert {"s", "f"} <= set(chunk.symbols)
+
+
+def test_imports_that_are_tried_count():
+    code = "try:\n    import a\nexcept ImportError:\n    import b\nif TYPE:\n    from c import d\n"
+    assert chunks(code)[0].imports == ("a", "b", "c.d")
+
+
+def test_members_of_a_whole_class_are_found_by_name():
+    (chunk,) = chunks("class A:\n    def g(self): pass\n    class B:\n        def h(self): pass\n")
+    assert chunk.symbols == ("A", "A.g", "A.B", "A.B.h")
+
+
+def test_a_script_is_not_named_after_its_helper():
+    code = "for i in range(9):\n    print(i, 'and so on, for a while')\n\ndef f():\n    pass\n\nf()\n"
+    (chunk,) = chunks(code)
+    assert (chunk.kind, chunk.symbol, chunk.symbols) == ("mixed", None, ("f",))
+
+
+def test_the_first_chunk_tells_what_the_file_says_of_itself():
+    for mark in ("", "\ufeff"):
+        (chunk,) = chunks(mark + '"""What it is for."""\n\nimport os\n')
+        assert (chunk.kind, chunk.docstring) == ("import", "What it is for.")
+
+
+def test_documentation_without_room_for_its_function_is_a_part_of_it():
+    code = "".join(f"# Line {i} of what f is for.\n" for i in range(9)) + "def f():\n    return 1\n"
+    found = chunks(code, max_chars=120)
+    assert {(chunk.symbol, chunk.part) for chunk in found} == {
+        ("f", (i, len(found))) for i in range(1, len(found) + 1)
+    }
+    assert all("Line 0" in chunk.docstring for chunk in found if chunk.docstring)
+
+
+def test_a_decorator_is_no_documentation():
+    (chunk,) = chunks("@app.route('/')\ndef view():\n    return 1\n")
+    assert (chunk.symbol, chunk.docstring) == ("view", None)
+
+
+def test_a_text_without_a_path_has_a_breadcrumb_all_the_same():
+    assert chunk_text("def f(): pass\n", "python").chunks[0].breadcrumb == "f"
+
+
+def test_lines_that_end_with_cr_alone_are_parsed_as_lines():
+    code = "import os\n# of f\ndef f():\n    pass\n".replace("\n", "\r")
+    (chunk,) = chunks(code)
+    assert (chunk.symbol, chunk.docstring, chunk.imports) == ("f", "of f", ("os",))

@@ -192,8 +192,20 @@ def test_any_name_and_any_bytes_give_a_known_language_or_none(name, extension, h
         b"/*" * 50_000,
         b"[ " * 50_000,
         b"\n" * 100_000,
+        b" " * 100_000 + b"!",
+        b"\t" * 100_000 + b"!",
+        b", " * 50_000 + b"!",
+        b"end" + b" " * 100_000 + b"!",
+        b"a = b" + b" " * 100_000 + b"{",
+        b"unit" + b" " * 100_000 + b"{",
+        b"node " + b"a" * 100_000 + b"!",
+        b"class " + b"a " * 50_000 + b"!",
+        b"class\n" * 15_000,
+        b"namespace" + b" " * 100_000 + b"!",
     ],
+    ids=range(17),
 )
+@pytest.mark.timeout(20)  # linear, it is well below a second; what is quadratic takes minutes
 def test_no_text_takes_the_rules_long(head):
     found = {detect(f"a{extension}", head) for extension in RULES}
 

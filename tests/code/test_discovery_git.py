@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from treadle.code.discovery import discover
+from treadle.code.discovery import git as asking_git
 
+FILES = ["a.py", "d/b.py", "d/new.py"]
 ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
 
 
@@ -251,14 +254,114 @@ def test_nothing_in_the_repository_changes(tmp_path):
     assert state() == before
 
 
-def test_a_repository_cannot_make_git_run_a_program(tmp_path):
-    top = repository(tmp_path / "r", "a.py")
-    hook = tmp_path / "hook"
-    hook.write_text(f"#!{sys.executable}\nopen({str(tmp_path / 'ran')!r}, 'w')\n")
-    hook.chmod(0o755)
-    git(top, "config", "core.fsmonitor", str(hook))
-    assert paths(top) == ["a.py"]
+@pytest.fixture
+def program(tmp_path):
+    """Give a program that must not be run, and leaves a mark when it is."""
+    file = tmp_path / "program"
+    file.write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\n")
+    file.chmod(0o755)
+    yield file
     assert not (tmp_path / "ran").exists()
+
+
+def lacking(top: Path) -> Path:
+    """Make a repository that is not whole: git needs what it lacks to list what is in it."""
+    repository(top, "a.py", "d/b.py")
+    (top / "d/.gitignore").write_text("*.log\n")
+    git(top, "add", "-A")
+    git(top, "commit", "-qm", "second")
+    git(top, "update-index", "--skip-worktree", "d/.gitignore")
+    (top / "d/.gitignore").unlink()
+    shutil.rmtree(top / ".git/objects")
+    (top / ".git/objects").mkdir()
+    put(top, "d/new.py")
+    settings = {
+        "core.repositoryformatversion": "1",
+        "extensions.partialClone": "origin",
+        "remote.origin.promisor": "true",
+    }
+    for name, value in settings.items():
+        git(top, "config", name, value)
+    return top
+
+
+def test_a_repository_cannot_make_git_run_a_program(tmp_path, program):
+    top = repository(tmp_path / "r", "a.py")
+    for name in ("core.fsmonitor", "core.pager", "pager.ls-files", "alias.ls-files"):
+        git(top, "config", name, str(program))
+    for hook in ("post-index-change", "fsmonitor-watchman", "reference-transaction"):
+        shutil.copy(program, top / ".git/hooks" / hook)
+    assert paths(top) == ["a.py"]
+
+
+@pytest.mark.parametrize(
+    ("url", "setting"),
+    [
+        (".", "remote.origin.uploadpack"),
+        ("ssh://nowhere.invalid/x", "core.sshCommand"),
+        ("git://nowhere.invalid/x", "core.gitProxy"),
+        ("http://127.0.0.1:9/x", "credential.helper"),
+    ],
+)
+@pytest.mark.parametrize("knows", [True, False])
+def test_git_fetches_nothing_that_a_repository_lacks(
+    tmp_path, monkeypatch, program, url, setting, knows
+):
+    top = lacking(tmp_path / "r")
+    git(top, "config", "remote.origin.url", url)
+    git(top, "config", setting, str(program))
+    if not knows:  # git before 2.44 has no such variable
+        monkeypatch.delitem(asking_git._HELD, "GIT_NO_LAZY_FETCH")
+    assert paths(top) == ["a.py", "d/b.py", "d/new.py"]
+
+
+def test_a_program_called_git_in_the_tree_is_not_run(tmp_path, monkeypatch, program):
+    top = repository(tmp_path / "r", "a.py")
+    shutil.copy(program, top / "git")
+    monkeypatch.setenv("PATH", os.pathsep.join(["", ".", os.environ["PATH"]]))
+    monkeypatch.chdir(top)
+    assert paths(top) == ["a.py", "git"]
+
+
+def test_a_repository_that_lies_in_the_tree_as_plain_files_is_not_asked(tmp_path, program):
+    top = tmp_path / "r"
+    git(tmp_path, "init", "-q", "--bare", str(top))
+    git(top, "config", "core.bare", "false")
+    git(top, "config", "core.worktree", str(tmp_path))
+    git(top, "config", "core.fsmonitor", str(program))
+    put(top, ".git/HEAD", ".git/objects/x", "a.py")  # to git this is none
+    assert "a.py" in paths(top)
+
+
+@pytest.mark.parametrize("held_by", ["include", "exclude", "alternates"])
+def test_a_pipe_in_place_of_records_holds_git_up_for_a_while_only(tmp_path, monkeypatch, held_by):
+    for name in ("one", "two"):
+        top = lacking(tmp_path / name)
+        put(top, "no.log")
+        (top / ".gitignore").write_text("*.log\n")
+        os.mkfifo(top / ".git/pipe")
+        if held_by == "include":
+            git(top, "config", "include.path", "pipe")
+        elif held_by == "exclude":
+            git(top, "config", "core.excludesFile", str(top / ".git/pipe"))
+        else:
+            (top / ".git/objects/info").mkdir()
+            os.mkfifo(top / ".git/objects/info/alternates")
+    monkeypatch.setattr(asking_git, "PATIENCE", 0.1)
+    with pytest.warns(RuntimeWarning, match="git gave no answer within 0.1 s") as warned:
+        found = paths(tmp_path)
+    assert len(warned) == 1  # git is not asked again
+    assert found == [f"{top}/{name}" for top in ("one", "two") for name in FILES]
+
+
+def test_a_repository_that_says_its_files_are_elsewhere_is_read_where_it_is(tmp_path):
+    top = repository(tmp_path / "r", "a.py", "d/b.py")
+    put(top, "d/new.py", "no.log")
+    (top / ".gitignore").write_text("*.log\n")
+    put(tmp_path, "elsewhere/x.py")
+    git(top, "config", "core.worktree", str(tmp_path / "elsewhere"))
+    assert paths(top) == ["a.py", "d/b.py", "d/new.py"]
+    assert paths(top / "d") == ["b.py", "new.py"]
 
 
 def test_any_name_that_a_file_can_have_is_found_in_both_ways(tmp_path):
@@ -297,14 +400,15 @@ def test_hidden_and_vendored_are_left_out_in_both_ways(tmp_path):
         assert len(paths(top, git=how, hidden=True, vendored=True)) == 8
 
 
-def test_pipes_are_left_out_in_both_ways(tmp_path):
+def test_pipes_are_not_to_be_read_in_both_ways(tmp_path):
     top = repository(tmp_path, "a.py", "b.py")
     (top / "b.py").unlink()
     os.mkfifo(top / "b.py")
     os.mkfifo(top / "c.py")
-    for how in ("auto", "never"):
-        assert paths(top, git=how) == ["a.py"]
-        assert discover(top, git=how).left_out["special"] >= 1
+    for how, pipes in (("auto", ["b.py"]), ("never", ["b.py", "c.py"])):  # git sees no new ones
+        found = discover(top, git=how)
+        assert [each.path for each in found if each.reason is None] == ["a.py"]
+        assert [each.path for each in found if each.reason == "special"] == pipes
 
 
 def test_a_folder_that_git_may_not_read_is_a_problem(tmp_path):

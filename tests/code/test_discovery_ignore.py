@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import treadle
 from treadle.code.discovery import discover
 
 ODD = ("a b", "a ", "[a]", "a]b", "#h", "!n", "é", "ü.py", "a\\", "\\x41", "-", "*", "**", "1x")
@@ -199,6 +200,36 @@ def test_rules_of_the_user_and_of_the_clone_count(tmp_path, monkeypatch, git):
     assert [each.path for each in discover(top, git=git)] == ["a.py"]
 
 
+@pytest.mark.parametrize(
+    ("pattern", "path"),
+    [
+        ("*a" * 100 + "*b", "a" * 250),
+        ("x/" + "*a" * 100 + "/b", "x/" + "a" * 250 + "/c"),
+        ("**/a/" * 30 + "**/b", "a/" * 100 + "c"),
+        ("**/*a*/*a*/" * 30 + "**/*a*b", "aa/" * 100 + "c"),
+        ("a**/" + "?*" * 100 + "/**", "a" + "aa/" * 100 + "c"),
+        ("**/**/" * 100 + "b", "a/" * 100 + "c"),
+    ],
+)
+def test_no_pattern_takes_a_time_that_is_exponential(tmp_path, pattern, path):
+    put(tmp_path, path)
+    (tmp_path / ".treadleignore").write_text(pattern)
+    assert [each.path for each in discover(tmp_path)] == [path]
+    (tmp_path / ".treadleignore").write_text(pattern[:-1] + "*")
+    assert len(discover(tmp_path, git="never")) in {0, 1}
+
+
+def test_an_ignore_file_without_end_holds_nothing_up(tmp_path):
+    repository(tmp_path)
+    put(tmp_path, "a.py", "b.log", "d/c.py")
+    (tmp_path / ".git/info/exclude").unlink()
+    (tmp_path / ".git/info/exclude").symlink_to("/dev/zero")
+    (tmp_path / ".gitignore").write_text("*.log")
+    with (tmp_path / "d/.gitignore").open("wb") as huge:
+        huge.truncate(1 << 40)
+    assert [each.path for each in discover(tmp_path, git="never")] == ["a.py", "d/c.py"]
+
+
 def test_ignore_files_that_are_none_hold_nothing_up(tmp_path):
     put(tmp_path, "a.py", "b/.gitignore/c.py", "d/e.py", "f/g.py", "rules")
     (tmp_path / "rules").write_text("*.py\n")
@@ -224,6 +255,45 @@ def test_exclude_and_include_are_patterns_relative_to_the_root(tmp_path):
     assert paths(include=["*.py", "!test_*"], exclude=["docs"]) == ["a.py", "src/e.py"]
     assert paths(include=["docs", "!*.md"]) == ["docs/c/d.py"]
     assert paths(include=["nothing"]) == []
+
+
+def test_a_text_is_one_pattern(tmp_path):
+    put(tmp_path, "a.py", "b.go", "p.y")
+    assert [each.path for each in discover(tmp_path, include="*.py")] == ["a.py"]
+    assert [each.path for each in discover(tmp_path, exclude="*.py")] == ["b.go", "p.y"]
+
+
+@pytest.mark.parametrize("option", ["include", "exclude"])
+@pytest.mark.parametrize(
+    ("pattern", "hint"),
+    [
+        *((each, "is empty") for each in ("", "/", "!", "[", "src/[a", "a\\", "[[:bad:]]")),
+        *((each, "no . and ..") for each in ("./x", "../x", "a/../b", ".", "a/./b", "!./x")),
+        ("a//b", "write / once"),
+        ("*.{py,js}", "pattern for each"),
+        ("# x", "comment"),
+        ("ROOT/docs/**", "relative to"),
+        (b"*.py", "several of them"),
+        (3, "several of them"),
+    ],
+)
+def test_a_pattern_that_can_match_nothing_is_an_error_that_names_it(
+    tmp_path, option, pattern, hint
+):
+    if isinstance(pattern, str):
+        pattern = pattern.replace("ROOT", str(tmp_path))
+    for asked in (pattern, ["*.c", pattern]):
+        with pytest.raises(treadle.UsageError) as caught:
+            discover(tmp_path, **{option: asked})
+        assert caught.value.message.startswith(option)
+        assert repr(pattern) in caught.value.message
+        assert hint in str(caught.value.hint)
+
+
+def test_braces_and_names_like_that_of_the_root_can_be_given(tmp_path):
+    put(tmp_path, "{a,b}.py", "{{name}}.py", f"{str(tmp_path)[1:]}/x.py", "y.py")
+    found = discover(tmp_path, exclude=["\\{a,b}.py", "{{name}}.py", f"{tmp_path}/x.py"])
+    assert [each.path for each in found] == ["y.py"]
 
 
 def test_exclude_counts_a_folder_once(tmp_path):

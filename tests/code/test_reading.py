@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 import treadle
 from treadle.code.encodings import Content, Refused, decode
 from treadle.code.errors import CannotRead, StillChanging
+from treadle.code import generated
 from treadle.code.generated import is_generated, is_minified
 from treadle.code.reading import read
 from treadle.code.values import REASONS
@@ -355,6 +356,14 @@ def test_what_gave_it_away_is_said():
 )
 def test_what_people_wrote_is_left_alone(head):
     assert is_generated("a.py", head) is None
+
+
+@pytest.mark.timeout(20)  # linear, it is well below a second; what is quadratic takes minutes
+@pytest.mark.parametrize("sign", ["#", "/", "-", ";", "'", " ", "* "])
+def test_no_line_of_signs_takes_long(sign, monkeypatch):
+    monkeypatch.setattr(generated, "_HEAD", 200_000)
+
+    assert is_generated("a.py", sign.encode() * 100_000 + b" generated") is None
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,10 @@ def test_a_row_for_each_chunk_in_order_of_paths_and_joined_they_are_the_files(ro
     assert (report.files, report.failed, report.problems) == (len(TREE), [], [])
     assert report.files == report.ok + report.degraded.total() + report.skipped.total()
     assert report.by_language["python"].files == 2
-    assert report.bytes == sum((root / name).stat().st_size for name in TREE)
+    skipped = (root / "src/blob.bin").stat().st_size
+    assert report.bytes == sum((root / name).stat().st_size for name in TREE) - skipped
+    assert report.skipped_bytes == skipped
+    assert sum(each.files for each in report.by_language.values()) == report.files - 1
     assert report.tokens == sum(row["tokens"] for row in found)
     assert 0 < report.fill <= 1
     assert report.written
@@ -225,8 +228,8 @@ def _lost(discovery, root):
 
 def test_an_interrupt_leaves_the_old_output_and_the_same_call_goes_on(root, into):
     plant(root, {f"many/{number}.py": PYTHON + f"n = {number}\n" for number in range(60)})
-    into.parent.mkdir()
-    into.write_text("old\n")
+    run(root / "notes", into, backend="inline")
+    before = into.read_bytes()
     sent = []
 
     def interrupt(event):
@@ -239,7 +242,7 @@ def test_an_interrupt_leaves_the_old_output_and_the_same_call_goes_on(root, into
     report = caught.value.report
     assert isinstance(report, running.Report)
     assert report.stopped == "interrupted"
-    assert into.read_text() == "old\n"
+    assert into.read_bytes() == before
     done = report.ok + report.skipped.total() + report.degraded.total()
     assert done > 0
     again = run(root, into, backend="inline")

@@ -10,10 +10,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Unpack
+from typing import TYPE_CHECKING, Unpack
 
 import treadle
 from treadle.code.cutting import syntax, text
+from treadle.code.cutting.marks import Marks
 from treadle.code.cutting.merging import merge
 from treadle.code.describing.records import Source, records
 from treadle.code.describing.subjects import Subject, Subjects
@@ -25,9 +26,12 @@ from treadle.code.languages.registry import language as language_of
 from treadle.code.options import Cutting, CuttingOptions, FileOptions
 from treadle.code.reading import Content, Refused, decode, is_generated, is_minified, read
 from treadle.code.trees.definitions import imports
-from treadle.code.trees.roles import roles
+from treadle.code.trees.roles import Roles, roles
 from treadle.code.trees.unread import unread
 from treadle.code.values import REASONS, Chunk, FileChunks, Method
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
 
 VERSION = "1"
 """Of the way files are cut: another one, and what was stored before is not taken over."""
@@ -187,14 +191,15 @@ class _File:
             if self._style == "code":
                 return self.by_lines("no-grammar", loading.trouble(self.language))
             return self.by_lines()
-        data = self._content.data
+        # Parsers know no other end of a line than LF; here, too, each byte stays where it is.
+        data = _readable(self._content.data, self._content.newline)
         if is_minified(data):
             return self.by_lines("minified", "a line of more than 20,000 bytes, or 500 on average")
-        parser = loading.parser(self.language)
-        assert parser is not None  # there is a grammar
         if known.facts.crashes is not None and known.facts.crashes.search(data):
             return self.by_lines("too-deep", "it would crash the parser")
-        root = parser.parse(_readable(data, self._content.newline)).root_node
+        parser = loading.parser(self.language)
+        assert parser is not None  # there is a grammar
+        root = parser.parse(data).root_node
         if root.descendant_count > self._cutting.max_nodes:
             return self.by_lines("too-many-nodes", f"{root.descendant_count:,} nodes")
         unparsed = unread(root)
@@ -202,6 +207,21 @@ class _File:
         if share > _UNREAD:
             return self.by_lines("syntax-errors", f"{share:.0%} of it cannot be parsed")
         marks = syntax.marks(data, root, known, self._measure, max_depth=self._cutting.max_depth)
+        chunks = self._described(data, root, marks, known, unparsed)
+        deep = marks.too_deep and f"{marks.too_deep:,} places deeper than {self._cutting.max_depth}"
+        reason = "too-deep" if deep else "ok"
+        library, errors = loaded.library, len(unparsed)
+        return self.result(reason, deep or None, chunks, "syntax", library, errors)
+
+    def _described(
+        self,
+        data: bytes,
+        root: Node,
+        marks: Marks,
+        known: Roles,
+        unparsed: Sequence[tuple[int, int]],
+    ) -> tuple[Chunk, ...]:
+        """Cut at some of the marks, and say what the chunks are about."""
         cuts = merge(data, marks.starts, marks.levels, self._measure)
         about = Subjects(data, marks, root, known, _OTHERWISE[self._style])
         following = [*(cut.mark for cut in cuts[1:]), len(marks.starts)]
@@ -211,16 +231,7 @@ class _File:
             for cut, mark, end in zip(cuts, following, ends, strict=True)
         ]
         source = self._source(imports(marks.importing, known, data), unparsed)
-        chunks = records(source, cuts, subjects, self._cutting.budget, "syntax")
-        deep = marks.too_deep and f"{marks.too_deep:,} places deeper than {self._cutting.max_depth}"
-        return self.result(
-            "too-deep" if deep else "ok",
-            deep or None,
-            chunks,
-            "syntax",
-            grammar=loaded.library,
-            errors=len(unparsed),
-        )
+        return records(source, cuts, subjects, self._cutting.budget, "syntax")
 
     def by_lines(self, reason: str = "ok", detail: str | None = None) -> FileChunks:
         """Cut it by blank lines, indentation and headings, without syntax."""
@@ -280,7 +291,7 @@ class _File:
 
 
 def _readable(data: bytes, newline: str) -> bytes:
-    """Return *data* as parsers can read it, with every byte where it was."""
+    """Return *data* as parsers can read it."""
     if newline in {"cr", "mixed"}:
         data = _LONE_CR.sub(b"\n", data)
     return data.replace(b"\0", b" ")

@@ -43,9 +43,7 @@ _ENDINGS = (
     *(".pb.dart", ".g.dart", ".freezed.dart", ".designer.cs", ".g.cs", ".g.i.cs"),
 )
 # Only in comments: code that speaks of such markers, as this file does, has not been generated.
-_COMMENT = (
-    rb"^[ \t]*(?:#+|//+!?|/\*+!?|\*+|--+|;+|%+|<!--+|\(\*+|\{-+|'+|\"\"\"|REM\b|dnl\b|@rem\b)"
-)
+_COMMENT = rb"^[ \t]*+(?:#++|//++!?|/\*++!?|\*++|--++|;++|%++|<!--++|\(\*++|\{-++|'++|\"\"\"|REM\b|dnl\b|@rem\b)"
 _AUTO = rb"(?:auto(?:matically)?[- ]?)"
 _TOOLS = (
     rb"(?:the )?(?:protocol buffer compiler|protoc|cython|swig|bison|flex|antlr|thrift|openapi|"
@@ -54,7 +52,7 @@ _TOOLS = (
 _A_PART = rb"(?:below|above|between|this (?:section|line|block|part))"
 _ANYWHERE = (
     rb"@(?:partially-)?generated\b",
-    rb"\bcode generated\b[^\n]*\bdo not edit\b",
+    rb"\bcode generated\b[^\n]{0,500}\bdo not edit\b",
     # Not: DO NOT EDIT BELOW THIS LINE, which leaves the rest to people.
     rb"(?-i:\bDO NOT (?:EDIT|MODIFY)\b)(?! *" + _A_PART + rb")",
     rb"\bdo not (?:edit|modify)\b[^\n]{0,20}\b(?:this file|by hand|manually)\b",
@@ -62,10 +60,10 @@ _ANYWHERE = (
     + _AUTO
     + rb"?generated\b",
     rb"\bthis is an? " + _AUTO + rb"?generated (?:file|module|source)\b",
-    rb"\bbison (?:parser|implementation)\b[^\n]*\bmade by gnu bison\b",
+    rb"\bbison (?:parser|implementation)\b[^\n]{0,500}\bmade by gnu bison\b",
 )
 _AT_THE_BEGINNING = (
-    _AUTO + rb"generated(?: (?:by|from|using|with|on|file|code)\b|[ \t]*(?:$|[.;:,!*-]))",
+    _AUTO + rb"generated(?: (?:by|from|using|with|on|file|code)\b|[ \t]*+(?:$|[.;:,!*-]))",
     rb"generated (?:automatically )?by " + _TOOLS,
     rb"generated file\b",
 )
@@ -73,7 +71,7 @@ _MARKER = re.compile(
     _COMMENT
     + rb"(?:[^\n]*?(?P<anywhere>"
     + b"|".join(_ANYWHERE)
-    + rb")|[ \t*#=~-]*(?P<first>"
+    + rb")|[ \t*#=~-]*+(?P<first>"
     + b"|".join(_AT_THE_BEGINNING)
     + rb"))",
     re.IGNORECASE | re.MULTILINE,

@@ -16,11 +16,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import treadle
 from treadle.code.discovery import Found
+from treadle.code.outputs import SUFFIXES
+from treadle.code.outputs.whole import whole
 
 HIDDEN = ".treadle"
 """The folder in which Treadle keeps its records; nothing in it is ever chunked."""
@@ -52,7 +55,7 @@ class Place:
             into: The path of a file; ``"-"`` for standard output.
 
         Raises:
-            UsageError: It is a folder, or no path.
+            UsageError: It is a folder, no path, or a link to a file with another suffix.
         """
         typed = os.fspath(into)
         if typed == STDOUT:
@@ -64,7 +67,13 @@ class Place:
         file = Path(typed)
         if file.exists() and not file.is_file():
             return cls(typed, file, is_stream=True)  # a pipe in /dev/fd has no real path
-        return cls(typed, Path(os.path.realpath(file)), is_stream=False)
+        real = Path(os.path.realpath(file))
+        if real.suffix != file.suffix:  # whoever is sent a tree is sent its links, too
+            raise treadle.UsageError(
+                f"{typed!r} is a link to {str(real)!r}, which is no such file",
+                hint="name the file itself, or remove the link",
+            )
+        return cls(typed, real, is_stream=False)
 
     @property
     def folder(self) -> Path:
@@ -76,7 +85,14 @@ class Place:
     def part(self) -> Path:
         """What the file is called until it is whole."""
         assert self.file is not None
-        return self.file.with_name(f"{self.file.name}.part")
+        return self.file.with_name(f"{self.file.name}{_PART}")
+
+    def hide_from_git(self) -> None:
+        """Keep git from showing what is ours, unless somebody has decided about that."""
+        ignore = self.folder.parent / ".gitignore"
+        if not ignore.exists():
+            with suppress(OSError), whole(ignore) as stream:  # then it is shown, and no more
+                stream.write(b"*\n")
 
     def without_ours(self, files: Iterable[Found]) -> list[Found]:
         """Return *files* without the output itself, its part, and the records of Treadle."""
@@ -93,4 +109,29 @@ class Place:
         ]
 
 
+class Outputs:
+    """Tells outputs among other files: beside each is what belongs to it."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, frozenset[str]] = {}
+
+    def has(self, file: str) -> bool:
+        """Tell whether a file is an output, or one that is not whole yet."""
+        if not file.endswith(_ENDINGS):
+            return False
+        folder, name = os.path.split(file)
+        if folder not in self._known:
+            self._known[folder] = _outputs_in(folder)
+        return name.removesuffix(_PART) in self._known[folder]
+
+
+def _outputs_in(folder: str) -> frozenset[str]:
+    try:
+        return frozenset(os.listdir(Path(folder, HIDDEN, "code")))
+    except OSError:
+        return frozenset()
+
+
+_PART = ".part"
+_ENDINGS = (*SUFFIXES, *(f"{suffix}{_PART}" for suffix in SUFFIXES))
 _HINT = "name a file that ends in .jsonl, .csv or .parquet, or - for standard output"

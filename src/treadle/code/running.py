@@ -15,13 +15,16 @@ import os
 import shutil
 import tempfile
 import time
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Unpack
 
 import treadle
 from treadle.cli import locked
+from treadle.cli.locking import left_alone
 from treadle.code import kept
 from treadle.code.chunking import RETRY, VERSION, Chunker
 from treadle.code.discovery import Found
@@ -31,8 +34,8 @@ from treadle.code.mapping import Files, Paths, found, workers
 from treadle.code.options import Cutting, Options, split
 from treadle.code.outputs import Format, format_of
 from treadle.code.outputs.whole import whole
-from treadle.code.places import Place
-from treadle.code.rendering import Rendering, Todo
+from treadle.code.places import Outputs, Place
+from treadle.code.rendering import Rendering, Todo, chunk_of
 from treadle.code.report import Failed, OfLanguage, Report
 from treadle.code.store import Compared, Store
 
@@ -71,30 +74,79 @@ def run(
         Interrupted: Ctrl-C; ``report`` says how far it came.
         RunFailed: It could not go on, such as for want of disk space; the same.
     """
-    check_extra()
-    place = Place.of(into)
-    form = format_of(place.typed, is_stream=place.is_stream)
-    if incremental and place.is_stream:
-        raise treadle.UsageError(
-            f"nothing can be kept beside {place.typed!r}, which is no file",
-            hint="name a file, or leave --incremental out",
-        )
-    cutting, finding, working = split(options)
-    session = _Session(place, form, Cutting.of(**cutting), working, incremental=incremental)
-    session.find(roots, finding)
+    if dry_run:
+        return foretell(roots, into, incremental=incremental, **options)[0]
+    session = _Session.of(roots, into, options, incremental=incremental)
     try:
         with ExitStack() as stack:
-            if dry_run:
-                session.foretell(stack)
-            else:
-                session.see_through(stack)
+            session.see_through(stack)
     finally:
         session.note_time()
     return session.report
 
 
+def foretell(
+    roots: Paths,
+    into: str | os.PathLike[str],
+    *,
+    incremental: bool = False,
+    **options: Unpack[Options],
+) -> tuple[Report, list[Found]]:
+    """
+    Find the files, and tell what a run would do; nothing is written.
+
+    Args:
+        roots: As for `run`.
+        into: As for `run`.
+        incremental: As for `run`.
+        options: As for `run`.
+
+    Returns:
+        What would be done, and the files.
+
+    Raises:
+        UsageError: As `run`.
+        MissingExtra: As `run`.
+    """
+    session = _Session.of(roots, into, options, incremental=incremental)
+    with ExitStack() as stack:
+        session.foretell(stack)
+    session.note_time()
+    return session.report, session.files
+
+
 class _Session:
     """One call of `run`."""
+
+    @classmethod
+    def of(
+        cls,
+        roots: Paths,
+        into: str | os.PathLike[str],
+        options: Mapping[str, Any],
+        *,
+        incremental: bool,
+    ) -> _Session:
+        """
+        Check what was asked for, and find the files.
+
+        Raises:
+            UsageError: As `run`.
+            MissingExtra: As `run`.
+        """
+        check_extra()
+        place = Place.of(into)
+        form = format_of(place.typed, is_stream=place.is_stream)
+        if incremental and place.is_stream:
+            raise treadle.UsageError(
+                f"nothing can be kept beside {place.typed!r}, which is no file",
+                hint="name a file, or leave --incremental out",
+            )
+        cutting, finding, working = split(options)
+        session = cls(place, form, Cutting.of(**cutting), working, incremental=incremental)
+        session.check_output()
+        session.find(roots, finding)
+        return session
 
     def __init__(
         self,
@@ -111,18 +163,43 @@ class _Session:
         self.report.limit = budget.max_tokens
         if budget.max_tokens is None and budget.tokenizer == "characters":
             self.report.limit = budget.max_chars
+        if budget.tokenizer == "characters":
+            self.report.unit = "characters"
         self._place = place
         self._format = form
         self._cutting = cutting
         self._working = working
         self._incremental = incremental
         self._salts = _Salts(cutting)
-        self._files: list[Found] = []
+        self.files: list[Found] = []
 
     def note_time(self) -> None:
         """Note how long it took, once it is at its end."""
         if not self.report.elapsed:
             self.report.elapsed = time.monotonic() - self._began
+
+    def check_output(self) -> None:
+        """
+        Check that a file that is in the place of the output is one.
+
+        Raises:
+            UsageError: It has something else in it, which would be gone.
+        """
+        file, typed = self._place.file, self._place.typed
+        if file is None or self._place.is_stream or self._place.folder.exists():
+            return
+        try:
+            if file.stat().st_size:
+                for row in self._format.rows(file):
+                    chunk_of(row)
+                    break
+        except OSError:  # there is none; or whoever writes it will say so
+            return
+        except (ValueError, LookupError, TypeError) as error:
+            raise treadle.UsageError(
+                f"{typed!r} is there, and holds no chunks: {error}",
+                hint="name another file, or remove this one",
+            ) from error
 
     def find(self, roots: Paths, finding: Mapping[str, Any]) -> None:
         """
@@ -133,9 +210,12 @@ class _Session:
         """
         report, place = self.report, self._place
         discovery = found(roots, self._cutting, finding)
-        self._files = place.without_ours(discovery)
-        report.files = len(self._files)
+        files, outputs = place.without_ours(discovery), Outputs()
+        self.files = [each for each in files if not outputs.has(each.file)]
+        report.files = len(self.files)
         report.left_out.update(getattr(discovery, "left_out", {}))
+        report.left_out.update({"output": len(files) - len(self.files)})
+        report.left_out = +report.left_out  # without zeros
         report.problems = [tuple(each) for each in getattr(discovery, "problems", ())]
 
     def foretell(self, stack: ExitStack) -> None:
@@ -146,14 +226,15 @@ class _Session:
             UsageError: Another process is at it.
         """
         self.report.dry = True
-        if self._place.is_stream or not _state(self._place.folder).exists():
-            self.report.todo = len(self._files)
+        self.report.todo = len(self.files)
+        if self._place.is_stream or self._has_nothing_to_do():
             return
-        store = self._opened(self._place.folder, stack)
-        if self._knows(store):
-            self._count(store.compare(self._files))
-        else:
-            self.report.todo = len(self._files)
+        folder = self._place.folder
+        stack.enter_context(left_alone(folder, self._doing, hint=_WAIT))
+        store = Store(_state(folder), self._salts)
+        stack.callback(store.abandon)
+        if store.open_as_it_is() and self._knows(store):
+            self._count(store.compare(self.files))
 
     def see_through(self, stack: ExitStack) -> None:
         """
@@ -163,6 +244,8 @@ class _Session:
             UsageError: Another process is at it, or the output cannot be written.
             Interrupted, RunFailed: As `run`.
         """
+        if self._has_nothing_to_do():
+            return
         if self._place.is_stream:
             made = tempfile.TemporaryDirectory(prefix="treadle-code-")
             folder = Path(stack.enter_context(made))
@@ -176,7 +259,7 @@ class _Session:
             store.clear()
         try:
             store.note(incremental=self._incremental)
-            compared = store.compare(self._files)
+            compared = store.compare(self.files)
             self._count(compared)
             store.remove_files(compared.removed)
             self._cut(compared.todo, store, folder)
@@ -192,16 +275,27 @@ class _Session:
     def _opened(self, folder: Path, stack: ExitStack) -> Store:
         stack.enter_context(
             locked(
-                folder,
-                f"chunking into {self._place.typed!r}",
-                hint="wait for its end and run this again",
-                named=folder.parents[2],
+                folder, self._doing, hint=_WAIT, named=folder.parents[2]
             )
         )
+        self._place.hide_from_git()
         store = Store(_state(folder), self._salts)
         stack.callback(store.abandon)
         store.open()
         return store
+
+    def _has_nothing_to_do(self) -> bool:
+        """
+        Tell whether there are files, but none that was asked for.
+
+        Then the output stays as it is: a slip in a pattern would cost all of it.
+        """
+        left_out = self.report.left_out
+        return not self.files and bool(left_out["excluded"] or left_out["language"])
+
+    @property
+    def _doing(self) -> str:
+        return f"chunking into {self._place.typed!r}"
 
     def _knows(self, store: Store) -> bool:
         """
@@ -219,7 +313,7 @@ class _Session:
     def _cut(self, todo: list[Todo], store: Store, folder: Path) -> None:
         """Run what is to be done, into the store."""
         runs = folder / "runs"
-        shutil.rmtree(runs, ignore_errors=True)  # of earlier sessions, whose word is the store's
+        _remove_tree(runs)  # of earlier sessions, whose word is the store's
         if not todo:
             return
         budget = self._cutting.budget
@@ -272,18 +366,19 @@ class _Session:
                 with whole(place.file, place.part) as stream:
                     self._format.write(store.values(), stream)
                 report.written = True
-                store.note(output=kept.stat_of(place.file))
             self.note_time()
-            anew = report.written or not kept.has_files(folder)
+            anew = report.written or kept.kept_report(folder, place.file) is None
             kept.keep(folder, report, place.file, store.files() if anew else None)
+            # Last: until it is noted, a session that is killed leaves all of this to be done.
+            store.note(output=kept.stat_of(place.file))
         except OSError as error:
             report.stopped = "the output cannot be written"
-            failed = _cannot_write(place.typed, error)
+            failed = _cannot_write(place, error)
             failed.report = report
             raise failed from error
         if not self._incremental:
             store.remove()
-            shutil.rmtree(folder / "runs", ignore_errors=True)
+            _remove_tree(folder / "runs")
 
     def _stream(self, store: Store) -> None:
         self.report.written = True
@@ -294,7 +389,7 @@ class _Session:
                 put(lines.decode())
             return
         try:
-            with self._place.file.open("wb") as stream:
+            with whole(self._place.file) as stream:
                 self._format.write(store.values(), stream)
         except BrokenPipeError:  # whoever read it had enough
             return
@@ -333,6 +428,8 @@ class _Salts:
                 # Of all of them: another one may claim the name of this file now.
                 languages = repr(registry.known_languages())
                 parts = [VERSION, treadle.__version__, self._cutting.identity(), languages]
+                # What parses, and what tells letters apart.
+                parts += [version("tree-sitter"), unicodedata.unidata_version]
                 self._common = _digest(parts)
             self._known[language] = _digest([self._common, registry.salt(language)])
         return self._known[language]
@@ -347,8 +444,24 @@ def _state(folder: Path) -> Path:
     return folder / "files.sqlite"
 
 
-def _cannot_write(typed: str, error: OSError) -> treadle.SinkFailed:
-    hint = "run the same command again when it can be: all files are cut already"
-    if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
-        hint = "make room, and run the same command again: all files are cut already"
-    return treadle.SinkFailed(f"{typed!r} cannot be written: {error.strerror or error}", hint=hint)
+_WAIT = "wait for its end and run this again"
+
+
+def _remove_tree(folder: Path) -> None:
+    """Remove a folder as far as that can be done; of a link only the link."""
+    if folder.is_symlink():
+        folder.unlink()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _cannot_write(place: Place, error: OSError) -> treadle.SinkFailed:
+    full = error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+    if place.is_stream:
+        what = "make room; " if full else ""
+        hint = f"{what}a run into a file keeps what is cut, and goes on: --into chunks.jsonl"
+    else:
+        what = "make room, and run the same command again" if full else ""
+        what = what or "run the same command again when it can be"
+        hint = f"{what}: all files are cut already"
+    why = error.strerror or error
+    return treadle.SinkFailed(f"{place.typed!r} cannot be written: {why}", hint=hint)

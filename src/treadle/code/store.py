@@ -194,11 +194,10 @@ class Store:
                     made.append((lines, path))
             elif outcome.kind != "cancelled":
                 failed.append(self._failure(path, outcome, number))
+        differs = self._differ(cut, made) or any(self._has_chunks(row[0]) for row in failed)
         with self._changing() as database:
             database.executemany(_SEEN, seen)
-            if any(map(self._has_chunks, (row[0] for row in failed))) or (
-                cut and self._differ(cut, made)
-            ):
+            if differs:
                 self._forget_output()
             database.executemany(_UPSERT, [*cut, *failed])
             database.executemany(_LINES, [*made, *((b"", row[0]) for row in failed)])

@@ -48,7 +48,7 @@ def identity(function: object) -> str:
         return f"{name(function)} {uuid.uuid4().hex}"
 
 
-class _Untold(Exception):  # noqa: N818 - no error: it ends the search
+class _Untold(Exception):
     """A value of which nothing tells what it is."""
 
 

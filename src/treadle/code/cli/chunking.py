@@ -12,7 +12,6 @@ from treadle.code.cli.ending import exit_of
 from treadle.code.extra import check_extra
 
 if TYPE_CHECKING:
-    from treadle.code.discovery import Found
     from treadle.code.report import Report
 
 CHUNK = """\
@@ -111,33 +110,18 @@ def _run(roots: list[Path], place: Path, values: dict[str, Any], shown: dict[str
 def _would(roots: list[Path], values: dict[str, Any], shown: dict[str, Any]) -> int:
     """Say what a run would do; nothing is written."""
     from treadle.code.cli import words
-    from treadle.code.running import run
+    from treadle.code.languages.detecting import by_name
+    from treadle.code.running import foretell
 
-    into = values.pop("into", Path("chunks.jsonl"))
-    report = run(roots, into, **values)
-    files = _found(roots, into, values)
+    del values["dry_run"]
+    report, found = foretell(roots, values.pop("into", Path("chunks.jsonl")), **values)
+    files = [(each, by_name(each.path)) for each in found]
     if shown["json"]:
         put("".join(f"{words.of_found(each, language)}\n" for each, language in files))
     elif not shown["quiet"]:
         lines = words.of_dry_run(report, files, full=bool(shown["stats"]))
         put("".join(f"{line}\n" for line in words.wrapped(lines, options.room())))
     return exit_of(report)
-
-
-def _found(roots: list[Path], into: Path, values: dict[str, Any]) -> list[tuple[Found, str | None]]:
-    """Return the files that a run would look at, each with its language, as far as names tell."""
-    from treadle.code.languages.detecting import by_name
-    from treadle.code.mapping import found
-    from treadle.code.options import Cutting, split
-    from treadle.code.places import Place
-
-    given = {name: each for name, each in values.items() if name not in _OF_RUNS}
-    cutting, finding, _ = split(given)
-    files = found(roots, Cutting.of(**cutting), finding)
-    return [(each, by_name(each.path)) for each in Place.of(into).without_ours(files)]
-
-
-_OF_RUNS = {"incremental", "dry_run"}
 
 
 def _tell(report: Report, shown: dict[str, Any]) -> None:

@@ -97,14 +97,15 @@ def _chosen(
         less than that when it is the end of a line inside a piece.
     """
     quarter = bisect_left(starts, start + 3 * (starts[high] - start) // 4, low, high)
-    window = range(quarter, high + 1)
-    for level in sorted({levels[mark] for mark in window}):
-        if level >= POOR:
-            break
-        lines = _at_lines(data, start, starts, (mark for mark in window if levels[mark] == level))
+    window = levels[quarter : high + 1]
+    best = min(window)
+    while best < POOR:
+        equal = [mark for mark, level in enumerate(window, quarter) if level == best]
+        lines = _at_lines(data, start, starts, equal)
         if lines:
             cut = decided(data, list(lines))
             return cut, starts[lines[cut]]
+        best = min((level for level in window if level > best), default=POOR)
     # Then rather a short chunk, or as much of a head as there is room for.
     lines = _at_lines(data, start, starts, range(low, high + 1))
     if lines:
@@ -113,8 +114,8 @@ def _chosen(
     line = data.rfind(b"\n", start + 1, starts[high]) + 1
     if line and not data[start:line].isspace():
         return line, start
-    best = min(reversed(window), key=levels.__getitem__)
-    return starts[best], starts[best]
+    last = max(mark for mark, level in enumerate(window, quarter) if level == min(window))
+    return starts[last], starts[last]
 
 
 def _at_lines(
@@ -125,6 +126,8 @@ def _at_lines(
     for mark in marks:
         place = starts[mark]
         line = data.rfind(b"\n", max(start, place - _INDENT), place) + 1
-        if line > start and (line == place or not data[line:place].strip()):
+        if line <= start or (line < place and data[line:place].strip()):
+            continue
+        if line - start > _INDENT or not data[start:line].isspace():
             found.setdefault(line, mark)
     return found

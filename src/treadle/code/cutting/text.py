@@ -24,8 +24,10 @@ _CLOSES = 1001  # what is before
 _LONG_LINE = 300  # bytes; in shorter lines of prose, no sentences are told apart
 _HEAD = 120  # bytes of a line, as much as is needed to tell what it is
 
-# Blank lines, white space, a line that is not blank.
-_LINES = re.compile(rb"((?:[ \t\v\f]*+(?:\r\n?|\n))*+)([ \t\v\f]*+)[^\r\n]*+(?:\r\n?|\n|\Z)")
+# Blank lines, white space, the head of a line that is not blank, its rest.
+_LINES = re.compile(
+    rb"((?:[ \t\v\f]*+(?:\r\n?|\n))*+)([ \t\v\f]*+)([^\r\n]{0,%d}+)[^\r\n]*+(?:\r\n?|\n|\Z)" % _HEAD
+)
 _LINE_END = re.compile(rb"[ \t]*+(?:[\r\n]|\Z)")
 _CLOSING = re.compile(
     rb"[\])}]"
@@ -86,14 +88,14 @@ def marks(data: bytes, style: Style) -> tuple[list[int], list[int]]:
 
 def _lines(data: bytes) -> Iterator[_Line]:
     for match in _LINES.finditer(data):
-        start, text = match.span(2)
-        end = match.end()
-        head = data[text : min(end, text + _HEAD)].rstrip(b"\r\n")
+        blank, space, head = match.groups()
+        begin, end = match.span()
+        start = begin + len(blank)
         if not start:
             head = head.removeprefix(_BOM)
         if head:
-            indent = text - start + 7 * data.count(b"\t", start, text)
-            yield _Line(start, end, indent, head, not start or match.start() < start)
+            indent = len(space) + 7 * space.count(b"\t") if space else 0
+            yield _Line(start, end, indent, head, not start or begin < start)
 
 
 def _indented(data: bytes, *, keywords: bool) -> Iterator[tuple[int, int]]:
@@ -164,8 +166,8 @@ def _headings(lines: list[_Line], fenced: set[int], *, org: bool) -> dict[int, i
     found: dict[int, int] = {}
     underlines: dict[bytes, int] = {}  # in reStructuredText, the first that is used is the highest
     for number, line in enumerate(lines):
-        if number in fenced or line.indent > 3:
-            continue
+        if line.head[:1].isalnum() or number in fenced or line.indent > 3:
+            continue  # nearly all: a heading, or what underlines one, begins with a sign
         depth = _marked_heading(line.head, org=org)
         if depth is not None:
             found[number] = _HEADING + depth

@@ -91,14 +91,15 @@ class Subjects:
         if levels[0] != top:
             common = _common(around, marks.scopes[low + levels.index(top)])
         begun = self._begun(low, high)
-        symbols = tuple({name: None for each in begun for name in self._named(*each)})
+        symbols = self._symbols(begun)
         outermost = [each for each in begun if levels[each[0] - low] == top]
         if not outermost and begun and common.what is None:  # all are in something like an #ifdef
             top = min(levels[each[0] - low] for each in begun)
             outermost = [each for each in begun if levels[each[0] - low] == top]
-        if len(outermost) == 1 and common is around and not inside:
+        if len(outermost) == 1 and common is around:
             mark, what, scope = outermost[0]
-            if self._is_alone(low, high, end, levels, mark):
+            tail = inside and marks.nodes[low - 1] != marks.nodes[mark]  # not of its own comments
+            if not tail and self._is_alone(low, high, end, levels, mark):
                 return self._whole(mark, what, scope, symbols)
         if common.what is not None:
             return self._part(common, symbols)
@@ -130,6 +131,9 @@ class Subjects:
         marks = self._marks
         least = min(levels)
         own = [marks.nodes[each] for each in definitions]
+        covered = sum(
+            min(end, marks.nodes[each].end_byte) - marks.starts[each] for each in definitions
+        )
         beside = 0
         for mark in range(low, high):
             node = marks.nodes[mark]
@@ -137,7 +141,7 @@ class Subjects:
                 continue
             if mark or not self._is_documented():
                 beside += node.end_byte - node.start_byte
-        return 2 * beside <= sum(min(end, node.end_byte) - node.start_byte for node in own)
+        return 2 * beside <= covered
 
     def _of_the_file(self, low: int) -> str | None:
         """Return the docstring of the file, for its first chunk."""
@@ -164,27 +168,33 @@ class Subjects:
                 found.append((mark, what, marks.scopes[mark]))
         return found
 
-    def _named(self, mark: int, what: Defined, scope: Scope) -> list[str]:  # noqa: ARG002
-        """Return the qualified name of a definition, and those of a whole class's members."""
-        name = self._qualified(what, scope)
-        roles = self._roles
-        names = [name]
-        inside = [(name, what)]
+    def _symbols(self, begun: list[Begun]) -> tuple[str, ...]:
+        """Return the names of what begins in a chunk, and of the members of whole classes."""
+        holding, opened = self._roles.holding, self._marks.opened
+        names: dict[str, None] = {}
+        for _, what, scope in begun:
+            name = self._qualified(what, scope)
+            names[name] = None
+            if what.kind in holding and what.node.id not in opened:
+                names |= dict.fromkeys(self._held(name, what))
+        return tuple(names)
+
+    def _held(self, around: str, what: Defined) -> list[str]:
+        """Return the names of all that a definition holds, without looking into functions."""
+        names: list[str] = []
+        inside = [(around, what)]
         while inside and len(names) < _MEMBERS:
             name, what = inside.pop()
-            if what.kind not in roles.facts.holders and what.kind != "module":
-                continue
-            inner = body(what.node, roles)
-            if what.node.id in self._marks.opened or inner is None:
-                continue
-            members = self._members(inner)
-            names += [f"{name}.{member.name}" for member in members]
-            inside += [(f"{name}.{member.name}", member) for member in reversed(members)]
-        return names[:_MEMBERS]
+            if name != around:
+                names.append(name)
+            if what.kind in self._roles.holding:
+                members = self._members(what.node)
+                inside += [(f"{name}.{each.name}", each) for each in reversed(members)]
+        return names
 
-    def _members(self, inner: Node) -> list[Defined]:
-        roles = self._roles
-        if inner.named_child_count > _MEMBERS:
+    def _members(self, node: Node) -> list[Defined]:
+        roles, inner = self._roles, body(node, self._roles)
+        if inner is None or inner.named_child_count > _MEMBERS:
             return []
         found = []
         for child in inner.named_children:
@@ -255,7 +265,7 @@ class Subjects:
         return "method" if held or what.qualifier is not None else "function"
 
     def _qualified(self, what: Defined, scope: Scope) -> str:
-        if what.qualifier is None:
+        if what.qualifier is None:  # nearly always
             return scope.prefix + what.name
         return f"{scope.prefix}{what.qualifier}.{what.name}"
 

@@ -5,13 +5,13 @@ walking    goes through folders and takes what is wanted
 git        what git lists; where it is missing or refuses, walking reads the rules itself:
 ignoring   ignore files and how they add up, the top of a repository
 patterns   one ignore file, exactly as git reads it
+asked      patterns that the user gives
 vendored   names of folders with the code of others
 found      what comes out
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Literal
 
@@ -19,7 +19,6 @@ import treadle
 from treadle.code.discovery.found import Discovery, Found, Problem
 
 if TYPE_CHECKING:
-    from treadle.code.discovery.patterns import Patterns
     from treadle.code.discovery.roots import Given
 
 __all__ = ["Discovery", "Found", "Problem", "discover"]
@@ -28,8 +27,8 @@ __all__ = ["Discovery", "Found", "Problem", "discover"]
 def discover(
     roots: Given | Iterable[Given],
     *,
-    include: Iterable[str] = (),
-    exclude: Iterable[str] = (),
+    include: str | Iterable[str] = (),
+    exclude: str | Iterable[str] = (),
     hidden: bool = False,
     vendored: bool = False,
     ignore: bool = True,
@@ -49,10 +48,11 @@ def discover(
     Args:
         roots: Folders and files.
         include: Patterns as in a .gitignore, relative to the folder that paths are relative to:
-            only what they match, or is in a folder that they match. None: everything.
+            only what they match, or is in a folder that they match. A text is one of them. None:
+            everything.
         exclude: Likewise: what they match is left out, whatever *include* says.
         hidden: Also files and folders whose names begin with a dot. Records of version control
-            are left out in any case.
+            are left out in any case, and so are folders with compiled Python.
         vendored: Also folders with the code of others (``node_modules``, ``vendor``, virtual
             environments ...).
         ignore: Leave out what .gitignore and .treadleignore files say. False: these do not count.
@@ -70,8 +70,10 @@ def discover(
         The files in the order of their paths, what was left out, and folders that cannot be read.
 
     Raises:
-        UsageError: A root does not exist, or *git* is not one of its two words.
+        UsageError: A root does not exist, a pattern can match nothing, or *git* is not one of its
+            two words.
     """
+    from treadle.code.discovery.asked import asked
     from treadle.code.discovery.roots import base_of, roots_of
     from treadle.code.discovery.walking import Gathering, Rules
 
@@ -80,8 +82,8 @@ def discover(
     all_roots = roots_of(roots, cwd)
     found = Discovery(base_of(all_roots, cwd))
     rules = Rules(
-        include=_patterns(include),
-        exclude=_patterns(exclude),
+        include=asked("include", include, found.root),
+        exclude=asked("exclude", exclude, found.root),
         hidden=hidden,
         vendored=vendored,
         ignore=ignore,
@@ -97,10 +99,3 @@ def discover(
     found.files.sort(key=lambda each: each.path)  # UTF-8 keeps the order of code points
     found.problems.sort()
     return found
-
-
-def _patterns(lines: Iterable[str]) -> Patterns | None:
-    """Return *lines* as patterns; None where there are none."""
-    from treadle.code.discovery.patterns import Patterns
-
-    return Patterns(os.fsencode(line) for line in lines) or None

@@ -9,7 +9,7 @@ import subprocess
 from typing import NamedTuple
 
 PATIENCE = 60.0
-"""Seconds that git has for a folder. A pipe in the place of a file of its would hold it for ever."""
+"""Seconds that git has for a folder: a pipe among its records would hold it for ever."""
 
 # Of what the environment says to git only its configuration counts, never which repository.
 _KEPT = ("GIT_CONFIG_", "GIT_EXEC_PATH")

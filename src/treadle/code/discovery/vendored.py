@@ -10,7 +10,6 @@ VENDORED = frozenset(
         "Carthage",
         "Godeps",
         "Pods",
-        "__pycache__",
         "_vendor",
         "bower_components",
         "dist-packages",
@@ -27,9 +26,21 @@ VENDORED = frozenset(
 """Names of folders with the code of others."""
 
 NEVER = frozenset(
-    {".bzr", ".git", ".hg", ".jj", ".pijul", ".sl", ".svn", ".treadle", "CVS", "_darcs"}
+    {
+        ".bzr",
+        ".git",
+        ".hg",
+        ".jj",
+        ".pijul",
+        ".sl",
+        ".svn",
+        ".treadle",
+        "CVS",
+        "__pycache__",
+        "_darcs",
+    }
 )
-"""Names of folders that are left out in any case: records of version control, and our own."""
+"""Names that are left out in any case: records of version control, our own, compiled Python."""
 
 
 def is_vendored(name: str, folder: str) -> bool:

@@ -179,7 +179,9 @@ class Gathering:
             # There may be thousands of repositories made to hold us up.
             self._asks = False
             text = f"git gave no answer within {error.timeout:g} s in {place.file!r}, and is not "
-            warnings.warn(f"{text}asked again: its rules are read without it", RuntimeWarning, stacklevel=2)
+            warnings.warn(
+                f"{text}asked again: its rules are read without it", RuntimeWarning, stacklevel=2
+            )
             return None
 
     def _walk(self, place: Place, pending: list[Place]) -> None:

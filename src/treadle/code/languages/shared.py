@@ -2,7 +2,8 @@
 
 The expressions are tried in order on the first 4 KiB; where none is found, the extension stays with
 its language in the table ``known``, or with none. They are anchored at the beginnings of lines or
-plain, so that each takes one pass whatever the text.
+plain, no two repetitions in a row take the same characters, and those that could give some back to
+no avail are possessive: each takes one pass whatever the text.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ def decide(extension: str, head: bytes) -> str | None:
 
 def _lines(*alternatives: bytes) -> re.Pattern[bytes]:
     """Compile an expression that finds a line which begins with one of the alternatives."""
-    return re.compile(rb"^[ \t]*(?:" + b"|".join(alternatives) + b")", re.MULTILINE)
+    return re.compile(rb"^[ \t]*+(?:" + b"|".join(alternatives) + b")", re.MULTILINE)
 
 
 _OBJC = _lines(
@@ -44,18 +45,18 @@ _OBJC = _lines(
 )
 _CPP = _lines(
     rb"template[ \t]*<",
-    rb"(?:inline[ \t]+)?namespace\b(?:[ \t]+[\w:]+)?[ \t]*(?:\{|$)",
-    rb"class\s+(?:\w+\s+)*\w+\s*[:{;]",
-    rb"enum\s+(?:class|struct)\s",
+    rb"(?:inline[ \t]++)?namespace\b(?:[ \t]++[\w:]++)?[ \t]*+(?:\{|$)",
+    rb"class(?:\s++\w++){1,5}+\s*+[:{;]",
+    rb"enum\s++(?:class|struct)\s",
     rb"(?:public|private|protected)[ \t]*(?:slots[ \t]*)?:",
-    rb"using\s+(?:namespace\s|\w+\s*=|\w+::)",
+    rb"using\s++(?:namespace\s|\w++(?:\s*+=|::))",
     rb"#[ \t]*include[ \t]*<[\w/]+>",  # <vector>: those of C end with .h
     rb"(?:static[ \t]+|inline[ \t]+)*constexpr\b",
     rb"(?:virtual|explicit|friend)\s",
 )
 _STD = re.compile(rb"std::\w")
-_XML = re.compile(rb"\A\s*<[?!]")
-_MARKUP = re.compile(rb"\A\s*<")
+_XML = re.compile(rb"\A\s*+<[?!]")
+_MARKUP = re.compile(rb"\A\s*+<")
 _RAKU = _lines(rb"use[ \t]+v6\b", rb"(?:unit[ \t]+)?(?:role|grammar|module)[ \t]+[\w:]+[ \t]*[;{]")
 _PERL = _lines(
     rb"use[ \t]+[\w:.]+",
@@ -74,7 +75,7 @@ RULES: dict[str, _Rule] = {
         (_lines(rb"-----BEGIN "), "pem"),
         (re.compile(rb"\A=[ \t]|^==+[ \t]", re.MULTILINE), "asciidoc"),
     ),
-    ".bb": ((re.compile(rb"\A\s*[(;]|\A#!.*\bbb\b"), "clojure"),),
+    ".bb": ((re.compile(rb"\A\s*+[(;]|\A#!.*\bbb\b"), "clojure"),),
     ".cl": (
         (
             _lines(
@@ -123,8 +124,8 @@ RULES: dict[str, _Rule] = {
                 rb"%",
                 rb"(?:function|classdef)\b",
                 rb"(?:clear|clc|close|figure|hold|addpath|disp|plot|format)\b",
-                rb"end[ \t]*;?[ \t]*$",
-                rb"\[?[\w, ]+\]?[ \t]*=[ \t]*[\[\w'(-][^\n{]*;?[ \t]*$",
+                rb"end[ \t]*+;?+[ \t]*+$",
+                rb"\[?[\w, ]++\]?[ \t]*+=[ \t]*+[\[\w'(-][^\n{]*+$",
             ),
             "matlab",
         ),
@@ -134,12 +135,12 @@ RULES: dict[str, _Rule] = {
     ".pm": ((_RAKU, "raku"),),
     ".pp": (
         (
-            _lines(rb"(?i:unit|program|library|uses|interface|procedure)\b[^{\n]*;?[ \t]*$"),
+            _lines(rb"(?i:unit|program|library|uses|interface|procedure)\b[^{\n]*+$"),
             "pascal",
         ),
         (
             _lines(
-                rb"(?:class|define|node)[ \t]+[\w:'\".-]+[^;\n]*[{(]",
+                rb"(?:class|define|node)[ \t]++[\w:'\".-][^;\n{(]*+[{(]",
                 rb"(?:package|file|service|exec|user|group|notify|include)[ \t]*[\w:{'\"]",
                 rb"\$\w+[ \t]*=",
             ),
@@ -151,7 +152,7 @@ RULES: dict[str, _Rule] = {
     ".sc": (
         (
             _lines(
-                rb"\+?[ \t]*[A-Z]\w*[ \t]*(?::[ \t]*[A-Z]\w*[ \t]*)?\{",
+                rb"\+?[ \t]*+[A-Z]\w*+[ \t]*+(?::[ \t]*+[A-Z]\w*+[ \t]*+)?\{",
                 rb"SynthDef\(",
                 rb"arg[ \t]+\w+",
             ),
@@ -160,7 +161,7 @@ RULES: dict[str, _Rule] = {
     ),
     ".spec": ((_lines(rb"a[ \t]*=[ \t]*Analysis\("), "python"),),
     ".t": ((_RAKU, "raku"),),
-    ".ts": ((_XML, "xml"), (re.compile(rb"\A\s*<TS[\s>]"), "xml")),
+    ".ts": ((_XML, "xml"), (re.compile(rb"\A\s*+<TS[\s>]"), "xml")),
     ".tsx": ((_XML, "xml"),),
     ".v": (
         (

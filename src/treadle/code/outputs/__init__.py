@@ -18,7 +18,8 @@ from typing import Any, BinaryIO, Protocol
 
 import treadle
 
-_FORMATS = (".jsonl", ".csv", ".parquet")
+SUFFIXES = (".jsonl", ".csv", ".parquet")
+"""Of the files that chunks are written to, one for each format."""
 
 
 class Format(Protocol):
@@ -28,7 +29,13 @@ class Format(Protocol):
         """Write the rows of *blocks*, each of them lines of JSON."""
 
     def rows(self, path: Path) -> Iterator[dict[str, Any]]:
-        """Yield the rows of a file, as JSON has them."""
+        """
+        Yield the rows of a file, as JSON has them.
+
+        Raises:
+            OSError: It cannot be read.
+            ValueError: It is no file of this format, or has other columns.
+        """
 
 
 def format_of(path: str, *, is_stream: bool = False) -> Format:
@@ -44,7 +51,7 @@ def format_of(path: str, *, is_stream: bool = False) -> Format:
         MissingExtra: pyarrow (Parquet) is not installed.
     """
     suffix = Path(path).suffix.lower()
-    if is_stream and suffix not in _FORMATS:
+    if is_stream and suffix not in SUFFIXES:
         suffix = ".jsonl"
     module: ModuleType
     match suffix:
@@ -60,6 +67,6 @@ def format_of(path: str, *, is_stream: bool = False) -> Format:
         case _:
             raise treadle.UsageError(
                 f"the suffix of {path!r} does not say how to write chunks",
-                hint=f"name a file that ends in {', '.join(_FORMATS[:-1])} or {_FORMATS[-1]}",
+                hint=f"name a file that ends in {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}",
             )
     return module

@@ -29,11 +29,23 @@ def write(blocks: Iterable[bytes], stream: BinaryIO) -> None:
 
 
 def rows(path: Path) -> Iterator[dict[str, Any]]:
-    """Yield the rows of a file."""
+    """
+    Yield the rows of a file.
+
+    Raises:
+        ValueError: It has other columns, or cannot be read as CSV.
+    """
     csv.field_size_limit(max(csv.field_size_limit(), _LONGEST))
     with path.open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            yield {name: _value(name, cell) for name, cell in row.items()}
+        reader = csv.reader(file)
+        try:
+            if next(reader, None) != list(FIELDS):
+                raise ValueError("its columns are not those of chunks")
+            for row in reader:
+                cells = zip(FIELDS, row, strict=True)
+                yield {name: _value(name, cell) for name, cell in cells}
+        except csv.Error as error:
+            raise ValueError(str(error)) from error
 
 
 def _row(cells: Iterable[str]) -> bytes:

@@ -33,11 +33,18 @@ def write(blocks: Iterable[bytes], stream: BinaryIO) -> None:
 
 
 def rows(path: Path) -> Iterator[dict[str, Any]]:
-    """Yield the rows of a file."""
+    """
+    Yield the rows of a file.
+
+    Raises:
+        ValueError: It has other columns, or is no Parquet file.
+    """
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(path) as file:
-        for batch in file.iter_batches(_BATCH, columns=list(FIELDS)):
+        if file.schema_arrow.names != list(FIELDS):
+            raise ValueError("its columns are not those of chunks")
+        for batch in file.iter_batches(_BATCH):
             yield from batch.to_pylist()
 
 

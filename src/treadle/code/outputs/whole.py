@@ -39,11 +39,11 @@ def whole(path: Path, part: Path | None = None) -> Iterator[BinaryIO]:
         OSError: It cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    before = _mode_and_group(path)
-    if before is None and path.exists() and not path.is_symlink() and not path.is_dir():
+    if path.exists() and not path.is_file() and not path.is_dir():
         with path.open("wb") as stream:
             yield stream
         return
+    before = _mode_and_group(path)
     if part is None:
         part = path.with_name(f".{path.name[:40]}-{secrets.token_hex(4)}.part")
     part.unlink(missing_ok=True)

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import hashlib
 import os
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from importlib.resources import files as resources
 from pathlib import Path
-from typing import TextIO
 
 import treadle
+from treadle.code.outputs.whole import whole
 from treadle.code.page import charts
 from treadle.code.page.entries import Entries
 from treadle.code.page.figures import Figures
@@ -99,8 +97,10 @@ def write_page(
         SinkFailed: The page cannot be written.
     """
     try:
-        with _replacing(into) as stream:
-            stream.writelines(_page(files, title, limit, failed, note))
+        with whole(into) as stream:
+            parts = _page(files, title, limit, failed, note)
+            # Lone surrogates become escapes; they only ever stand in JSON.
+            stream.writelines(part.encode(errors="backslashreplace") for part in parts)
     except OSError as error:
         raise treadle.SinkFailed(
             f"the report {into} cannot be written: {error.strerror or error}",
@@ -195,29 +195,3 @@ def _own(name: str) -> str:
 def _hash(text: str) -> str:
     digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
     return f"'sha256-{digest}'"
-
-
-@contextlib.contextmanager
-def _replacing(path: Path) -> Iterator[TextIO]:
-    """Open a file that takes the place of *path* when all went well, and leaves nothing if not."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}-")
-    try:
-        # Lone surrogates become escapes; they only ever stand in JSON.
-        with open(  # noqa: PTH123  a descriptor
-            descriptor, "w", encoding="utf-8", errors="backslashreplace", newline="\n"
-        ) as stream:
-            yield stream
-            stream.flush()
-            os.fsync(descriptor)
-        Path(name).chmod(0o666 & ~_umask())
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-
-
-def _umask() -> int:
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return mask

@@ -55,7 +55,11 @@ def defined(node: Node, role: str, roles: Roles, data: bytes) -> Defined | None:
         number = node.kind_id
         if number in roles.direct:
             named = node.child_by_field_name("name")
-            name = "" if named is None else _text(named, data, _NAME)
+            if named is None:
+                return None
+            name = data[named.start_byte : named.end_byte].decode("utf-8", "ignore")
+            if not name.isidentifier() or len(name) > _NAME:
+                name = _text(named, data, _NAME)
             return Defined(node, role, name) if name else None
         kind = roles.both.get(number, role)
         if kind is not WRAPPER:

@@ -26,6 +26,7 @@ class Roles:
         outer: Of each type of nodes that means something at the top level of a file
             (``Node.kind_id``), a kind of definition or one of the roles above.
         inner: The same below the top level.
+        holding: The kinds of definitions that hold others which are looked for.
         direct: The types of definitions whose name is what stands at the field ``"name"``.
         both: The kinds of the definitions that are wrappers where they have no name.
         through: The types of nodes that are looked through at the top level.
@@ -35,6 +36,7 @@ class Roles:
     facts: Grammar
     outer: Mapping[int, str]
     inner: Mapping[int, str]
+    holding: frozenset[str]
     direct: frozenset[int]
     both: Mapping[int, str]
     through: frozenset[int]
@@ -62,6 +64,7 @@ def roles(language: str) -> Roles | None:
             for number, type_ in numbers.items()
             if type_ in by_type and type_ not in facts.outer
         },
+        holding=facts.holders | {"module"},
         direct=_of(facts.direct, numbers),
         both={
             number: facts.definitions[type_]
