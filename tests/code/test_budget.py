@@ -129,7 +129,7 @@ def test_budgets_that_cut_differently_have_different_identities():
         Budget.of(tokenizer=Slotted(2)),
         Budget.of(tokenizer=calling(lambda _, text: len(text))),
         Budget.of(tokenizer=calling(lambda _, text: len(text) // 2)),
-        Budget.of(tokenizer=cached(lambda text: len(text))),
+        Budget.of(tokenizer=cached(lambda text: len(text) + 1)),
         Budget.of(tokenizer=cached(lambda text: len(text) // 2)),
         Budget.of(tokenizer=Slotted(1).__call__),
         Budget.of(tokenizer=Slotted(2).__call__),
@@ -164,8 +164,11 @@ def test_what_is_held_many_times_is_looked_at_once():
 
 
 def test_what_cannot_be_told_is_never_taken_for_what_it_was():
-    def locked(text, _lock=threading.Lock()):
-        return len(text)
+    lock = threading.Lock()
+
+    def locked(text):
+        with lock:
+            return len(text)
 
     assert functions.identity(locked) != functions.identity(locked)
 
@@ -181,7 +184,8 @@ def test_equal_budgets_have_the_same_identity_in_every_process(tmp_path):
     )
     script = (
         "import mine; from treadle.code.budget import Budget;"
-        "print([Budget.of(tokenizer=each).identity() for each in (mine.count, mine.Of(), mine.Slotted())])"
+        "mine = [mine.count, mine.Of(), mine.Slotted()];"
+        "print([Budget.of(tokenizer=each).identity() for each in mine])"
     )
     seen = {
         subprocess.check_output(

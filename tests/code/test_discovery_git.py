@@ -295,21 +295,21 @@ def test_a_repository_cannot_make_git_run_a_program(tmp_path, program):
 
 
 @pytest.mark.parametrize(
-    ("url", "setting"),
+    ("url", "setting", "value"),
     [
-        (".", "remote.origin.uploadpack"),
-        ("ssh://nowhere.invalid/x", "core.sshCommand"),
-        ("git://nowhere.invalid/x", "core.gitProxy"),
-        ("http://127.0.0.1:9/x", "credential.helper"),
+        (".", "remote.origin.uploadpack", "PROGRAM"),
+        ("ssh://nowhere.invalid/x", "core.sshCommand", "PROGRAM"),
+        ("git://nowhere.invalid/x", "core.gitProxy", "PROGRAM"),
+        ("ext::PROGRAM", "protocol.ext.allow", "always"),
     ],
 )
 @pytest.mark.parametrize("knows", [True, False])
 def test_git_fetches_nothing_that_a_repository_lacks(
-    tmp_path, monkeypatch, program, url, setting, knows
+    tmp_path, monkeypatch, program, url, setting, value, knows
 ):
     top = lacking(tmp_path / "r")
-    git(top, "config", "remote.origin.url", url)
-    git(top, "config", setting, str(program))
+    git(top, "config", "remote.origin.url", url.replace("PROGRAM", str(program)))
+    git(top, "config", setting, value.replace("PROGRAM", str(program)))
     if not knows:  # git before 2.44 has no such variable
         monkeypatch.delitem(asking_git._HELD, "GIT_NO_LAZY_FETCH")
     assert paths(top) == ["a.py", "d/b.py", "d/new.py"]
@@ -323,13 +323,13 @@ def test_a_program_called_git_in_the_tree_is_not_run(tmp_path, monkeypatch, prog
     assert paths(top) == ["a.py", "git"]
 
 
-def test_a_repository_that_lies_in_the_tree_as_plain_files_is_not_asked(tmp_path, program):
+@pytest.mark.parametrize("at", ["r", "."])
+def test_no_repository_is_asked_but_that_of_the_folder(tmp_path, at):
+    """Where git takes a folder for none, it would ask plain files in it, or go up."""
+    git(tmp_path, "init", "-q", *(["--bare", "r"] if at == "r" else []))
     top = tmp_path / "r"
-    git(tmp_path, "init", "-q", "--bare", str(top))
-    git(top, "config", "core.bare", "false")
-    git(top, "config", "core.worktree", str(tmp_path))
-    git(top, "config", "core.fsmonitor", str(program))
-    put(top, ".git/HEAD", ".git/objects/x", "a.py")  # to git this is none
+    put(top, ".git/HEAD", ".git/objects/x", "a.py")
+    (tmp_path / ("r" if at == "r" else ".git") / "info/exclude").write_text("a.py")
     assert "a.py" in paths(top)
 
 

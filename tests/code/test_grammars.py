@@ -107,6 +107,7 @@ def signature(facts, node) -> str:
 def test_each_type_of_nodes_is_one_of_the_grammar(language):
     facts, grammar, _ = loaded(language)
     groups = (facts.wrappers, facts.comments, facts.leading, facts.imports, facts.outer)
+    groups += (facts.through,)
     types = set(facts.definitions).union(*groups, facts.direct)
 
     known = {grammar.node_kind_for_id(number) for number in range(grammar.node_kind_count)}

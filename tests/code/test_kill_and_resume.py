@@ -5,9 +5,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +18,11 @@ import time
 from pathlib import Path
 
 import pytest
+
+from treadle.code import chunk_file, run
+from treadle.code.discovery import discover
+from treadle.code.store import Store
+from treadle.code.stored import Stored
 
 sys.path.insert(0, str(Path(__file__).parent))
 from trees_on_disk import PYTHON, in_full, plant
@@ -65,7 +73,7 @@ def root(tmp_path):
 
 
 def kill_and_run_again(root, into, kills, choice, *more):
-    """Kill *kills* runs at random moments; then let one come to its end, and look at the output."""
+    """Kill *kills* runs at random moments; return how many, and what one left alone has made."""
     began = time.monotonic()
     ended(start(root, into.with_name("alone" + into.suffix)))
     takes = time.monotonic() - began
@@ -79,16 +87,15 @@ def kill_and_run_again(root, into, kills, choice, *more):
             ended(start(root, into.with_name("alone" + into.suffix)))
             into.unlink(missing_ok=True)
     ended(start(root, into, *more))
-    assert into.read_bytes() == in_full(root, into.suffix, max_chars=300)
-    left = {path.name for path in into.parent.iterdir() if path.suffix == ".part"}
-    assert not left
-    return struck
+    assert {path.name for path in into.parent.iterdir() if path.suffix == ".part"} == set()
+    return struck, in_full(root, into.suffix, max_chars=300)
 
 
 def test_killed_runs_leave_what_they_did_and_the_output_is_as_if_they_had_not_been(root, tmp_path):
     choice = random.Random(SEED)
     into = tmp_path / "chunks.jsonl"
-    assert kill_and_run_again(root, into, 2, choice) >= 0, f"TREADLE_CHAOS_SEED={SEED}"
+    _, expected = kill_and_run_again(root, into, 2, choice)
+    assert into.read_bytes() == expected, f"TREADLE_CHAOS_SEED={SEED}"
 
 
 def test_what_was_stored_before_a_kill_is_not_done_again(root, tmp_path):
@@ -107,13 +114,97 @@ def test_what_was_stored_before_a_kill_is_not_done_again(root, tmp_path):
     assert into.read_bytes() == in_full(root, max_chars=300)
 
 
+class Killed(BaseException):
+    """What nobody catches: nothing more is done, as after a kill."""
+
+
+class Steps:
+    """Ends a session at one of the steps, after its last file, by which something is to last."""
+
+    def __init__(self, monkeypatch):
+        self._left = None
+        for of, name in (
+            (os, "fsync"),
+            (os, "replace"),
+            (Store, "_commit"),
+            (Store, "remove"),
+            (shutil, "rmtree"),
+        ):
+            monkeypatch.setattr(of, name, self._counting(getattr(of, name)))
+        real = Store.count_into  # which comes after the last file
+        monkeypatch.setattr(Store, "count_into", lambda *args: (real(*args), self._begin()))
+        self._allowed = None
+
+    def allow(self, steps):
+        """Let the next session come so far; None for any number of steps."""
+        self._allowed, self._left = steps, None
+
+    def _begin(self):
+        self._left = self._allowed
+
+    def _counting(self, step):
+        def counting(*args, **options):
+            self._take()
+            done = step(*args, **options)
+            self._take()
+            return done
+
+        return counting
+
+    def _take(self):
+        if self._left is not None:
+            self._left -= 1
+            if self._left < 0:
+                raise Killed
+
+
+def known_by_output(*roots):
+    """Return what becomes of the files of each tree, by the output they make."""
+    return {
+        in_full(root): {each.path: chunk_file(each.file, root=root) for each in discover([root])}
+        for root in roots
+    }
+
+
+@pytest.mark.parametrize("more", [{}, {"incremental": True}], ids=["once", "incremental"])
+def test_killed_at_any_step_what_is_told_of_the_files_is_that_of_the_output(
+    tmp_path, monkeypatch, more
+):
+    changed = {"src/blob.bin": "now = 1\n", "settings.json": "\0" * 50, "new.py": PYTHON}
+    before, after = plant(tmp_path / "a"), plant(plant(tmp_path / "b"), changed)
+    known = known_by_output(before, after)
+    *_, expected = known.values()
+    into = tmp_path / "chunks.jsonl"
+    options = {"backend": "inline", **more}
+    steps = Steps(monkeypatch)
+
+    def told():
+        return {file.path: file for file in Stored(into).files()}
+
+    for step in itertools.count():
+        run(before, into, **options)
+        steps.allow(step)
+        with contextlib.suppress(Killed):
+            run(after, into, **options)
+            break
+        steps.allow(None)
+        if Stored(into).is_told:
+            assert told() == known[into.read_bytes()]
+        assert into.read_bytes() in known
+        run(after, into, **options)
+        assert told() == known[into.read_bytes()] == expected
+    assert step > 10
+
+
 @pytest.mark.chaos
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("suffix", [".jsonl", ".parquet"])
 @pytest.mark.parametrize("more", [(), ("incremental",)], ids=["once", "incremental"])
 def test_many_kills(root, tmp_path, suffix, more):
     choice = random.Random(SEED)
-    struck = kill_and_run_again(root, tmp_path / f"chunks{suffix}", 60, choice, *more)
+    into = tmp_path / f"chunks{suffix}"
+    struck, expected = kill_and_run_again(root, into, 60, choice, *more)
+    assert into.read_bytes() == expected, f"TREADLE_CHAOS_SEED={SEED}"
     assert struck > 10, f"TREADLE_CHAOS_SEED={SEED}"
 
 

@@ -15,9 +15,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 import treadle
+from treadle.code import generated
 from treadle.code.encodings import Content, Refused, decode
 from treadle.code.errors import CannotRead, StillChanging
-from treadle.code import generated
 from treadle.code.generated import is_generated, is_minified
 from treadle.code.reading import read
 from treadle.code.values import REASONS

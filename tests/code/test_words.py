@@ -28,6 +28,7 @@ def made(**changes) -> Report:
         "chunks": 1234,
         "tokens": 56789,
         "bytes": 4_200_000,
+        "skipped_bytes": 30_000_000,
         "by_language": {"go": OfLanguage(5, 200_000, 34), "python": OfLanguage(10, 4e6, 1200)},
         "by_kind": Counter({"function": 1000, "text": 234}),
         "by_method": Counter({"syntax": 1200, "split": 34}),
@@ -41,7 +42,7 @@ def made(**changes) -> Report:
 
 def test_a_summary_says_how_it_ended_by_language_and_reason_and_where_it_is():
     assert words.of_run(made()) == [
-        "20 files in 2.0 s, 2.1 MB/s: 12 ok, 3 degraded, 3 skipped, 2 failed",
+        "20 files in 2.0 s, 2.1 MB/s: 12 ok, 3 degraded, 3 skipped (30.0 MB), 2 failed",
         "  language  files    size  chunks",
         "  python       10  4.0 MB   1,200",
         "  go            5  200 kB      34",
@@ -61,6 +62,15 @@ def test_what_did_not_happen_is_not_said():
     assert words.of_run(report) == ["1 file: 1 ok", "1 chunk: standard output"]
 
 
+def test_where_all_was_left_out_it_is_said_that_the_output_is_not_empty_for_that():
+    report = Report(into="c.jsonl", left_out=Counter({"excluded": 2, "output": 1}))
+    assert words.of_run(report) == [
+        "no files there",
+        "  left out: 2 excluded, 1 written by treadle code",
+        "nothing was written",
+    ]
+
+
 def test_an_incremental_run_says_what_it_did_not_open_and_no_speed():
     lines = words.of_run(made(unchanged=18, removed=2, written=False))
     assert lines[0].endswith("2 failed (18 unchanged, 2 removed)")
@@ -72,6 +82,8 @@ def test_all_figures_have_kinds_and_methods_with_what_they_are():
     lines = words.of_run(made(), full=True)
     words_of = [line.split() for line in lines]
     assert lines[-1] == "1,234 chunks, 83% full, 56,789 tokens: chunks.jsonl"
+    characters = words.of_run(made(unit="characters"), full=True)
+    assert characters[-1] == "1,234 chunks, 83% full, 56,789 characters: chunks.jsonl"
     assert ["function", "1,000", "a", "function"] in words_of
     assert ["split", "34", "inside", "what", "cannot", "be", "divided"] in words_of
 

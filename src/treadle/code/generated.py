@@ -43,7 +43,10 @@ _ENDINGS = (
     *(".pb.dart", ".g.dart", ".freezed.dart", ".designer.cs", ".g.cs", ".g.i.cs"),
 )
 # Only in comments: code that speaks of such markers, as this file does, has not been generated.
-_COMMENT = rb"^[ \t]*+(?:#++|//++!?|/\*++!?|\*++|--++|;++|%++|<!--++|\(\*++|\{-++|'++|\"\"\"|REM\b|dnl\b|@rem\b)"
+_COMMENT = (
+    rb"^[ \t]*+(?:#++|//++!?|/\*++!?|\*++|--++|;++|%++|<!--++|\(\*++|\{-++|'++|\"\"\""
+    rb"|REM\b|dnl\b|@rem\b)"
+)
 _AUTO = rb"(?:auto(?:matically)?[- ]?)"
 _TOOLS = (
     rb"(?:the )?(?:protocol buffer compiler|protoc|cython|swig|bison|flex|antlr|thrift|openapi|"

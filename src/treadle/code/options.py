@@ -70,7 +70,8 @@ class TreeOptions(FileOptions, total=False):
 
     Attributes:
         languages: Only files of these languages; None (default) for all.
-        include: Only files that fit one of these patterns, written as in ``.gitignore``.
+        include: Only files that fit one of these patterns (a text is one), written as in
+            ``.gitignore``; one that can match nothing is an error.
         exclude: No files that fit one of these patterns.
         hidden: Take also files and folders whose names begin with a dot (default False).
         vendored: Take also folders with the code of others, such as ``node_modules`` (default
@@ -82,8 +83,8 @@ class TreeOptions(FileOptions, total=False):
     """
 
     languages: Collection[str] | None
-    include: Sequence[str]
-    exclude: Sequence[str]
+    include: str | Sequence[str]
+    exclude: str | Sequence[str]
     hidden: bool
     vendored: bool
     ignore: bool

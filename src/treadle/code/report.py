@@ -105,8 +105,15 @@ class Report:
 
     @classmethod
     def from_json(cls, read: dict[str, Any]) -> Self:
-        """Return what ``as_json`` was made of."""
+        """
+        Return what ``as_json`` was made of.
+
+        Raises:
+            ValueError: It was made of none; or TypeError, LookupError, AttributeError.
+        """
         made = cls(**read)
+        if made.unit not in ("tokens", "characters"):
+            raise ValueError(f"chunks are not measured in {made.unit!r}")
         for name in ("degraded", "skipped", "by_kind", "by_method", "left_out"):
             setattr(made, name, Counter(read[name]))
         made.failed = [Failed(*each) for each in read["failed"]]

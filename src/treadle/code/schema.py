@@ -44,27 +44,48 @@ FIELDS: dict[str, Field] = {
     "overlap": Field(
         "number", "so many characters at the beginning of text are the end of the chunk before"
     ),
-    "tokens": Field("number", "its size, overlap included, in tokens of the tokenizer"),
+    "tokens": Field(
+        "number", "its size, overlap included, in tokens of the tokenizer (default: characters)"
+    ),
     "kind": Field("text", "what it is: " + "; ".join(f"{k}: {v}" for k, v in KINDS.items())),
     "symbol": Field(
-        "text", "name of the smallest definition that is, or holds, the whole chunk", nullable=True
+        "text",
+        "name of the definition that it is, imports and comments aside, or a part of; of the "
+        "smallest that holds all of it where there are several",
+        nullable=True,
     ),
     "qualified_name": Field(
         "text", "the same with the names of the definitions around it", nullable=True
     ),
     "scope": Field("texts", "names of the definitions around symbol, outermost first"),
     "breadcrumb": Field("text", "path and names, for people and for embeddings"),
-    "signature": Field("text", "head of the definition, on one line, without its body", True),
-    "docstring": Field("text", "what is documented of it, without the marks of a comment", True),
-    "symbols": Field("texts", "qualified names of the definitions that begin in it"),
-    "imports": Field("texts", "what the file imports, names as written"),
+    "signature": Field(
+        "text", "head of the definition, on one line, without its body; 500 characters of it", True
+    ),
+    "docstring": Field(
+        "text",
+        "what is documented of it, in the chunk where it begins, without the marks of a comment; "
+        "10,000 characters of it. Without symbol, in the first chunk: what the file says of itself",
+        True,
+    ),
+    "symbols": Field(
+        "texts",
+        "qualified names of all definitions that begin in it, and of the members of classes that "
+        "are whole; not of what is inside functions",
+    ),
+    "imports": Field(
+        "texts", "what the file imports, names as written: as many as 2,000 characters hold"
+    ),
     "method": Field(
         "text",
         "how it was cut: syntax; delimiters, code without syntax; prose; split, inside something "
         "that cannot be divided and is over the budget",
     ),
     "part": Field(
-        "pair", "[i, n]: the i-th of n chunks, from 1, of a definition over the budget", True
+        "pair",
+        "[i, n]: the i-th of n chunks, from 1, that the definition symbol reaches into, with the "
+        "comments that lead to it",
+        True,
     ),
     "errors": Field("number", "places inside that the parser could not read"),
     "content_hash": Field("text", "32 hex digits of text alone"),

@@ -55,6 +55,8 @@ def of_run(report: Report, *, full: bool = False) -> list[str]:
     lines = [_headline(report), *of_files(report, full=full)]
     if report.stopped:
         lines.append(f"stopped: {report.stopped}")
+    if not report.files and not report.written:
+        return [*lines, "nothing was written"]
     where = "standard output" if report.into == "-" else report.into
     state = "" if report.written else ", as it was"
     return [*lines, f"{_chunks(report, full=full)}: {where}{state}"]
@@ -126,7 +128,7 @@ def _headline(report: Report) -> str:
     ended = [
         f"{report.ok:,} ok",
         *_some(report.degraded.total(), "degraded"),
-        *_some(report.skipped.total(), "skipped"),
+        *_skipped(report),
         *_some(len(report.failed), "failed"),
     ]
     before = [*_some(report.unchanged, "unchanged"), *_some(report.removed, "removed")]
@@ -142,13 +144,19 @@ def _speed(report: Report) -> str:
     return f", {size(report.bytes / report.elapsed)}/s"
 
 
+def _skipped(report: Report) -> list[str]:
+    """Say how much was skipped, which has no part in speed and sizes."""
+    told = f" ({size(report.skipped_bytes)})" if report.skipped_bytes else ""
+    return [f"{each}{told}" for each in _some(report.skipped.total(), "skipped")]
+
+
 def _some(count: int, what: str) -> list[str]:
     return [f"{count:,} {what}"] if count else []
 
 
 def _chunks(report: Report, *, full: bool) -> str:
     filled = "" if report.fill is None else f", {report.fill:.0%} full"
-    tokens = f", {report.tokens:,} tokens" if full else ""
+    tokens = f", {report.tokens:,} {report.unit}" if full else ""
     return f"{counted(report.chunks, 'chunk')}{filled}{tokens}"
 
 
@@ -203,7 +211,7 @@ def _left_out(left_out: Mapping[str, int]) -> list[str]:
     return [f"  left out: {', '.join(parts)}"] if parts else []
 
 
-_ADJECTIVES = {"language": "in other languages"}
+_ADJECTIVES = {"language": "in other languages", "output": "written by treadle code"}
 
 
 def _problems(report: Report, *, full: bool) -> list[str]:

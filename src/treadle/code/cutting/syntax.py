@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 WIDE = 100_000
 """Children of one node that are looked at one by one; a longer list is cut by its lines."""
 
+_DEEP = 8  # levels down to the end of a node
 _INDENT = 200  # bytes before a comment that are looked at for the beginning of its line
 _LEADS = frozenset({COMMENT, LEADING})
 _NO_SCOPE = PLAIN | {WRAPPER}  # what is wrapped is met further down, by itself
@@ -41,8 +42,8 @@ class _Family(NamedTuple):
         poor: Those that begin up to here are the head of a definition, or the first of its body:
             no good place for a cut.
         begun: Where what is wrapped around them begins, with its comments; -1 for nothing.
-        head: Where the definition begins whose parts they are; a body that fits, but not together
-            with its head, is rather cut inside than off. None for others.
+        head: Where the definition begins whose parts they are, or whose body's: what fits, but not
+            together with the head, is rather cut inside than off. None for others.
     """
 
     children: Iterator[tuple[Node, int, int, str | None]]
@@ -99,15 +100,22 @@ class _Descent:
     def _through(self, family: _Family) -> _Family | None:
         """Look at the children of a node, up to one that is over the budget; return its own."""
         children, level, scope, top, poor, begun, head = family
-        through = self._roles.through if top else ()
+        through, swallows = self._roles.through if top else (), self._roles.facts.swallows
         inline = level > 1 and top  # of an #ifdef: its condition, which is no place for a cut
         sure, exact, fits = self._measure.sure, self._measure.exact, self._measure.fits
         data, found = self._data, self._found
         # The mark of comments that lead to what follows, their end, and where attributes begin.
         leading, led, attributes = -1, 0, -1
+        before: Node | None = None
         for node, start, end, role in children:
+            if before is not None and leading < 0:
+                leading, led = self._swallowed(before, level, scope)
+            if swallows:
+                before = node if role is None or role not in _LEADS else None
             good = level + POOR if start <= poor else level
-            begin = head if head is not None and start <= poor else start
+            begin = start
+            if head is not None and start <= poor and (role is None or role in PLAIN):
+                begin = head
             over = end - begin > sure and (exact or not fits(begin, end))
             if role is not None and role in _LEADS:
                 if leading >= 0 and _adjoins(data, led, start):
@@ -139,13 +147,27 @@ class _Descent:
                 self._add(start, good, node, role, scope)
             goes_through = top and node.kind_id in through
             if over or goes_through:
-                is_body = head is not None and start == poor
+                body_of = head if start == poor else None
                 inner = self._into(
-                    node, role, level, scope, top=goes_through, is_body=is_body, begun=begun
+                    node, role, level, scope, top=goes_through, body_of=body_of, begun=begun
                 )
                 if inner is not None:
                     return inner
         return None
+
+    def _swallowed(self, node: Node, level: int, scope: Scope) -> tuple[int, int]:
+        """Return the mark of the comments at the end of a node, and where they end; or -1 and 0."""
+        found, comments = self._found, _comments_at_the_end(node, self._roles)
+        if not comments or not _is_first_on_line(self._data, comments[0].start_byte):
+            return -1, 0
+        first = comments[0]
+        if found[-1][0] > first.start_byte:  # they were cut apart
+            return -1, 0
+        if found[-1][0] < first.start_byte:
+            found.append((first.start_byte, level, first, COMMENT, scope))
+        spans = [(each.start_byte, each.end_byte) for each in comments]
+        self._comments[len(found) - 1] = spans
+        return len(found) - 1, spans[-1][1]
 
     def _add(self, start: int, level: int, node: Node, role: str | None, scope: Scope) -> None:
         """Add a mark; the first child of a node begins where that does, and is one mark with it."""
@@ -163,7 +185,7 @@ class _Descent:
         scope: Scope,
         *,
         top: bool = False,
-        is_body: bool = False,
+        body_of: int | None = None,
         begun: int = -1,
     ) -> _Family | None:
         """Return the children of a node; None where none is left to be looked at."""
@@ -191,8 +213,8 @@ class _Descent:
         starts = [child.start_byte for child in children]
         ends = [child.end_byte for child in children]
         roles = [role_of(child.kind_id) for child in children]
-        if is_body:
-            poor = starts[0]
+        if body_of is not None and head is None:
+            poor, head = starts[0], body_of
         undecided = poor >= 0 or max(map(sub, ends, starts)) > self._measure.sure
         if top:
             importing = self._roles.importing
@@ -215,6 +237,19 @@ class _Descent:
         while 0 < line < end:
             self._found.append((line, level, node, None, scope))
             line = data.find(b"\n", line, end) + 1
+
+
+def _comments_at_the_end(node: Node, roles: Roles) -> list[Node]:
+    """Return the comments that a node ends with, if it has something before them."""
+    for _ in range(_DEEP):
+        children = node.named_children
+        comments: list[Node] = []
+        while children and roles.inner.get(children[-1].kind_id) == COMMENT:
+            comments.insert(0, children.pop())
+        if comments or not children:
+            return comments if children else []
+        node = children[-1]
+    return []
 
 
 def _adjoins(data: bytes, end: int, start: int) -> bool:

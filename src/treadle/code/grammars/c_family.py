@@ -229,6 +229,17 @@ KINDS = C_KINDS | {
     "alias_declaration": "type",
     "concept_definition": "type",
 }
+GUARDS = frozenset(
+    {
+        "preproc_if",
+        "preproc_ifdef",
+        "preproc_elif",
+        "preproc_elifdef",
+        "preproc_else",
+        "linkage_specification",
+        "declaration_list",
+    }
+)
 BODIED = frozenset(KINDS) - {"field_declaration", "alias_declaration", "preproc_def"}
 
 C = Grammar(
@@ -237,6 +248,8 @@ C = Grammar(
     definitions=C_KINDS,
     wrappers=frozenset({"type_definition"}),
     imports=frozenset({"preproc_include"}),
+    through=GUARDS,
+    direct=frozenset({"preproc_function_def"}),
     name=_name,
     spelled=_spelled,
     kind=_kind,
@@ -252,6 +265,9 @@ CPP = replace(
     wrappers=frozenset({"type_definition", "template_declaration", "friend_declaration"}),
     leading=frozenset({"access_specifier"}),
     imports=frozenset({"preproc_include", "using_declaration"}),
+    direct=frozenset(
+        {"preproc_function_def", "namespace_definition", "alias_declaration", "concept_definition"}
+    ),
     kind=_cpp_kind,
     qualifier=_qualifier,
 )

@@ -34,17 +34,8 @@ def _operator(node: Node | None) -> Node | None:
 def _haskell_name(node: Node) -> Node | None:
     if node.type in {"function", "bind"}:
         return _equation(node)
-    if node.type != "signature":
-        return nodes.at(node, "name")
-    # A signature belongs to the equation after it. Without one it is all there is of a method.
-    name = _operator(nodes.at(node, "name"))
-    after = node.next_named_sibling
-    while after is not None and after.type in HASKELL_COMMENTS:
-        after = after.next_named_sibling
-    is_equation = after is not None and after.type in {"function", "bind"}
-    if is_equation and nodes.text(_equation(after)) == nodes.text(name):
-        return None
-    return name
+    # A signature and the equations after it are of one name, and one definition for the reader.
+    return _operator(nodes.at(node, "name"))
 
 
 def _haskell_spelled(node: Node) -> str:
@@ -55,9 +46,8 @@ def _haskell_spelled(node: Node) -> str:
 
 
 def _haskell_imported(node: Node) -> list[str]:
-    each = node.named_children if node.type == "imports" else [node]
-    modules = (nodes.at(one, "module") for one in each if one.type == "import")
-    return [nodes.text(module) for module in modules if module is not None]
+    module = nodes.at(node, "module")  # what is around all imports has none
+    return [] if module is None else [nodes.text(module)]
 
 
 HASKELL_COMMENTS = frozenset({"comment", "haddock", "pragma"})
@@ -77,8 +67,9 @@ HASKELL = Grammar(
         "type_family": "type",
     },
     comments=HASKELL_COMMENTS,
-    leading=frozenset({"signature"}),
     imports=frozenset({"imports", "import"}),
+    through=frozenset({"imports", "declarations"}),
+    direct=frozenset({"class", "data_type", "newtype", "type_synonym", "type_family"}),
     name=_haskell_name,
     spelled=_haskell_spelled,
     body=nodes.field("match", "declarations", "constructors", "constructor"),
@@ -143,6 +134,7 @@ OCAML = Grammar(
         {"value_definition", "type_definition", "module_definition", "class_definition"}
     ),
     imports=frozenset({"open_module", "include_module"}),
+    through=frozenset({"value_definition", "type_definition"}),  # `let … and …`
     name=_ocaml_name,
     kind=_ocaml_kind,
     body=nodes.field("body"),
@@ -189,6 +181,12 @@ def _julia_body(node: Node) -> Node | None:
     return None if head is None else head.next_named_sibling
 
 
+def _julia_imported(node: Node) -> list[str]:
+    """Return ``A.b`` and ``A.c`` of ``using A: b, c``."""
+    module, _, names = nodes.line(node).partition(" ")[2].partition(":")
+    return nodes.expanded(f"{module.strip()}.{{{names}}}" if names else module)
+
+
 JULIA = Grammar(
     module="tree_sitter_julia",
     package="tree-sitter-julia",
@@ -204,7 +202,9 @@ JULIA = Grammar(
     comments=frozenset({"line_comment", "block_comment"}),
     leading=frozenset({"string_literal"}),
     imports=frozenset({"using_statement", "import_statement"}),
+    through=frozenset({"module_definition", "if_statement", "elseif_clause", "else_clause"}),
+    direct=frozenset({"module_definition"}),
     name=_julia_name,
     body=_julia_body,
-    imported=lambda node: [nodes.line(node).partition(" ")[2]],
+    imported=_julia_imported,
 )

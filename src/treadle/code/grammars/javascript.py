@@ -27,6 +27,9 @@ FUNCTIONS = frozenset(
 )
 LISTS = frozenset({"object", "array"})
 VARIABLES = frozenset({"lexical_declaration", "variable_declaration"})
+SUITES = frozenset({"describe", "context", "suite"})  # of Jest, Mocha, Vitest, Jasmine
+TESTS = SUITES | {"it", "test", "specify"}
+MOST = 1_000  # entries of an object; one with more is data
 EXPORTED = (7, 15)  # the columns after `export ` and `export declare `
 
 
@@ -69,13 +72,51 @@ def _variable(node: Node) -> Node | None:
 
 
 def _assigned(node: Node) -> Node | None:
-    """Return ``f`` of ``exports.f = function …``."""
+    """Return ``f`` of ``exports.f = function …``, and ``module.exports`` where it is an object."""
     left = nodes.at(node, "left")
-    if left is None or left.type != "member_expression" or not _is_function(_value(node)):
+    if left is None or left.type != "member_expression":
         return None
-    if nodes.text(left) == "module.exports":
+    value = _value(node)
+    is_module = nodes.text(left) == "module.exports"
+    if not _is_function(value):
+        return left if is_module and _holds_functions(value) else None
+    return None if is_module else nodes.at(left, "property")
+
+
+def _holds_functions(value: Node | None) -> bool:
+    """Tell an object that is written instead of a class, or a module, from data."""
+    if value is None or value.type != "object" or value.named_child_count > MOST:
+        return False
+    return any(
+        each.type == "method_definition" or (each.type == "pair" and _is_function(_value(each)))
+        for each in value.named_children
+    )
+
+
+def _callee(node: Node) -> str:
+    """Return ``test`` of ``test(…)``, ``test.only(…)`` and ``test.each(…)(…)``."""
+    called = node.child_by_field_name("function")
+    if called is not None and called.type == "call_expression":
+        called = called.child_by_field_name("function")
+    if called is not None and called.type == "member_expression":
+        called = called.child_by_field_name("object")
+    return nodes.text(called) if called is not None and called.type == "identifier" else ""
+
+
+def _callback(node: Node) -> Node | None:
+    """Return the function that is the second argument of a call, or a later one."""
+    arguments = nodes.at(node, "arguments")
+    for each in () if arguments is None else arguments.named_children[1:4]:
+        if each.type in FUNCTIONS:
+            return each
+    return None
+
+
+def _tested(node: Node) -> Node | None:
+    """Return what ``it("works", () => {…})`` says that is tested."""
+    if _callee(node) not in TESTS or _callback(node) is None:
         return None
-    return nodes.at(left, "property")
+    return nodes.one(nodes.first(nodes.at(node, "arguments")), "string_fragment")
 
 
 def _default(node: Node) -> Node | None:
@@ -105,6 +146,7 @@ _name = nodes.by_type(
         "variable_declaration": _variable,
         "assignment_expression": _assigned,
         "export_statement": _default,
+        "call_expression": _tested,
         "field_definition": _member,
         "public_field_definition": _member,
         "pair": _member,
@@ -117,9 +159,13 @@ _name = nodes.by_type(
 
 def _kind(node: Node) -> str:
     known = DEFINITIONS[node.type]
+    if node.type == "call_expression":
+        return "section" if _callee(node) in SUITES else "function"
     if known != "constant":
         return known
     value = _value(node)
+    if _holds_functions(value):
+        return "module"
     if value is not None and value.type == "class":
         return "class"
     if not _is_function(value):
@@ -128,6 +174,8 @@ def _kind(node: Node) -> str:
 
 
 def _body(node: Node) -> Node | None:
+    if node.type == "call_expression":
+        return nodes.at(_callback(node), "body")
     if node.type not in NAMED_BY_VALUE:
         return nodes.at(node, "body", "value")
     value = _value(node)
@@ -138,7 +186,7 @@ def _body(node: Node) -> Node | None:
 
 def _qualifier(node: Node) -> Node | None:
     """Return ``Foo`` of ``Foo.bar = function …`` and of ``Foo.prototype.bar = …``."""
-    if node.type != "assignment_expression":
+    if node.type != "assignment_expression" or not _is_function(_value(node)):
         return None
     owner = nodes.at(nodes.at(node, "left"), "object")
     if owner is not None and owner.type == "member_expression":
@@ -164,14 +212,16 @@ def _required(value: Node | None) -> list[str]:
 
 
 def _imported(node: Node) -> list[str]:
-    if node.type in VARIABLES:
+    if node.type in VARIABLES or node.type == "assignment_expression":
         return _required(_value(node))
+    if node.type == "call_expression":
+        return _required(node)
     source = nodes.at(node, "source") or nodes.at(
         nodes.one(node, "import_require_clause"), "source"
     )
     if source is not None:
         return [nodes.unquoted(source)]
-    return [nodes.line(node).rstrip(";")] if node.type == "import_alias" else []
+    return [nodes.line(nodes.last(node))] if node.type == "import_alias" else []
 
 
 NAMED_BY_VALUE = {
@@ -182,6 +232,7 @@ NAMED_BY_VALUE = {
     "pair": "constant",
 }
 SHARED = NAMED_BY_VALUE | {
+    "call_expression": "function",
     "function_declaration": "function",
     "generator_function_declaration": "function",
     "method_definition": "function",
@@ -201,6 +252,38 @@ TYPED = SHARED | {
 DEFINITIONS = {**TYPED, "field_definition": "constant"}
 NAMED_BY_VALUE |= {"field_definition": "constant", "public_field_definition": "constant"}
 
+IMPORTS = VARIABLES | {
+    "import_statement",
+    "export_statement",
+    "call_expression",
+    "assignment_expression",
+}
+# Also what stands in a function that is called where it is written.
+THROUGH = frozenset(
+    {
+        "expression_statement",
+        "parenthesized_expression",
+        "unary_expression",
+        "call_expression",
+        "function_expression",
+        "arrow_function",
+        "statement_block",
+        "if_statement",
+        "else_clause",
+        "try_statement",
+        "catch_clause",
+        "finally_clause",
+    }
+)
+DIRECT = frozenset(
+    {
+        "function_declaration",
+        "generator_function_declaration",
+        "method_definition",
+        "class_declaration",
+    }
+)
+
 JAVASCRIPT = Grammar(
     module="tree_sitter_javascript",
     package="tree-sitter-javascript",
@@ -208,7 +291,9 @@ JAVASCRIPT = Grammar(
     wrappers=frozenset({"export_statement", "expression_statement"}),
     comments=frozenset({"comment", "html_comment"}),
     leading=frozenset({"decorator"}),
-    imports=frozenset({"import_statement", "export_statement"} | VARIABLES),
+    imports=IMPORTS,
+    through=THROUGH,
+    direct=DIRECT,
     name=_name,
     kind=_kind,
     body=_body,
@@ -224,7 +309,18 @@ TYPESCRIPT = Grammar(
     wrappers=frozenset({"export_statement", "expression_statement", "ambient_declaration"}),
     comments=frozenset({"comment", "html_comment"}),
     leading=frozenset({"decorator"}),
-    imports=frozenset({"import_statement", "import_alias", "export_statement"} | VARIABLES),
+    imports=IMPORTS | {"import_alias"},
+    through=THROUGH | {"ambient_declaration"},
+    direct=DIRECT
+    | {
+        "abstract_class_declaration",
+        "abstract_method_signature",
+        "function_signature",
+        "interface_declaration",
+        "type_alias_declaration",
+        "enum_declaration",
+        "internal_module",
+    },
     name=_name,
     kind=_kind,
     body=_body,
@@ -241,6 +337,8 @@ TSX = Grammar(
     comments=TYPESCRIPT.comments,
     leading=TYPESCRIPT.leading,
     imports=TYPESCRIPT.imports,
+    through=TYPESCRIPT.through,
+    direct=TYPESCRIPT.direct,
     name=_name,
     kind=_kind,
     body=_body,

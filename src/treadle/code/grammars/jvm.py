@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def _path(node: Node) -> list[str]:
     """Return ``a.b.C`` of ``import static a.b.C;``."""
     words = nodes.line(node).rstrip("; ").removeprefix("import ").removeprefix("static ")
-    return [words.strip()] if words else []
+    return nodes.expanded(words)
 
 
 # Java
@@ -29,22 +29,25 @@ def _java_name(node: Node) -> Node | None:
     return nodes.at(nodes.at(node, "declarator"), "name")
 
 
+JAVA_KINDS = {
+    "class_declaration": "class",
+    "interface_declaration": "interface",
+    "annotation_type_declaration": "interface",
+    "enum_declaration": "enum",
+    "record_declaration": "struct",
+    "method_declaration": "method",
+    "constructor_declaration": "method",
+    "compact_constructor_declaration": "method",
+    "field_declaration": "constant",
+}
+
 JAVA = Grammar(
     module="tree_sitter_java",
     package="tree-sitter-java",
-    definitions={
-        "class_declaration": "class",
-        "interface_declaration": "interface",
-        "annotation_type_declaration": "interface",
-        "enum_declaration": "enum",
-        "record_declaration": "struct",
-        "method_declaration": "method",
-        "constructor_declaration": "method",
-        "compact_constructor_declaration": "method",
-        "field_declaration": "constant",
-    },
+    definitions=JAVA_KINDS,
     comments=frozenset({"line_comment", "block_comment"}),
     imports=frozenset({"import_declaration"}),
+    direct=frozenset(JAVA_KINDS) - {"field_declaration"},
     name=_java_name,
     body=nodes.field("body"),
     imported=_path,
@@ -113,6 +116,7 @@ KOTLIN = Grammar(
     holders=frozenset({"class", "interface", "enum", "module"}),
     comments=frozenset({"line_comment", "block_comment"}),
     imports=frozenset({"import"}),
+    direct=frozenset({"object_declaration"}),
     name=_kotlin_name,
     kind=_kotlin_kind,
     body=nodes.child("class_body", "enum_class_body", "function_body", "block", "getter"),
@@ -136,46 +140,58 @@ def _scala_name(node: Node) -> Node | None:
     return nodes.at(node, "name")
 
 
+def _scala_imported(node: Node) -> list[str]:
+    names = nodes.expanded(nodes.line(node).removeprefix("import "))
+    return [f"{name[:-1]}*" if name.endswith("._") else name for name in names]
+
+
+SCALA_KINDS = {
+    "class_definition": "class",
+    "object_definition": "module",
+    "package_object": "module",
+    "trait_definition": "trait",
+    "enum_definition": "enum",
+    "given_definition": "impl",
+    "extension_definition": "impl",
+    "function_definition": "function",
+    "function_declaration": "function",
+    "type_definition": "type",
+    "val_definition": "constant",
+}
+
 SCALA = Grammar(
     module="tree_sitter_scala",
     package="tree-sitter-scala",
-    definitions={
-        "class_definition": "class",
-        "object_definition": "module",
-        "package_object": "module",
-        "trait_definition": "trait",
-        "enum_definition": "enum",
-        "given_definition": "impl",
-        "extension_definition": "impl",
-        "function_definition": "function",
-        "function_declaration": "function",
-        "type_definition": "type",
-        "val_definition": "constant",
-    },
+    definitions=SCALA_KINDS,
     holders=frozenset({"class", "trait", "enum", "module", "impl"}),
     comments=frozenset({"comment", "block_comment"}),
     imports=frozenset({"import_declaration"}),
+    through=frozenset({"package_clause", "template_body"}),
+    direct=frozenset(SCALA_KINDS) - {"val_definition", "extension_definition"},
     name=_scala_name,
     body=nodes.field("body", "value"),
-    imported=_path,
+    imported=_scala_imported,
 )
 
 
 # Groovy
 
+GROOVY_KINDS = {
+    "class_declaration": "class",
+    "interface_declaration": "interface",
+    "enum_declaration": "enum",
+    "method_declaration": "method",
+    "constructor_declaration": "method",
+    "function_definition": "function",
+}
+
 GROOVY = Grammar(
     module="tree_sitter_groovy",
     package="tree-sitter-groovy",
-    definitions={
-        "class_declaration": "class",
-        "interface_declaration": "interface",
-        "enum_declaration": "enum",
-        "method_declaration": "method",
-        "constructor_declaration": "method",
-        "function_definition": "function",
-    },
+    definitions=GROOVY_KINDS,
     comments=frozenset({"line_comment", "block_comment"}),
     imports=frozenset({"import_declaration"}),
+    direct=frozenset(GROOVY_KINDS),
     name=nodes.field("name"),
     body=nodes.field("body"),
     imported=_path,

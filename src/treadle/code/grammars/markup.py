@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -97,6 +98,7 @@ XML = Grammar(
     function="language_xml",
     definitions={"element": "element"},
     comments=frozenset({"Comment"}),
+    through=frozenset({"element", "content"}),
     name=_xml_name,
     spelled=_xml_spelled,
     body=nodes.child("content"),
@@ -151,9 +153,12 @@ CSS = Grammar(
 
 
 def _heading(node: Node) -> Node | None:
-    # Of a section, which has many children: its heading is the first.
-    found = nodes.first(node) if node.type == "section" else node
-    return found if found is not None and found.type in HEADINGS else None
+    if node.type == "setext_heading":
+        return node
+    # Of a section, which has many children, the heading is the first. One that is underlined opens
+    # no section in this grammar, but stands in one with others.
+    found = nodes.first(node) if node.type == "section" else None
+    return found if found is not None and found.type == "atx_heading" else None
 
 
 def _markdown_name(node: Node) -> Node | None:
@@ -164,20 +169,24 @@ def _markdown_spelled(node: Node) -> str:
     title = nodes.line(_markdown_name(node))
     without = title.rstrip("#")
     # `## Title ##` is closed, `## C#` is not.
-    return without.rstrip() if without.endswith(" ") else title
+    title = without.rstrip() if without.endswith(" ") else title
+    return EMPHASIS.sub("", LINK.sub(r"\1", title[:LONGEST])) or title
 
 
 def _markdown_body(node: Node) -> Node | None:
+    if node.type == "setext_heading":
+        return nodes.one(node, "setext_h1_underline", "setext_h2_underline")
     heading = _heading(node)
-    return None if heading is None or node.type != "section" else heading.next_named_sibling
+    return None if heading is None else heading.next_named_sibling
 
 
-HEADINGS = frozenset({"atx_heading", "setext_heading"})
+LONGEST = 500  # characters of a heading
+LINK = re.compile(r"!?\[([^]\[]*+)\]\([^()]*+\)")
+EMPHASIS = re.compile(r"`|\*+(?=[^\s*])|(?<=[^\s*])\*+")
 
 MARKDOWN = Grammar(
     module="tree_sitter_markdown",
     package="tree-sitter-markdown",
-    # A heading that is underlined opens no section in this grammar: it stands in one.
     definitions={"section": "section", "setext_heading": "section"},
     comments=frozenset(),
     name=_markdown_name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,10 @@ if TYPE_CHECKING:
     from tree_sitter import Node
 
     from treadle.code.languages.model import Namer
+
+GROUPED = re.compile(r"[{},]|[^{},]+")
+ALIAS = re.compile(r"\s+(?:as|=>)\s.*|\s*=>.*", re.DOTALL)
+LONGEST = 4_000  # characters of one import; its groups are written out
 
 
 def text(node: Node | None) -> str:
@@ -98,6 +103,28 @@ def by_type(table: dict[str, Namer], otherwise: Namer | None = None) -> Namer:
 def unquoted(node: Node | None) -> str:
     """Return the text of a node without the quotes or angle brackets around it."""
     return text(node).strip().strip("\"'`<>")
+
+
+def expanded(words: str) -> list[str]:
+    """
+    Return what is imported by name, each by its whole name and without another one given to it.
+
+    Args:
+        words: What stands behind the word for importing, with groups in braces, such as
+            ``a::{b, c::{d as e}}`` for ``a::b`` and ``a::c::d``.
+    """
+    found: list[str] = []
+    before, name = [""], ""
+    for token in (*GROUPED.findall(words[:LONGEST]), ","):
+        if token == "{":
+            before.append(before[-1] + name.strip())
+        elif token in {",", "}"}:
+            if name:
+                found.append(before[-1] + name)
+            if token == "}" and len(before) > 1:
+                before.pop()
+        name = "" if token in {"{", "}", ","} else ALIAS.sub("", token).strip()
+    return found
 
 
 def listed(*fields: str) -> Callable[[Node], list[str]]:

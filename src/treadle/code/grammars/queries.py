@@ -17,6 +17,12 @@ def _name(node: Node) -> Node | None:
     return nodes.one(node, "object_reference", "identifier")
 
 
+def _spelled(node: Node) -> str:
+    return nodes.line(_name(node)).translate(QUOTES)
+
+
+QUOTES = str.maketrans("", "", "\"`[]")
+
 SQL = Grammar(
     module="tree_sitter_sql",
     package="tree-sitter-sql",
@@ -33,7 +39,9 @@ SQL = Grammar(
         "create_schema": "query",
     },
     wrappers=frozenset({"statement"}),
+    through=frozenset({"transaction"}),
     comments=frozenset({"comment", "marginalia"}),
     name=_name,
+    spelled=_spelled,
     body=nodes.child("column_definitions", "create_query", "function_body", "enum_elements"),
 )

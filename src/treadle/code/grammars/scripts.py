@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from treadle.code.grammars import nodes
@@ -25,6 +26,23 @@ BASH = Grammar(
     package="tree-sitter-bash",
     definitions={"function_definition": "function"},
     imports=frozenset({"command"}),
+    through=frozenset(
+        {
+            "if_statement",
+            "elif_clause",
+            "else_clause",
+            "case_statement",
+            "case_item",
+            "for_statement",
+            "while_statement",
+            "do_group",
+            "compound_statement",
+            "subshell",
+            "list",
+            "redirected_statement",
+        }
+    ),
+    direct=frozenset({"function_definition"}),
     name=nodes.field("name"),
     body=nodes.field("body"),
     imported=_sourced,
@@ -103,6 +121,21 @@ RUBY = Grammar(
     definitions=RUBY_KINDS,
     holders=frozenset({"class", "struct", "module"}),
     imports=frozenset({"call"}),
+    through=frozenset(
+        {
+            "if",
+            "unless",
+            "then",
+            "elsif",
+            "else",
+            "if_modifier",
+            "unless_modifier",
+            "begin",
+            "rescue",
+            "ensure",
+        }
+    ),
+    direct=frozenset({"method"}),
     name=_ruby_name,
     kind=_ruby_kind,
     body=_ruby_body,
@@ -124,13 +157,15 @@ def _php_name(node: Node) -> Node | None:
 
 def _php_imported(node: Node) -> list[str]:
     if node.type == "namespace_use_declaration":
-        words = nodes.line(node).removeprefix("use ").rstrip("; ")
-        return [words.removeprefix("function ").removeprefix("const ")]
+        names = nodes.expanded(nodes.line(node).removeprefix("use ").rstrip("; "))
+        return [USED.sub("", name) for name in names]
     found = nodes.first(node)
     if found is None:
         return []
     return [nodes.unquoted(found) if found.type == "string" else nodes.line(found)]
 
+
+USED = re.compile(r"^(?:function\s|const\s)?\s*\\?|(?<=\\)(?:function|const)\s")
 
 PHP = Grammar(
     module="tree_sitter_php",
@@ -153,6 +188,29 @@ PHP = Grammar(
             "include_once_expression",
             "require_expression",
             "require_once_expression",
+        }
+    ),
+    through=frozenset(
+        {
+            "namespace_definition",
+            "compound_statement",
+            "expression_statement",
+            "if_statement",
+            "else_clause",
+            "else_if_clause",
+            "try_statement",
+            "catch_clause",
+            "finally_clause",
+        }
+    ),
+    direct=frozenset(
+        {
+            "function_definition",
+            "method_declaration",
+            "class_declaration",
+            "interface_declaration",
+            "trait_declaration",
+            "enum_declaration",
         }
     ),
     name=_php_name,
@@ -240,6 +298,19 @@ LUA = Grammar(
     },
     wrappers=frozenset({"variable_declaration"}),
     imports=frozenset({"variable_declaration", "function_call"}),
+    # Also the functions of a table that a file returns.
+    through=frozenset(
+        {
+            "if_statement",
+            "elseif_statement",
+            "else_statement",
+            "do_statement",
+            "block",
+            "return_statement",
+            "expression_list",
+            "table_constructor",
+        }
+    ),
     name=_lua_name,
     kind=_lua_kind,
     body=_lua_body,
@@ -268,6 +339,17 @@ POWERSHELL = Grammar(
         "enum_statement": "enum",
     },
     imports=frozenset({"command"}),
+    through=frozenset(
+        {
+            "statement_list",
+            "statement_block",
+            "if_statement",
+            "elseif_clause",
+            "else_clause",
+            "pipeline",
+            "pipeline_chain",
+        }
+    ),
     name=nodes.child("function_name", "simple_name"),
     body=nodes.child("script_block", "class_property_definition", "class_method_definition", "{"),
     imported=_powershell_imported,
@@ -344,12 +426,16 @@ def _elixir_docstring(node: Node) -> Node | None:
 
 
 def _elixir_imported(node: Node) -> list[str]:
-    if _word(node) not in {"alias", "import", "use", "require"}:
-        return []
-    found = _argument(node)
-    return [] if found is None else [nodes.line(found)]
+    word = _word(node)
+    if word == "defmodule":  # which is all of nearly every file
+        block = nodes.one(node, "do_block")
+        calls = [] if block is None else [each for each in block.children if each.type == "call"]
+        return [name for call in calls if _word(call) in IMPORT for name in _elixir_imported(call)]
+    found = _argument(node) if word in IMPORT else None
+    return [] if found is None else nodes.expanded(nodes.line(found))
 
 
+IMPORT = frozenset({"alias", "import", "use", "require"})
 ELIXIR_KINDS = {
     "defmodule": "module",
     "defprotocol": "interface",

@@ -64,12 +64,17 @@ GO_KINDS = {
     "var_spec": "constant",
 }
 
+# Of one definition or, in parentheses, of several.
+GO_GROUPS = frozenset({"type_declaration", "const_declaration", "var_declaration", "var_spec_list"})
+
 GO = Grammar(
     module="tree_sitter_go",
     package="tree-sitter-go",
     definitions=GO_KINDS,
-    wrappers=frozenset({"type_declaration", "const_declaration", "var_declaration"}),
+    wrappers=GO_GROUPS,
     imports=frozenset({"import_declaration"}),
+    through=GO_GROUPS,
+    direct=frozenset({"function_declaration", "type_alias"}),
     name=_go_name,
     kind=_go_kind,
     body=_go_body,
@@ -104,32 +109,35 @@ def _rust_body(node: Node) -> Node | None:
 
 
 def _rust_imported(node: Node) -> list[str]:
-    if node.type == "mod_item" and nodes.at(node, "body") is not None:
-        return []
     found = nodes.at(node, "argument", "name")
-    return [] if found is None else [nodes.line(found)]
+    names = [] if found is None else nodes.expanded(nodes.line(found))
+    return [name.removesuffix("::self") for name in names]  # `io::{self}` is `io`
 
+
+RUST_KINDS = {
+    "function_item": "function",
+    "function_signature_item": "function",
+    "struct_item": "struct",
+    "union_item": "struct",
+    "enum_item": "enum",
+    "trait_item": "trait",
+    "impl_item": "impl",
+    "mod_item": "module",
+    "type_item": "type",
+    "const_item": "constant",
+    "static_item": "constant",
+    "macro_definition": "macro",
+}
 
 RUST = Grammar(
     module="tree_sitter_rust",
     package="tree-sitter-rust",
-    definitions={
-        "function_item": "function",
-        "function_signature_item": "function",
-        "struct_item": "struct",
-        "union_item": "struct",
-        "enum_item": "enum",
-        "trait_item": "trait",
-        "impl_item": "impl",
-        "mod_item": "module",
-        "type_item": "type",
-        "const_item": "constant",
-        "static_item": "constant",
-        "macro_definition": "macro",
-    },
+    definitions=RUST_KINDS,
     comments=frozenset({"line_comment", "block_comment"}),
     leading=frozenset({"attribute_item"}),
-    imports=frozenset({"use_declaration", "extern_crate_declaration", "mod_item"}),
+    imports=frozenset({"use_declaration", "extern_crate_declaration"}),
+    through=frozenset({"foreign_mod_item", "declaration_list"}),
+    direct=frozenset(RUST_KINDS) - {"impl_item", "mod_item"},
     name=_rust_name,
     body=_rust_body,
     imported=_rust_imported,
@@ -197,6 +205,8 @@ ZIG = Grammar(
         "variable_declaration": "constant",
     },
     imports=frozenset({"variable_declaration"}),
+    through=frozenset({"comptime_declaration"}),
+    direct=frozenset({"function_declaration"}),
     name=_zig_name,
     kind=_zig_kind,
     body=_zig_body,
@@ -249,6 +259,14 @@ SWIFT = Grammar(
     definitions=SWIFT_KINDS,
     comments=frozenset({"comment", "multiline_comment"}),
     imports=frozenset({"import_declaration"}),
+    direct=frozenset(
+        {
+            "function_declaration",
+            "protocol_declaration",
+            "protocol_function_declaration",
+            "typealias_declaration",
+        }
+    ),
     name=_swift_name,
     kind=_swift_kind,
     body=nodes.field("body", "computed_value"),
@@ -326,6 +344,29 @@ CSHARP = Grammar(
         "field_declaration": "constant",
     },
     imports=frozenset({"using_directive"}),
+    through=frozenset(
+        {
+            "namespace_declaration",
+            "declaration_list",
+            "preproc_if",
+            "preproc_elif",
+            "preproc_else",
+        }
+    ),
+    direct=frozenset(
+        {
+            "namespace_declaration",
+            "class_declaration",
+            "struct_declaration",
+            "record_declaration",
+            "interface_declaration",
+            "enum_declaration",
+            "delegate_declaration",
+            "method_declaration",
+            "constructor_declaration",
+            "local_function_statement",
+        }
+    ),
     name=_csharp_name,
     spelled=_csharp_spelled,
     body=_csharp_body,
@@ -368,6 +409,20 @@ SOLIDITY = Grammar(
         "state_variable_declaration": "constant",
     },
     imports=frozenset({"import_directive"}),
+    direct=frozenset(
+        {
+            "contract_declaration",
+            "interface_declaration",
+            "library_declaration",
+            "struct_declaration",
+            "enum_declaration",
+            "event_definition",
+            "error_declaration",
+            "user_defined_type_definition",
+            "modifier_definition",
+            "function_definition",
+        }
+    ),
     name=_solidity_name,
     body=nodes.field("body"),
     imported=_solidity_imported,

@@ -35,6 +35,8 @@ class Grammar:
         comments: Types of nodes that are comments.
         leading: Further types of siblings that belong to what follows them, such as Rust's
             ``"attribute_item"``.
+        swallows: Nodes count comments after them as their own end, though these lead to what
+            follows, such as those between two tables in TOML.
         imports: Types of nodes that import something, or may: see *imported*.
         outer: Those of *definitions* and *wrappers* that count at the top level of a file only,
             such as the statement that is an assignment in Python.
@@ -68,6 +70,7 @@ class Grammar:
     wrappers: frozenset[str] = frozenset()
     comments: frozenset[str] = frozenset({"comment"})
     leading: frozenset[str] = frozenset()
+    swallows: bool = False
     imports: frozenset[str] = frozenset()
     outer: frozenset[str] = frozenset()
     through: frozenset[str] = frozenset()

@@ -79,8 +79,14 @@ def size(count: int) -> str:
     return f"{count:,} B"
 
 
-def languages(figures: Figures) -> str:
-    """Return a table of all languages, those with the most bytes first, and a row for all."""
+def languages(figures: Figures, unit: str) -> str:
+    """
+    Return a table of all languages, those with the most bytes first, and a row for all.
+
+    Args:
+        figures: What was counted.
+        unit: What the sizes of chunks are: ``"tokens"`` or ``"characters"``.
+    """
     rows = sorted(figures.languages.items(), key=lambda item: (-item[1].bytes, item[0]))
     most = max((row.bytes for _, row in rows), default=0)
     body = [_language_row(name, row, most) for name, row in rows[:_LANGUAGES]]
@@ -88,7 +94,7 @@ def languages(figures: Figures) -> str:
         body.append(_language_row(f"{len(rows) - _LANGUAGES} more", _sum(rows[_LANGUAGES:]), most))
     if len(rows) > 1:
         body.append(_language_row("all", figures.total, 0))
-    titles = ("files", "ok", "with errors", "size", "chunks", "tokens", "per chunk")
+    titles = ("files", "ok", "with errors", "size", "chunks", unit, "per chunk")
     head = "".join(f"<th>{title}</th>" for title in titles)
     return (
         '<div class="wide"><table class="figures"><thead><tr><th>language</th><th></th>'
@@ -147,8 +153,15 @@ def _bars(
     return _chart(title, lines) if lines else ""
 
 
-def sizes(figures: Figures, limit: int | None) -> str:
-    """Return a histogram of chunks by their tokens, up to *limit* where it is known."""
+def sizes(figures: Figures, limit: int | None, unit: str) -> str:
+    """
+    Return a histogram of chunks by their sizes.
+
+    Args:
+        figures: What was counted.
+        limit: The largest size, where it is known.
+        unit: As for `languages`.
+    """
     if not figures.sizes:
         return ""
     longest = max(figures.sizes)
@@ -161,13 +174,13 @@ def sizes(figures: Figures, limit: int | None) -> str:
         f'<line class="mark" x1="{at:.3f}%" x2="{at:.3f}%" y1="0" y2="100%"/>'
         for at in (100 * half / most, 100 * many / most)
     )
-    label = f"half have at most {half:,} tokens, 95 % at most {many:,}, the largest {longest:,}"
+    label = f"half have at most {half:,} {unit}, 95 % at most {many:,}, the largest {longest:,}"
     label += f"; the limit is {limit:,}" if limit else ""
-    chart = _svg("histogram", "".join(_columns(counts, most)) + marks, label)
-    return _chart("How large they are", [_named(label, "", chart + _axis(most))])
+    chart = _svg("histogram", "".join(_columns(counts, most, unit)) + marks, label)
+    return _chart("How large they are", [_named(label, "", chart + _axis(most, unit))])
 
 
-def _columns(counts: list[int], most: int) -> Iterator[str]:
+def _columns(counts: list[int], most: int, unit: str) -> Iterator[str]:
     width, highest = 100 / len(counts), max(counts)
     for number, count in enumerate(counts):
         if count:
@@ -176,17 +189,17 @@ def _columns(counts: list[int], most: int) -> Iterator[str]:
             yield (
                 f'<rect class="share" x="{number * width:.3f}%" y="{100 - tall:.2f}%" '
                 f'width="{width * 0.9:.3f}%" height="{tall:.2f}%">'
-                f"<title>{low:,} to {max(high - 1, low):,} tokens: {count:,}</title></rect>"
+                f"<title>{low:,} to {max(high - 1, low):,} {unit}: {count:,}</title></rect>"
             )
 
 
-def _axis(most: int) -> str:
+def _axis(most: int, unit: str) -> str:
     parts = (
         '<text class="first" x="0%" y="12">0</text>'
         f'<text x="50%" y="12">{most / 2:,.0f}</text>'
-        f'<text class="last" x="100%" y="12">{most:,} tokens</text>'
+        f'<text class="last" x="100%" y="12">{most:,} {unit}</text>'
     )
-    return _svg("axis", parts, "tokens")
+    return _svg("axis", parts, unit)
 
 
 def reasons(figures: Figures) -> str:

@@ -46,8 +46,9 @@ class Figures:
     All that the page counts; ``add`` each file.
 
     Attributes:
-        total: All files together.
+        total: All files together that were cut.
         languages: The same for each language.
+        skipped: All others; their chunks are none.
         kinds: Chunks of each kind.
         methods: Chunks by how they were cut.
         reasons: Files that were skipped or degraded, by reason.
@@ -57,6 +58,7 @@ class Figures:
     def __init__(self) -> None:
         self.total = Row()
         self.languages: defaultdict[str, Row] = defaultdict(Row)
+        self.skipped = Row()
         self.kinds: Counter[str] = Counter()
         self.methods: Counter[str] = Counter()
         self.reasons: dict[str, Reason] = {}
@@ -64,8 +66,11 @@ class Figures:
 
     def add(self, file: FileChunks) -> None:
         """Count one file and its chunks."""
-        self.total.add(file)
-        self.languages[file.language].add(file)
+        if file.status == "skipped":  # its bytes are of no language, and nobody cut them
+            self.skipped.add(file)
+        else:
+            self.total.add(file)
+            self.languages[file.language].add(file)
         self.kinds.update(chunk.kind for chunk in file.chunks)
         self.methods.update(chunk.method for chunk in file.chunks)
         self.sizes.update(chunk.tokens for chunk in file.chunks)

@@ -5,7 +5,9 @@
   const PAGE = 50;
   const FIRST = 30;  // chunks of a file that are drawn before somebody asks for the others
   const LONG = 400;  // letters of a line that is broken instead of scrolled
-  const files = JSON.parse(document.getElementById("entries").textContent);
+  const entries = document.getElementById("entries");
+  const files = JSON.parse(entries.textContent);
+  const unit = entries.dataset.unit === "characters" ? "character" : "token";
   const view = { text: "", language: "", status: "", kind: "", page: 0, found: [] };
 
   function make(tag, className, text) {
@@ -99,7 +101,7 @@
     const told = [
       chunk.part && `part ${chunk.part[0]} of ${chunk.part[1]}`, chunk.how,
       first === last ? `line ${whole(first)}` : `lines ${whole(first)}–${whole(last)}`,
-      counted(chunk.tok || 0, "token"),
+      counted(chunk.tok || 0, unit),
     ];
     for (const fact of told) if (fact) facts.append(make("span", "", visible(fact)));
     if (chunk.bad) facts.append(make("span", "bad", counted(chunk.bad, "syntax error")));
