@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from treadle.code.languages.detecting import by_name, detect
 from treadle.code.languages.known import LANGUAGES
-from treadle.code.languages.shared import RULES
+from treadle.code.languages.shared import RULES, decide
 
 NAMES = {each.name for each in LANGUAGES}
 
@@ -208,5 +208,6 @@ def test_any_name_and_any_bytes_give_a_known_language_or_none(name, extension, h
 @pytest.mark.timeout(20)  # linear, it is well below a second; what is quadratic takes minutes
 def test_no_text_takes_the_rules_long(head):
     found = {detect(f"a{extension}", head) for extension in RULES}
+    found |= {decide(extension, head) for extension in RULES}  # which looks at all that it is given
 
     assert found <= {None, *NAMES}

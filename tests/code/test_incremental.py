@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import random
@@ -15,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from treadle.code import run, running
+from treadle.code.chunking import Chunker
 from treadle.code.languages import registry
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -230,6 +232,36 @@ def test_another_grammar_does_the_files_of_its_language_again(root, into, monkey
     real = registry.salt
     monkeypatch.setattr(registry, "salt", lambda name: real(name) + "1" * (name == "python"))
     assert again(root, into).todo == 2
+
+
+def test_another_parser_does_all_files_again(root, into, monkeypatch):
+    grow_old(root)
+    again(root, into)
+    monkeypatch.setattr(running, "version", lambda _: "99")
+    assert again(root, into).todo == len(TREE)
+
+
+def test_a_parser_that_gave_up_gets_another_try_and_the_same_chunks_are_not_written_again(
+    root, into, monkeypatch
+):
+    def gave_up(cutting):
+        def chunker(found):
+            made = Chunker(cutting)(found)
+            if found.path != "cache.py":
+                return made
+            return dataclasses.replace(made, status="degraded", reason="parser-gave-up")
+
+        return chunker
+
+    grow_old(root)
+    monkeypatch.setattr(running, "Chunker", gave_up)
+    assert again(root, into).degraded == {"parser-gave-up": 1}
+    report = again(root, into)
+    assert (report.todo, report.degraded["parser-gave-up"], report.written) == (1, 1, False)
+    monkeypatch.undo()
+    report = again(root, into)
+    assert (report.todo, report.degraded, report.written) == (1, {}, True)
+    assert again(root, into).todo == 0
 
 
 @pytest.mark.parametrize("spoil", [os.unlink, lambda path: path.write_bytes(b"mine\n")])

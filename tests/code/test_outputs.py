@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,11 +15,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import treadle
-from treadle.code import Chunk
+from treadle.code import Chunk, run
 from treadle.code.outputs import csvfile, format_of, jsonl, parquet
 from treadle.code.outputs.whole import whole
 from treadle.code.rendering import chunk_of, lines
 from treadle.code.schema import FIELDS
+from treadle.code.stored import Stored
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12) | st.sampled_from(
     ['"', "a,b", "\r", "\n", "\r\n", "\0", "\u2028", "é\u0301", "🧵", "null", "[]", "=1+1", " "]
@@ -119,6 +121,59 @@ def test_a_file_appears_when_it_is_whole(tmp_path):
         stream.write(b"half" * (1 // 0))
     assert path.read_bytes() == b"new"
     assert [each.name for each in Path(path.parent).iterdir()] == ["file"]
+
+
+def test_who_may_read_a_file_may_read_the_one_that_takes_its_place(tmp_path):
+    path = tmp_path / "file"
+    for mode in (0o600, 0o640, 0o664):
+        path.write_text("old")
+        path.chmod(mode)
+        with whole(path) as stream:
+            assert os.fstat(stream.fileno()).st_mode & 0o777 == mode
+            stream.write(b"new")
+        assert path.stat().st_mode & 0o777 == mode
+        assert path.read_bytes() == b"new"
+
+
+def test_no_link_is_written_through_and_a_pipe_is_no_file_to_replace(tmp_path):
+    precious = tmp_path / "precious"
+    precious.write_text("precious")
+    path, part = tmp_path / "file", tmp_path / "file.part"
+    for link in (path, part):
+        link.symlink_to(precious)
+    with whole(path, part) as stream:
+        stream.write(b"new")
+    assert (path.read_text(), path.is_symlink()) == ("new", False)
+    assert precious.read_text() == "precious"
+    with whole(Path("/dev/null")) as stream:
+        stream.write(b"new")
+    assert Path("/dev/null").is_char_device()
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.jsonl", "[1]\n"),
+        ("a.jsonl", '{"id": "1"}\n'),
+        ("a.jsonl", "no JSON\n"),
+        ("a.csv", "a,b\n1,2\n"),
+        ("a.csv", ",".join(FIELDS) + "\nshort,row\n"),
+        ("a.csv", ",".join(FIELDS) + '\n"not closed\n'),
+        ("a.parquet", "no Parquet"),
+    ],
+)
+def test_what_holds_no_chunks_is_said_and_not_replaced(tmp_path, name, text):
+    path = tmp_path / name
+    path.write_text(text)
+    with pytest.raises(treadle.UsageError, match="cannot be read as chunks"):
+        list(Stored(path).chunks())
+    with pytest.raises(treadle.UsageError, match="holds no chunks") as caught:
+        run([], path)
+    assert "another file" in caught.value.hint
+    assert [path] == list(tmp_path.iterdir())
+    assert path.read_text() == text
+    path.write_text("")
+    assert run([], path).written
 
 
 EXAMPLE = Chunk(

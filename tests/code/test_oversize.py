@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import random
 import re
 
 import pytest
@@ -148,3 +149,14 @@ def test_each_byte_is_looked_at_a_bounded_number_of_times(unit, monkeypatch):
 
     assert len(split(data, 0, len(data), measure)) >= 199
     assert ReadBytes.looked_at <= 30 * len(data)
+
+
+def test_an_accent_is_not_parted_from_its_letter():
+    draw = random.Random(1)
+    for _ in range(200):
+        letters = "".join(draw.choices("abcdefgh", k=40))
+        text = letters[:12] + "\u0301" + letters[12:]
+        data = text.encode()
+        cuts = split(data, 0, len(data), Budget.of(max_chars=12).measure(data))
+        assert cuts
+        assert not any(data[cut:].decode().startswith("\u0301") for cut in cuts)

@@ -248,6 +248,30 @@ def test_what_was_left_out_or_cut_otherwise_is_counted_by_reason_with_the_first_
     assert made.said.index("generated:") < made.said.index("no-grammar:")
 
 
+def test_what_was_not_cut_is_of_no_language_and_counted_apart(tmp_path):
+    image = file(path="a.png", status="skipped", reason="binary", language="text", size=9_000_000)
+    made = page([file(chunk(), size=500), image], tmp_path)
+
+    assert "2 files, 1 chunk, 13 tokens, 500 B, 1 skipped (9.0 MB)" in made.said
+    assert made.said.count("9.0 MB") == 2
+
+
+def test_sizes_are_called_what_they_are(tmp_path):
+    made = page([file(chunk())], tmp_path, limit=2_000, unit="characters")
+
+    assert "13 characters" in made.said
+    assert "half have at most 13 characters" in made.said
+    assert "tokens" not in made.said
+    assert ["characters"] == [a["data-unit"] for _, a in made.elements if "data-unit" in a]
+
+
+def test_a_page_is_known_as_made_by_a_program_and_goes_where_no_file_is(tmp_path):
+    (tmp_path / "page.html").write_bytes(page([], tmp_path).text.encode())
+    assert chunk_file(tmp_path / "page.html").reason == "generated"
+    write_page([], Path("/dev/null"), title="")
+    assert Path("/dev/null").is_char_device()
+
+
 def test_a_tree_where_all_is_well_has_no_table_of_reasons(tmp_path):
     assert "Skipped" not in page([file(chunk())], tmp_path).said
 

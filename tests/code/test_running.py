@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
+import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -15,10 +18,12 @@ import pytest
 import treadle
 from treadle.cli import locked
 from treadle.code import chunk_file, run, running
+from treadle.code.page import write
+from treadle.code.store import Store
 from treadle.code.stored import Stored
 
 sys.path.insert(0, str(Path(__file__).parent))
-from trees_on_disk import PYTHON, TREE, in_full, plant
+from trees_on_disk import PYTHON, TREE, grow_old, in_full, plant
 
 
 @pytest.fixture
@@ -167,6 +172,56 @@ def test_a_dry_run_does_nothing(root, into):
     assert into.stat() == before
 
 
+def told(folder):
+    """Return all that is in a folder, with what the files have in them."""
+    return {path: path.read_bytes() if path.is_file() else "" for path in folder.rglob("*")}
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_dry_run_reads_what_is_stored_and_touches_nothing(root, into, monkeypatch, killed):
+    grow_old(root)
+    options = {"incremental": True, "backend": "inline"}
+    if killed:
+        monkeypatch.setattr(running, "whole", lambda *_: 1 / 0)
+        copied = into.parent.with_name("copied")
+        monkeypatch.setattr(Store, "abandon", lambda _: shutil.copytree(into.parent, copied))
+        with pytest.raises(ZeroDivisionError):
+            run(root, into, **options)
+        monkeypatch.undo()
+        into = copied / into.name
+        assert any("-wal" in path.name for path in told(copied))
+    else:
+        run(root, into, **options)
+    before = told(into.parent)
+    for _ in range(2):
+        report, found = running.foretell(root, into, incremental=True)
+        assert (report.todo, report.unchanged) == (0, len(TREE))
+        assert [each.path for each in found] == sorted(TREE)
+        assert told(into.parent) == before
+
+
+@pytest.mark.parametrize("damage", [b"", b"no database" * 99, None])
+def test_a_dry_run_leaves_what_it_cannot_read(root, into, damage):
+    run(root, into, incremental=True, backend="inline")
+    state = into.parent / ".treadle" / "code" / into.name / "files.sqlite"
+    if damage is None:
+        with contextlib.closing(sqlite3.connect(state)) as database:
+            database.execute("PRAGMA user_version = 99")
+    else:
+        state.write_bytes(damage)
+    before = told(into.parent)
+    assert run(root, into, incremental=True, dry_run=True).todo == len(TREE)
+    assert told(into.parent) == before
+
+
+def test_a_dry_run_looks_for_the_files_once(root, into, monkeypatch):
+    times = []
+    real = running.found
+    monkeypatch.setattr(running, "found", lambda *args: times.append(1) or real(*args))
+    running.foretell(root, into)
+    assert len(times) == 1
+
+
 def test_two_at_once_the_second_is_told(root, into):
     folder = into.parent / ".treadle" / "code" / into.name
     with (
@@ -176,6 +231,81 @@ def test_two_at_once_the_second_is_told(root, into):
         run(root, into)
     run(root, into)
     assert into.exists()
+
+
+# --- other files ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "chunks.jsonl.part",
+        *(f".treadle/code/chunks.jsonl/files.sqlite{more}" for more in ("", "-wal", "-journal")),
+        *(f".treadle/code/chunks.jsonl/{name}" for name in (".files.jsonl.part", "report.json")),
+        ".treadle/code/.gitignore",
+        ".treadle/code/chunks.jsonl/runs",
+    ],
+)
+def test_links_that_came_with_a_tree_lead_nowhere(root, tmp_path, name):
+    expected = in_full(root)
+    elsewhere = plant(tmp_path / "elsewhere", {"file": "precious", "folder/file": "precious"})
+    before = told(elsewhere)
+    link = root / name
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.symlink_to(elsewhere / ("folder" if link.name == "runs" else "file"))
+    into = root / "chunks.jsonl"
+    run(root, into, incremental=True, backend="inline")
+    assert told(elsewhere) == before
+    assert into.read_bytes() == expected
+    assert not into.is_symlink()
+
+
+def test_a_link_to_what_is_no_such_file_is_refused(root, tmp_path):
+    (tmp_path / "chunks.jsonl").symlink_to(tmp_path / ".profile")
+    with pytest.raises(treadle.UsageError, match=r"is a link to .*\.profile"):
+        run(root, tmp_path / "chunks.jsonl")
+    assert not (tmp_path / ".profile").exists()
+
+
+def test_pages_and_other_outputs_in_the_tree_are_no_part_of_it(root):
+    expected = in_full(root)
+    first = run(root, root / "a.jsonl", backend="inline")
+    write(root / "a.jsonl")
+    write(root / "a.jsonl", root / "src" / "page.html")
+    (root / "src" / "own.csv").write_text("a,b\n")
+    plant(root, {"b.csv.part": "half"})
+    run(root, root / "b.csv", incremental=True, backend="inline")
+    report = run(root, root / "a.jsonl", exclude=["own.csv"], backend="inline")
+    assert (root / "a.jsonl").read_bytes() == expected
+    assert (report.chunks, report.skipped["generated"]) == (first.chunks, 2)
+    assert report.left_out == {"output": 1, "excluded": 1}
+    assert "src/own.csv" in {row["path"] for row in rows_of(root, root / "a.jsonl")}
+
+
+def rows_of(root, into):
+    run(root, into, backend="inline")
+    return rows(into)
+
+
+@pytest.mark.parametrize(
+    "slip", [{"include": ["typo"]}, {"exclude": ["*"]}, {"languages": "ada", "exclude": ["*.bin"]}]
+)
+def test_a_slip_in_a_pattern_costs_no_output(root, into, slip):
+    run(root, into, incremental=True, backend="inline")
+    before = told(into.parent)
+    for dry in (False, True):
+        report = run(root, into, incremental=True, dry_run=dry, **slip)
+        assert (report.files, report.removed, report.written) == (0, 0, False)
+        assert told(into.parent) == before
+
+
+def test_git_does_not_show_what_is_kept_beside_an_output(root):
+    subprocess.run(["git", "init", "-q", root], check=True)
+    run(root, root / "chunks.jsonl", incremental=True, backend="inline")
+    status = ["git", "-C", root, "status", "--short", "--untracked-files=all"]
+    shown = subprocess.run(status, capture_output=True, text=True, check=True).stdout
+    assert "?? chunks.jsonl\n" in shown
+    assert ".treadle" not in shown
 
 
 # --- what goes wrong -----------------------------------------------------------------------------
@@ -255,6 +385,7 @@ def test_a_full_disk_is_said_with_what_to_do(root):
     with pytest.raises(treadle.SinkFailed, match=r"/dev/full.*No space left") as caught:
         run(root, "/dev/full", backend="inline")
     assert "make room" in caught.value.hint
+    assert "into a file keeps" in caught.value.hint
     assert caught.value.report.chunks > 0
 
 
@@ -324,3 +455,30 @@ def test_an_output_that_was_moved_is_known_by_its_chunks(root, into, tmp_path):
     moved.write_text("no chunks\n")
     with pytest.raises(treadle.UsageError, match="cannot be read as chunks"):
         list(Stored(moved).chunks())
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda text: text[:200],
+        lambda text: text.replace(b'"language"', b'"languages"'),
+        lambda text: text.replace(b"{", b"[", 3),
+    ],
+)
+def test_damaged_records_are_not_believed_and_not_needed(root, into, damage):
+    run(root, into, incremental=True, backend="inline")
+    chunks = sum(len(file.chunks) for file in Stored(into).files())
+    record = into.parent / ".treadle" / "code" / into.name / "files.jsonl"
+    record.write_bytes(damage(record.read_bytes()))
+    assert sum(len(file.chunks) for file in Stored(into).files()) == chunks
+    assert Stored(into).report().chunks == chunks
+    record.write_bytes(b"")
+    assert not Stored(into).is_told
+    run(root, into, incremental=True, backend="inline")
+    assert Stored(into).is_told
+
+
+def test_what_chunks_are_measured_in_is_told(root, into):
+    assert run(root, into, backend="inline").unit == "characters"
+    report = run(root, into, max_tokens=100, backend="inline")
+    assert (report.unit, Stored(into).report().unit) == ("tokens", "tokens")

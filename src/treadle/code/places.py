@@ -127,7 +127,7 @@ class Outputs:
 
 def _outputs_in(folder: str) -> frozenset[str]:
     try:
-        return frozenset(os.listdir(Path(folder, HIDDEN, "code")))
+        return frozenset(each.name for each in Path(folder, HIDDEN, "code").iterdir())
     except OSError:
         return frozenset()
 

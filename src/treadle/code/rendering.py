@@ -181,10 +181,11 @@ def chunk_of(row: dict[str, Any]) -> Chunk:
     Return the chunk that a line, read as JSON, was made of.
 
     Raises:
-        ValueError: It was made of none.
+        TypeError: It was made of none: it is no object.
+        ValueError: It has other fields.
     """
     if not isinstance(row, dict):
-        raise ValueError(f"{row!r:.60} is no object")
+        raise TypeError(f"{row!r:.60} is no object")
     if row.keys() != _FIELDS:
         name = min(_FIELDS ^ row.keys())
         raise ValueError(f"{name!r} is {'missing' if name in _FIELDS else 'no field of a chunk'}")

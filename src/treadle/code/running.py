@@ -273,11 +273,7 @@ class _Session:
             self._finish(store, folder)
 
     def _opened(self, folder: Path, stack: ExitStack) -> Store:
-        stack.enter_context(
-            locked(
-                folder, self._doing, hint=_WAIT, named=folder.parents[2]
-            )
-        )
+        stack.enter_context(locked(folder, self._doing, hint=_WAIT, named=folder.parents[2]))
         self._place.hide_from_git()
         store = Store(_state(folder), self._salts)
         stack.callback(store.abandon)
@@ -370,7 +366,8 @@ class _Session:
             anew = report.written or kept.kept_report(folder, place.file) is None
             kept.keep(folder, report, place.file, store.files() if anew else None)
             # Last: until it is noted, a session that is killed leaves all of this to be done.
-            store.note(output=kept.stat_of(place.file))
+            if report.written:
+                store.note(output=kept.stat_of(place.file))
         except OSError as error:
             report.stopped = "the output cannot be written"
             failed = _cannot_write(place, error)

@@ -239,8 +239,11 @@ Quiet: TypeAlias = Annotated[
 ]
 Json: TypeAlias = Annotated[
     bool,
-    typer.Option("--json", rich_help_panel=_SAYS, help="Print the figures as JSON, for programs."),
-]
+    typer.Option(
+        "--json", rich_help_panel=_SAYS,
+        help="Print figures, or files of a dry run, as JSON.",
+    ),
+]  # fmt: skip
 Output: TypeAlias = Annotated[
     Path,
     typer.Argument(metavar="OUTPUT", readable=False, help="What treadle code chunk has written."),

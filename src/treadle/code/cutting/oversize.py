@@ -78,7 +78,7 @@ def _best(data: bytes, start: int, most: int) -> int:
             return _between_graphemes(data, start, last)
     places = [place for place in range(late + 1, most + 1) if data[place - 1] < 0x80]
     if data[late:most].isascii() and places:
-        return decided(data, places)
+        return _between_graphemes(data, start, decided(data, places))
     return _between_graphemes(data, start, most)
 
 

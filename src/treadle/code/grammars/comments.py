@@ -20,7 +20,7 @@ BLOCKS = (
 MARK = re.compile(r"//[/!]*|#[#:!']*|--+(?: ?[|^](?=\s|$))?|;+|%+")
 """What begins a comment on one line."""
 
-QUOTED = re.compile(r"\A[rRuU]?(\"\"\"|'''|\"|')(.*)\1\Z", re.DOTALL)
+QUOTED = re.compile(r"\A(?:[rRuU]|~[sS])?(\"\"\"|'''|\"|')(.*)\1\Z", re.DOTALL)
 
 SPACE = re.compile(r"[ \t]*")
 

@@ -412,17 +412,25 @@ def _elixir_docstring(node: Node) -> Node | None:
     """Return what ``@moduledoc`` says inside of a module, or ``@doc`` before a function."""
     if _word(node) in {"defmodule", "defprotocol"}:
         block = nodes.one(node, "do_block")
-        told = nodes.first(block)
-        return _argument(nodes.at(told, "operand")) if _word(told) == "moduledoc" else None
+        told = () if block is None or block.named_child_count > MOST else block.named_children
+        return next((said for said in (_said(each, "moduledoc") for each in told) if said), None)
     before = node.prev_named_sibling
-    for _ in range(8):  # @doc, @spec, @impl, @deprecated and comments
+    for _ in range(8):  # @doc, @doc since:, @spec, @impl, @deprecated and comments
         if before is None or before.type not in {"unary_operator", "comment"}:
             return None
-        if _word(before) == "doc":
-            found = _argument(nodes.at(before, "operand"))
-            return found if found is not None and found.type == "string" else None
+        said = _said(before, "doc")
+        if said is not None:
+            return said
         before = before.prev_named_sibling
     return None
+
+
+def _said(node: Node, word: str) -> Node | None:
+    """Return the text of ``@doc "…"``; None for ``@doc false`` and ``@doc since: …``."""
+    if node.type != "unary_operator" or _word(node) != word:
+        return None
+    found = _argument(nodes.at(node, "operand"))
+    return found if found is not None and found.type in {"string", "sigil"} else None
 
 
 def _elixir_imported(node: Node) -> list[str]:
@@ -435,6 +443,7 @@ def _elixir_imported(node: Node) -> list[str]:
     return [] if found is None else nodes.expanded(nodes.line(found))
 
 
+MOST = 1_000  # what stands in a module; in one with more, its documentation is not looked for
 IMPORT = frozenset({"alias", "import", "use", "require"})
 ELIXIR_KINDS = {
     "defmodule": "module",
