@@ -17,6 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from treadle import code
 from treadle.code.grammars.comments import plain
 from treadle.code.languages import loading
 from treadle.code.languages.known import LANGUAGES
@@ -107,8 +108,7 @@ def signature(facts, node) -> str:
 def test_each_type_of_nodes_is_one_of_the_grammar(language):
     facts, grammar, _ = loaded(language)
     groups = (facts.wrappers, facts.comments, facts.leading, facts.imports, facts.outer)
-    groups += (facts.through,)
-    types = set(facts.definitions).union(*groups, facts.direct)
+    types = set(facts.definitions).union(*groups, facts.direct, facts.through)
 
     known = {grammar.node_kind_for_id(number) for number in range(grammar.node_kind_count)}
 
@@ -146,8 +146,10 @@ def test_types_whose_names_are_looked_up_directly_are_named_so(language):
 
     for node in nodes_of(tree):
         if node.is_named and node.type in facts.direct:
-            name = node.child_by_field_name("name").text.decode()
-            assert defined(facts, node) == (facts.definitions[node.type], name)
+            name = node.child_by_field_name("name")
+            named = None if name is None else (facts.definitions[node.type], name.text.decode())
+            assert defined(facts, node) == named
+            assert facts.qualifier is None or facts.qualifier(node) is None
 
 
 @pytest.mark.parametrize("language", sorted(SAMPLES))
@@ -241,14 +243,19 @@ def test_docstrings_of_elixir_stand_before_functions():
         ("go", "func f() {\n\tvar x int\n\tconst y = 1\n}\n", ["f"]),
         ("javascript", "const {a} = b, c = 1;\nlet d;\n", []),
         ("javascript", "module.exports = () => 1;\n", []),
+        ("javascript", "module.exports = { a: 1 };\n", []),
+        ("javascript", "module.exports = { a() {} };\n", ["module.exports", "a"]),
         ("javascript", "export default { data() {} };\n", ["default", "data"]),
+        ("javascript", "const A = { b() {} };\n", [("module", "A"), ("function", "b")]),
+        ("javascript", "it('works');\nfoo('x', () => 1);\na.it(1, () => 2);\n", []),
+        ("typescript", "export declare const a: { b(): void };\n", [("constant", "a")]),
         ("javascript", "const A = class { b() {} };\n", [("class", "A"), ("function", "b")]),
         ("typescript", "export const f = <T,>(x: T) => x;\n", [("function", "f")]),
         ("python", "def f():\n    LIMIT = 1\nx = 1\nX: int\n", ["f"]),
         ("rust", "mod a;\nimpl<T> From<T> for &mut b::C<T> {}\n", [("impl", "C")]),
         ("ruby", "x = 1\nclass << self\nend\n", []),
         ("elixir", "def(1)\ntest(x)\ndescribe(y)\n", ["1"]),
-        ("haskell", "f :: Int -> Int\nf 0 = 1\nf n = n\n", ["f", "f"]),
+        ("haskell", "f :: Int -> Int\nf 0 = 1\nf n = n\n", ["f", "f", "f"]),
         ("haskell", "class C a where\n  m :: a -> a\n", ["C", "m"]),
         ("json", '{"a": 1, "b": {}, "c": [1], "d": {"e": 2}}', [("data", "c"), ("section", "d")]),
         ("yaml", "a: 1\nb: [1, 2]\nc:\n  d: 2\ne: |\n  text\n", ["c"]),
@@ -256,6 +263,9 @@ def test_docstrings_of_elixir_stand_before_functions():
         ("hcl", 'x "a" "b" {}\ny {}\nz = 1\n', ["a.b", "y"]),
         ("html", "<div><p id=a>b</p></div>", ["a"]),
         ("markdown", "# A #\n\n## C#\n\ntext\n", ["A", "C#"]),
+        ("markdown", "A\n=\n\ntext\n\nB\n-\n\n# C\n", ["A", "B", "C"]),
+        ("markdown", "# **A** `b_c` *d* [e](f) 2 * 3\n", ["A b_c d e 2 * 3"]),
+        ("sql", 'CREATE VIEW "a"."b" AS SELECT 1;\n', [("query", "a.b")]),
         ("css", "a,\nb { c: d }\n", [("rule", "a, b")]),
     ],
 )
@@ -267,6 +277,140 @@ def test_names_of_careful_cases(language, code, expected):
     told = [each for each in found if each is not None]
     is_named_only = bool(expected) and isinstance(expected[0], str)
     assert ([name for _, name in told] if is_named_only else told) == expected
+
+
+TESTS = """describe("stack", () => {
+  it("grows", () => {});
+  test.each([1, 2])(`shrinks`, async function () {});
+  describe.skip("when empty", function () { it.only("is empty", () => {}); });
+});
+"""
+
+
+@pytest.mark.parametrize("language", ["javascript", "typescript", "tsx"])
+def test_blocks_of_tests_are_named_by_what_they_say(language):
+    found = [
+        defined(loaded(language).facts, node) for node in nodes_of(parsed(language, TESTS.encode()))
+    ]
+
+    assert [each for each in found if each is not None] == [
+        ("section", "stack"),
+        ("function", "grows"),
+        ("function", "shrinks"),
+        ("section", "when empty"),
+        ("function", "is empty"),
+    ]
+
+
+WRAPPED = [
+    ("bash", "if x; then\n  . a\n  f() { :; }\nelse\n  g() { :; }\nfi\n", "a", "f g"),
+    ("bash", "[ -f a ] && source a\ncase x in\n  y) f() { :; };;\nesac\n", "a", "f"),
+    ("c", "#ifndef A\n#include <a.h>\n#ifdef B\nint f(int x);\n#endif\n#endif\n", "a.h", "f"),
+    ("cpp", '#if A\nextern "C" {\n#include "a"\nint f(int x);\n}\n#endif\n', "a", "f"),
+    ("cpp", "namespace n {\nclass A { void f(); };\n}\n", "", "n n.A n.A.f"),
+    ("csharp", "namespace N {\nusing A.B;\n#if X\nclass C { }\n#endif\n}\n", "A.B", "N N.C"),
+    ("cuda", "#ifdef A\n__global__ void f(int *x) { }\n#endif\n", "", "f"),
+    ("elixir", "defmodule A do\n  use B\n  def f(x), do: x\nend\n", "B", "A A.f"),
+    ("go", "package p\n\ntype (\n\tA int\n\tB struct{}\n)\n", "", "A B"),
+    ("go", "package p\n\nconst (\n\tA = 1\n\tB = 2\n)\n", "", "A B"),
+    ("go", "package p\n\nvar (\n\tA = 1\n\tB int\n)\n", "", "A B"),
+    ("haskell", "module M where\n\nimport A.B\n\nf :: Int\nf = 1\n", "A.B", "f"),
+    ("hcl", 'resource "a" "b" {\n  c = 1\n}\n', "", "a.b"),
+    ("javascript", "(function () {\n  require('a');\n  function f() {}\n})();\n", "a", "f"),
+    ("javascript", "!(() => {\n  const a = require('a');\n  class B {}\n})();\n", "a", "B"),
+    ("javascript", "try {\n  a = require('a');\n} catch (e) {}\n", "a", ""),
+    ("json", '{"a": 1, "b": {"c": 2}}\n', "", "b"),
+    ("julia", "module M\nusing A\nf(x) = 1\nend\n", "A", "M M.f"),
+    ("kotlin", "package p\nimport a.B as C\nclass D {\n  fun f() {}\n}\n", "a.B", "D D.f"),
+    ("lua", "if x then\n  local a = require('a')\n  function f() end\nend\n", "a", "f"),
+    ("lua", "return { f = function() end }\n", "", "f"),
+    ("nix", "{ pkgs }: {\n  f = x: x;\n}\n", "", "f"),
+    ("objc", "#ifdef A\n#import <a.h>\n@interface B : C\n@end\n#endif\n", "a.h", "B"),
+    ("ocaml", "let f x = 1\nand g y = 2\n", "", "f g"),
+    ("php", "<?php\nnamespace N {\nuse A\\B;\nclass C {}\n}\n", "A\\B", "N N.C"),
+    ("php", "<?php\nif (x()) {\n  require 'a';\n  function f() {}\n}\n", "a", "f"),
+    ("powershell", "if ($x) {\n  Import-Module A\n  function f { }\n}\n", "A", "f"),
+    ("python", "try:\n    import a\nexcept E:\n    def f(): pass\n", "a", "f"),
+    ("ruby", "begin\n  require 'a'\nrescue LoadError\n  def f; end\nend\n", "a", "f"),
+    ("ruby", "require 'a' if x\nunless y\n  class B; end\nend\n", "a", "B"),
+    ("rust", 'extern "C" {\n  fn f();\n}\nmod m {\n  struct A;\n}\n', "", "f m m.A"),
+    ("scala", "package p {\n  import a.B\n  class C\n}\n", "a.B", "C"),
+    ("sql", "BEGIN;\nCREATE TABLE t (x int);\nCOMMIT;\n", "", "t"),
+    ("swift", "#if A\nimport B\nclass C { func f() {} }\n#endif\n", "B", "C C.f"),
+    ("typescript", "declare global {\n  interface A {}\n}\n", "", "A"),
+    ("typescript", "declare module 'm' {\n  function f(): void;\n}\n", "", "m m.f"),
+    ("typescript", "namespace N {\n  export class A { f() {} }\n}\n", "", "N N.A N.A.f"),
+    ("xml", "<r><a id='b'/><c name='d'/></r>\n", "", "b d"),
+    ("yaml", "a: 1\nb:\n  c: 2\n---\nd:\n  e: 3\n", "", "b d"),
+]
+
+
+@pytest.mark.parametrize(("language", "text", "imports", "symbols"), WRAPPED)
+def test_what_is_in_a_guard_or_a_namespace_is_found_in_a_file_that_fits(
+    language, text, imports, symbols
+):
+    loaded(language)
+
+    found = code.chunk_text(text, language)
+
+    assert found.status == "ok"
+    assert [chunk.text for chunk in found.chunks] == [text]
+    assert " ".join(found.chunks[0].imports) == imports
+    assert " ".join(found.chunks[0].symbols) == symbols
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "imports"),
+    [
+        ("python", "import a.b as c, d\n", "a.b d"),
+        ("python", "from .. a import (b as c,  # e, f\n  g,\n)\n", "..a.b ..a.g"),
+        ("python", "from .import a\nfrom a_import import b, c\n", ".a a_import.b a_import.c"),
+        ("python", "from a \\\n  import *\n", "a.*"),
+        ("python", "from __future__ import annotations\n", "__future__.annotations"),
+        ("c", '#include <a/b.h>\n#include "c.h"\n', "a/b.h c.h"),
+        ("csharp", "using A = B.C;\nusing static D.E;\n", "B.C D.E"),
+        ("elixir", "alias A.{B, C.D}\nalias E.F, as: G\n", "A.B A.C.D E.F"),
+        ("go", 'package p\n\nimport (\n\ta "b/c"\n\t_ "d"\n)\n', "b/c d"),
+        ("haskell", "import qualified A.B as C (d)\n", "A.B"),
+        ("java", "import static a.B.*;\nimport a.C;\n", "a.B.* a.C"),
+        ("javascript", "import {a as b} from './c';\nexport * from 'd';\n", "./c d"),
+        ("julia", "using A, B.C\nimport D: e, f as g\n", "A B.C D.e D.f"),
+        ("kotlin", "import a.b.C as D\nimport e.*\n", "a.b.C e.*"),
+        ("php", "<?php\nuse A\\B as C, D;\nuse function E\\{f, g as h};\n", r"A\B D E\f E\g"),
+        ("rust", "use a::{b, c::{self, d as e}, f::*};\nmod g;\n", "a::b a::c a::c::d a::f::*"),
+        ("scala", "import a.{B, C => D}, e._\n", "a.B a.C e.*"),
+        ("swift", "@testable import A\nimport struct B.C\n", "A B.C"),
+        ("typescript", "import a = require('b');\nimport c = D.E;\n", "b D.E"),
+    ],
+)
+def test_imports_are_whole_names_without_aliases(language, text, imports):
+    assert " ".join(code.chunk_text(text, language).chunks[0].imports) == imports
+
+
+@pytest.mark.parametrize(
+    ("attributes", "expected"),
+    [
+        ('@doc "F."', "F."),
+        ("@doc ~S'''\n  F.\n  '''", "F."),
+        ('@doc "F."\n  @doc since: "1"\n  @spec f(t) :: t', "F."),
+        ("@doc false", None),
+        ('@doc since: "1"', None),
+    ],
+)
+def test_the_documentation_of_elixir_is_a_text(attributes, expected):
+    text = f"defmodule A do\n  {attributes}\n  def f(x), do: x\nend\n"
+    facts = loaded("elixir").facts
+    found = [
+        facts.docstring(node)
+        for node in nodes_of(parsed("elixir", text.encode()))
+        if defined(facts, node) == ("function", "f")
+    ]
+
+    assert [each and plain(each.text.decode()) for each in found] == [expected]
+
+
+def test_a_docstring_that_is_cut_off_has_no_marks():
+    assert plain('"""What it does') == "What it does"
 
 
 WORDS = st.text("abcxyz", min_size=1, max_size=6)

@@ -9,6 +9,15 @@ from treadle.code.values import KINDS
 Type: TypeAlias = Literal["text", "number", "texts", "pair"]
 
 
+METHODS = {
+    "syntax": "by its syntax",
+    "delimiters": "code, without its syntax",
+    "prose": "prose",
+    "split": "inside something that cannot be divided and is over the budget",
+}
+"""What each ``method`` of a chunk means."""
+
+
 class Field(NamedTuple):
     """
     A field of a row.
@@ -77,9 +86,7 @@ FIELDS: dict[str, Field] = {
         "texts", "what the file imports, names as written: as many as 2,000 characters hold"
     ),
     "method": Field(
-        "text",
-        "how it was cut: syntax; delimiters, code without syntax; prose; split, inside something "
-        "that cannot be divided and is over the budget",
+        "text", "how it was cut: " + "; ".join(f"{m}: {told}" for m, told in METHODS.items())
     ),
     "part": Field(
         "pair",
@@ -94,7 +101,7 @@ FIELDS: dict[str, Field] = {
 
 _ENUMS = {
     "kind": sorted(KINDS),
-    "method": ["syntax", "delimiters", "prose", "split"],
+    "method": list(METHODS),
 }
 _HEX = "^[0-9a-f]{32}$"
 

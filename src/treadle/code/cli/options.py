@@ -280,8 +280,9 @@ def merged(command: Callable[..., Any], typed: Mapping[str, Any]) -> dict[str, A
     file = typed.get("config") or Path(SETTINGS_FILE)
     places = dict.fromkeys(said, file) | dict.fromkeys(mine)
     values = {**said, **mine}
-    for name in values.keys() & _READ.keys():
-        values[name] = _READ[name](values[name], name, places[name])
+    for name, value in values.items():
+        if name in _READ:
+            values[name] = _READ[name](value, name, places[name])
     _check_budget(values, places)
     return values
 

@@ -20,7 +20,8 @@ BLOCKS = (
 MARK = re.compile(r"//[/!]*|#[#:!']*|--+(?: ?[|^](?=\s|$))?|;+|%+")
 """What begins a comment on one line."""
 
-QUOTED = re.compile(r"\A(?:[rRuU]|~[sS])?(\"\"\"|'''|\"|')(.*)\1\Z", re.DOTALL)
+QUOTED = re.compile(r"\A(?:[rRuU]|~[sS])?(?:(\"\"\"|''')(.*?)(?:\1)?|(\"|')(.*)\3)\Z", re.DOTALL)
+"""A docstring; the end of one that is cut off may be missing."""
 
 SPACE = re.compile(r"[ \t]*")
 
@@ -39,7 +40,7 @@ def plain(text: str) -> str:
     text = text.strip()
     quoted = QUOTED.match(text)
     if quoted is not None:
-        return "\n".join(_dedented(quoted.group(2).splitlines())).strip()
+        return "\n".join(_dedented((quoted[2] or quoted[4] or "").splitlines())).strip()
     lines = _unmarked(text)
     first, end = 0, len(lines)
     while first < end and DECORATION.match(lines[first]):

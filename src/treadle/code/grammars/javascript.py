@@ -62,11 +62,13 @@ def _variable(node: Node) -> Node | None:
     value = _value(node)
     if _is_function(value):
         return name
-    if value is None or _required(value):
+    if _required(value):
         return None
     column = node.start_point.column
-    if column in EXPORTED:
+    if column in EXPORTED:  # also without a value, as a file of declarations has them
         return name
+    if value is None:
+        return None
     is_known = column == 0 and (value.type == "object" or nodes.text(name)[:1].isupper())
     return name if is_known else None
 

@@ -115,15 +115,15 @@ def expanded(words: str) -> list[str]:
     """
     found: list[str] = []
     before, name = [""], ""
-    for token in (*GROUPED.findall(words[:LONGEST]), ","):
-        if token == "{":
+    for part in (*GROUPED.findall(words[:LONGEST]), ","):
+        if part == "{":
             before.append(before[-1] + name.strip())
-        elif token in {",", "}"}:
+        elif part in {",", "}"}:
             if name:
                 found.append(before[-1] + name)
-            if token == "}" and len(before) > 1:
+            if part == "}" and len(before) > 1:
                 before.pop()
-        name = "" if token in {"{", "}", ","} else ALIAS.sub("", token).strip()
+        name = "" if part in {"{", "}", ","} else ALIAS.sub("", part).strip()
     return found
 
 

@@ -21,7 +21,7 @@ def _spelled(node: Node) -> str:
     return nodes.line(_name(node)).translate(QUOTES)
 
 
-QUOTES = str.maketrans("", "", "\"`[]")
+QUOTES = str.maketrans("", "", '"`[]')
 
 SQL = Grammar(
     module="tree_sitter_sql",

@@ -10,17 +10,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from treadle.code.page.figures import Figures, Reason, Row
 from treadle.code.report import Failed
+from treadle.code.schema import METHODS
 from treadle.code.values import KINDS, REASONS
 
 _BINS = 40
 _FAILED = 100  # files that are named
 _LANGUAGES = 60  # rows of the table; the rest is one row
-_METHODS = {
-    "syntax": "by its syntax",
-    "delimiters": "code, without its syntax",
-    "prose": "prose",
-    "split": "inside of what cannot be divided",
-}
 # Nothing that turns or hides text may act: what the page shows is what stands in the file.
 _UNSEEN = frozenset(
     "\u061c\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff"
@@ -137,7 +132,7 @@ def kinds(figures: Figures) -> str:
 
 def methods(figures: Figures) -> str:
     """Return a bar for each way in which chunks were cut; nothing when there are no chunks."""
-    return _bars("How they were cut", figures.methods, _METHODS, lambda name: name)
+    return _bars("How they were cut", figures.methods, METHODS, lambda name: name)
 
 
 def _bars(
