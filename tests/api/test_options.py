@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from datetime import UTC, datetime, timedelta
 
@@ -38,6 +39,11 @@ def pool_run(function, items, **options):
 
 def pool(**options):
     return treadle.Pool(**options)
+
+
+def shown(value):
+    """The same in every process, so that the tests can be shared out among several."""
+    return re.sub(r" at 0x[0-9a-f]+", "", str(value))
 
 
 def name(value):
@@ -195,7 +201,7 @@ def test_an_option_of_the_workers_given_to_a_run_on_a_pool(call):
 
 
 @pytest.mark.parametrize("call", EVERYWHERE, ids=name)
-@pytest.mark.parametrize("function", [None, 5, "chores:double", [chores.double]], ids=str)
+@pytest.mark.parametrize("function", [None, 5, "chores:double", [chores.double]], ids=shown)
 def test_a_function_that_is_none(call, function):
     with pytest.raises(treadle.UsageError, match="not callable") as caught:
         call(function, Untouched())
@@ -203,7 +209,7 @@ def test_a_function_that_is_none(call, function):
 
 
 @pytest.mark.parametrize("call", EVERYWHERE, ids=name)
-@pytest.mark.parametrize("items", [None, 5, object, chores.double], ids=str)
+@pytest.mark.parametrize("items", [None, 5, object, chores.double], ids=shown)
 def test_items_that_cannot_be_iterated_over(call, items):
     with pytest.raises(treadle.UsageError, match="must be iterable") as caught:
         call(chores.double, items)
@@ -250,7 +256,7 @@ def test_a_function_that_cannot_travel(part):
     assert caught.value.hint
 
 
-@pytest.mark.parametrize("into", [5, "out.txt", "", b"out.csv", object(), dict], ids=str)
+@pytest.mark.parametrize("into", [5, "out.txt", "", b"out.csv", object(), dict], ids=shown)
 @pytest.mark.parametrize("call", [run, pool_run], ids=name)
 def test_a_place_that_is_none(call, into):
     with pytest.raises(treadle.UsageError) as caught:

@@ -156,7 +156,9 @@ def test_tokens_are_those_of_the_tokenizer():
 
 
 def test_what_is_in_an_ifdef_counts_as_top_level():
-    code = '#ifndef A_H\n#define A_H\n#include <stdio.h>\nstruct s { int a; };\nint f(int);\n#endif\n'
+    code = (
+        "#ifndef A_H\n#define A_H\n#include <stdio.h>\nstruct s { int a; };\nint f(int);\n#endif\n"
+    )
     (chunk,) = chunks(code, "c")
     assert chunk.imports == ("stdio.h",)
     assert {"s", "f"} <= set(chunk.symbols)
@@ -173,7 +175,9 @@ def test_members_of_a_whole_class_are_found_by_name():
 
 
 def test_a_script_is_not_named_after_its_helper():
-    code = "for i in range(9):\n    print(i, 'and so on, for a while')\n\ndef f():\n    pass\n\nf()\n"
+    code = (
+        "for i in range(9):\n    print(i, 'and so on, for a while')\n\ndef f():\n    pass\n\nf()\n"
+    )
     (chunk,) = chunks(code)
     assert (chunk.kind, chunk.symbol, chunk.symbols) == ("mixed", None, ("f",))
 

@@ -287,7 +287,9 @@ class _Session:
         Then the output stays as it is: a slip in a pattern would cost all of it.
         """
         left_out = self.report.left_out
-        return not self.files and bool(left_out["excluded"] or left_out["language"])
+        return not self.files and bool(
+            left_out["excluded"] or left_out["language"] or self.report.problems
+        )
 
     @property
     def _doing(self) -> str:

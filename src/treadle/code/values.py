@@ -103,10 +103,11 @@ class Chunk(NamedTuple):
         breadcrumb: Path and names, for people and for embeddings: ``"cache.py > Cache > get"``.
         signature: Head of the definition, on one line, without its body; None outside.
         docstring: What is documented of it, without the marks of a comment, in the chunk where it
-            begins; for the first chunk without a symbol, that of the file. None where there is none.
+            begins; for the first chunk without a symbol, that of the file. None where nothing is.
         symbols: Qualified names of all definitions that begin in it, and of the members of
             classes that are whole; not of those inside functions.
-        imports: What the file imports, as far as its language is known; names as written.
+        imports: What the file imports, as far as its language is known: whole names, without
+            aliases, groups written out; as many as 2,000 characters hold.
         method: ``"syntax"``, ``"delimiters"`` (code without syntax), ``"prose"``, or ``"split"``:
             begins inside something over the budget that cannot be divided, such as a string.
         part: ``(i, n)``: the i-th of n chunks, from 1, that the definition *symbol* reaches into,

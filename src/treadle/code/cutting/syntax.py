@@ -9,6 +9,7 @@ such as an attribute, are one piece with it.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import islice, repeat
 from operator import sub
 from typing import TYPE_CHECKING, NamedTuple
@@ -30,6 +31,22 @@ _LEADS = frozenset({COMMENT, LEADING})
 _NO_SCOPE = PLAIN | {WRAPPER}  # what is wrapped is met further down, by itself
 
 
+@dataclass(slots=True)
+class _Leading:
+    """
+    Comments and attributes before what they lead to.
+
+    Attributes:
+        mark: That of the first; -1 where there are none.
+        end: Where the last ends.
+        attributes: Where the attributes begin that are between comments and node; or -1.
+    """
+
+    mark: int = -1
+    end: int = 0
+    attributes: int = -1
+
+
 class _Family(NamedTuple):
     """
     The children of a node that are still to be looked at.
@@ -44,6 +61,7 @@ class _Family(NamedTuple):
         begun: Where what is wrapped around them begins, with its comments; -1 for nothing.
         head: Where the definition begins whose parts they are, or whose body's: what fits, but not
             together with the head, is rather cut inside than off. None for others.
+        leading: The comments before the next of them.
     """
 
     children: Iterator[tuple[Node, int, int, str | None]]
@@ -53,6 +71,7 @@ class _Family(NamedTuple):
     poor: int
     begun: int
     head: int | None
+    leading: _Leading
 
 
 def marks(data: bytes, root: Node, roles: Roles, measure: Measure, *, max_depth: int) -> Marks:
@@ -95,79 +114,93 @@ class _Descent:
                 stack.append(further)
         _, level, node, role, scope = self._found[0] if self._found else (0, 0, root, None, top)
         self._found[:1] = [(0, level, node, role, scope)]  # with what is white before it
-        return Marks.of(self._found, self._comments, self._opened, self._importing, self._too_deep)
+        importing = sorted(self._importing, key=lambda node: node.start_byte)
+        return Marks.of(self._found, self._comments, self._opened, importing, self._too_deep)
 
     def _through(self, family: _Family) -> _Family | None:
         """Look at the children of a node, up to one that is over the budget; return its own."""
-        children, level, scope, top, poor, begun, head = family
+        children, level, scope, top, poor, begun, head, leading = family
         through, swallows = self._roles.through if top else (), self._roles.facts.swallows
         inline = level > 1 and top  # of an #ifdef: its condition, which is no place for a cut
-        sure, exact, fits = self._measure.sure, self._measure.exact, self._measure.fits
-        data, found = self._data, self._found
-        # The mark of comments that lead to what follows, their end, and where attributes begin.
-        leading, led, attributes = -1, 0, -1
-        before: Node | None = None
+        data, measure, before = self._data, self._measure, None
+        sure, exact, fits = measure.sure, measure.exact, measure.fits
         for node, start, end, role in children:
-            if before is not None and leading < 0:
-                leading, led = self._swallowed(before, level, scope)
-            if swallows:
-                before = node if role is None or role not in _LEADS else None
+            if before is not None and leading.mark < 0:
+                self._swallowed(leading, before, level, scope)
             good = level + POOR if start <= poor else level
-            begin = start
-            if head is not None and start <= poor and (role is None or role in PLAIN):
-                begin = head
-            over = end - begin > sure and (exact or not fits(begin, end))
             if role is not None and role in _LEADS:
-                if leading >= 0 and _adjoins(data, led, start):
-                    led = end
-                elif role == LEADING or _is_first_on_line(data, start):
-                    leading, led, attributes = len(found), end, -1
-                    found.append((start, good, node, role, scope))
-                else:
-                    continue  # it speaks of what is before it on its line
-                if role == COMMENT:
-                    self._comments.setdefault(leading, []).append((start, end))
-                    attributes = -1
-                elif attributes < 0:
-                    attributes = start
+                self._leads(leading, (start, good, node, role, scope), end)
+                before = None
                 continue
-            if leading >= 0:
-                first, leading = leading, -1
-                if not _adjoins(data, led, start):
-                    found.append((start, good, node, role, scope))
+            before = node if swallows else None
+            first = head is not None and start <= poor and (role is None or role in PLAIN)
+            begin = head if first and head is not None else start
+            over = end - begin > sure and (exact or not fits(begin, end))
+            goes_through = top and node.kind_id in through
+            passed_on = None
+            if leading.mark >= 0:
+                if goes_through and _adjoins(data, leading.end, start):
+                    passed_on, leading = leading, _Leading()  # to the first of what is in it
                 else:
-                    led_from = found[first][0]
-                    found[first] = (led_from, good, node, role, scope)
-                    own = start if attributes < 0 else attributes
-                    if led_from < own and not over and not fits(led_from, end):
-                        # It fits, but not with its comments: two parts of the same.
-                        self._comments[len(found)] = self._comments.get(first, [])
-                        found.append((own, good + 1, node, role, scope))
+                    mark = (start, good, node, role, scope)
+                    self._lead_to(mark, leading, None if over else end)
             elif not inline or role is not None or _is_first_on_line(data, start):
                 self._add(start, good, node, role, scope)
-            goes_through = top and node.kind_id in through
             if over or goes_through:
                 body_of = head if start == poor else None
                 inner = self._into(
                     node, role, level, scope, top=goes_through, body_of=body_of, begun=begun
                 )
                 if inner is not None:
-                    return inner
+                    return inner if passed_on is None else inner._replace(leading=passed_on)
         return None
 
-    def _swallowed(self, node: Node, level: int, scope: Scope) -> tuple[int, int]:
-        """Return the mark of the comments at the end of a node, and where they end; or -1 and 0."""
+    def _leads(self, leading: _Leading, mark: Mark, end: int) -> None:
+        """Take a comment, or an attribute, that leads to what follows."""
+        start, _, _, role, _ = mark
+        if role == COMMENT and not _is_first_on_line(self._data, start):
+            if leading.mark >= 0 and _adjoins(self._data, leading.end, start):
+                leading.end = end
+            return  # it speaks of what is before it on the line
+        if leading.mark < 0 or not _adjoins(self._data, leading.end, start):
+            leading.mark, leading.attributes = len(self._found), -1
+            self._found.append(mark)
+        leading.end = end
+        if role == COMMENT:
+            self._comments.setdefault(leading.mark, []).append((start, end))
+            leading.attributes = -1
+        elif leading.attributes < 0:
+            leading.attributes = start
+
+    def _lead_to(self, mark: Mark, leading: _Leading, end: int | None) -> None:
+        """Let what ends at *end*, if it fits, begin with the comments that lead to it."""
+        start, level, node, role, scope = mark
+        found, first = self._found, leading.mark
+        begun = found[first][0]
+        leading.mark = -1
+        if not _adjoins(self._data, leading.end, start):
+            found.append(mark)
+            return
+        found[first] = (begun, level, node, role, scope)
+        own = start if leading.attributes < 0 else leading.attributes
+        if begun < own and end is not None and not self._measure.fits(begun, end):
+            # Not with its comments: two parts of the same.
+            self._comments[len(found)] = self._comments.get(first, [])
+            found.append((own, level + 1, node, role, scope))
+
+    def _swallowed(self, leading: _Leading, node: Node, level: int, scope: Scope) -> None:
+        """Take the comments at the end of a node, if they lead to what follows."""
         found, comments = self._found, _comments_at_the_end(node, self._roles)
         if not comments or not _is_first_on_line(self._data, comments[0].start_byte):
-            return -1, 0
+            return
         first = comments[0]
         if found[-1][0] > first.start_byte:  # they were cut apart
-            return -1, 0
+            return
         if found[-1][0] < first.start_byte:
             found.append((first.start_byte, level, first, COMMENT, scope))
+        leading.mark, leading.end, leading.attributes = len(found) - 1, comments[-1].end_byte, -1
         spans = [(each.start_byte, each.end_byte) for each in comments]
-        self._comments[len(found) - 1] = spans
-        return len(found) - 1, spans[-1][1]
+        self._comments[leading.mark] = spans
 
     def _add(self, start: int, level: int, node: Node, role: str | None, scope: Scope) -> None:
         """Add a mark; the first child of a node begins where that does, and is one mark with it."""
@@ -190,7 +223,8 @@ class _Descent:
     ) -> _Family | None:
         """Return the children of a node; None where none is left to be looked at."""
         if level >= self._max_depth:
-            self._too_deep += 1
+            fits = self._measure.fits(node.start_byte, node.end_byte)  # else it is looked through
+            self._too_deep += not fits
             return None
         if node.named_child_count > WIDE:
             self._lines(node, level + 1, scope)
@@ -223,7 +257,7 @@ class _Descent:
         if undecided or not _LEADS.isdisjoint(roles):
             each = zip(children, starts, ends, roles, strict=True)
             wrapped = begun if role == WRAPPER else -1
-            return _Family(each, level, scope, top, poor, wrapped, head)
+            return _Family(each, level, scope, top, poor, wrapped, head, _Leading())
         # Nothing is to be decided about any of them: most of all nodes are taken here, at once.
         self._add(starts[0], level, children[0], roles[0], scope)
         rest = zip(starts, repeat(level), children, roles, repeat(scope), strict=False)

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from treadle.code.cutting.marks import POOR, Marks, Scope, Span
-from treadle.code.trees.definitions import Defined, body, defined, docstring, signature
-from treadle.code.trees.roles import COMMENT, LEADING, PLAIN, Roles
+from treadle.code.trees.definitions import Defined, body, defined, docstring, imports, signature
+from treadle.code.trees.roles import COMMENT, IMPORT, LEADING, PLAIN, Roles
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -64,6 +64,7 @@ class Subjects:
             mark for mark, role in enumerate(marks.roles) if role is not None and role not in PLAIN
         ]
         self._parts: dict[Scope, Subject] = {}
+        self._mixed = "data" if otherwise == "data" else "mixed"
 
     def of(self, low: int, high: int, end: int, *, inside: bool) -> Subject:
         """
@@ -96,10 +97,11 @@ class Subjects:
         if not outermost and begun and common.what is None:  # all are in something like an #ifdef
             top = min(levels[each[0] - low] for each in begun)
             outermost = [each for each in begun if levels[each[0] - low] == top]
-        if len(outermost) == 1 and common is around:
+        if outermost and common is around and len({each[1].name for each in outermost}) == 1:
             mark, what, scope = outermost[0]
             tail = inside and marks.nodes[low - 1] != marks.nodes[mark]  # not of its own comments
-            if not tail and self._is_alone(low, high, end, levels, mark):
+            alike = [each[0] for each in outermost]  # such as the equations of a function
+            if not tail and self._is_alone(low, high, end, levels, *alike):
                 return self._whole(mark, what, scope, symbols)
         if common.what is not None:
             return self._part(common, symbols)
@@ -110,7 +112,7 @@ class Subjects:
                 kinds.add(self._part(around, ()).kind)
             alone = self._is_alone(low, high, end, levels, *(each[0] for each in outermost))
             beside = inside or not alone
-            kind = "mixed" if beside or len(kinds) > 1 else kinds.pop()
+            kind = self._mixed if beside or len(kinds) > 1 else kinds.pop()
         return Subject(kind, docstring=self._of_the_file(low), symbols=symbols)
 
     def _piece(self, mark: int, end: int) -> Subject | None:
@@ -193,16 +195,20 @@ class Subjects:
         return names
 
     def _members(self, node: Node) -> list[Defined]:
-        roles, inner = self._roles, body(node, self._roles)
-        if inner is None or inner.named_child_count > _MEMBERS:
-            return []
-        found = []
-        for child in inner.named_children:
-            role = roles.inner.get(child.kind_id)
-            if role is not None and role not in PLAIN:
-                member = defined(child, role, roles, self._data)
-                if member is not None:
-                    found.append(member)
+        roles, found = self._roles, []
+        stack = [body(node, roles), node]  # what is called a body may be the first of many
+        while stack:
+            around = stack.pop()
+            if around is None or around.named_child_count > _MEMBERS:
+                continue
+            for child in around.named_children:
+                role = roles.inner.get(child.kind_id)
+                if role is not None and role not in PLAIN:
+                    member = defined(child, role, roles, self._data)
+                    if member is not None:
+                        found.append(member)
+                elif child.kind_id in roles.through and len(stack) < _MEMBERS:
+                    stack.append(child)
         return found
 
     def _whole(self, mark: int, what: Defined, scope: Scope, symbols: tuple[str, ...]) -> Subject:
@@ -250,7 +256,15 @@ class Subjects:
             roles.add(marks.roles[low - 1])
         if roles <= {COMMENT, LEADING}:
             return "comment"
-        return "import" if roles <= PLAIN else self._otherwise
+        if not roles <= PLAIN or not any(map(self._imports, range(low, high))):
+            return self._otherwise
+        return "import"
+
+    def _imports(self, mark: int) -> bool:
+        """Tell whether what begins at a mark imports something; its type may not be enough."""
+        if self._marks.roles[mark] != IMPORT:
+            return False
+        return bool(imports([self._marks.nodes[mark]], self._roles, self._data))
 
     def _is_documented(self) -> bool:
         """Tell whether the file begins with its own docstring."""

@@ -74,6 +74,7 @@ HASKELL = Grammar(
     spelled=_haskell_spelled,
     body=nodes.field("match", "declarations", "constructors", "constructor"),
     imported=_haskell_imported,
+    swallows=True,
 )
 
 

@@ -171,6 +171,7 @@ SCALA = Grammar(
     name=_scala_name,
     body=nodes.field("body", "value"),
     imported=_scala_imported,
+    swallows=True,
 )
 
 

@@ -17,21 +17,25 @@ if TYPE_CHECKING:
 
 
 def _start(node: Node) -> Node | None:
-    return nodes.one(node, "start_tag", "self_closing_tag")
+    found = nodes.first(node)
+    return found if found is not None and found.type in TAGS else None
 
 
 def _html_name(node: Node) -> Node | None:
     start = _start(node)
-    if start is None:
+    name = nodes.first(start)
+    if start is None or name is None:
         return None
-    for attribute in start.children:
-        if attribute.type == "attribute":
-            key = nodes.text(nodes.one(attribute, "attribute_name"))
+    if start.named_child_count > 1:
+        for attribute in start.named_children[1:]:
+            key = nodes.text(nodes.first(attribute))
             if key.lower() == "id":
                 value = nodes.one(attribute, "quoted_attribute_value") or attribute
                 return nodes.one(value, "attribute_value")
-    name = nodes.one(start, "tag_name")
     return name if nodes.text(name).lower() in STRUCTURE else None
+
+
+TAGS = frozenset({"start_tag", "self_closing_tag"})
 
 
 STRUCTURE = frozenset(
@@ -61,6 +65,7 @@ HTML = Grammar(
     module="tree_sitter_html",
     package="tree-sitter-html",
     definitions={"element": "element", "script_element": "element", "style_element": "element"},
+    through=frozenset({"element"}),
     name=_html_name,
     body=_html_body,
 )

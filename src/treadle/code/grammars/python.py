@@ -17,6 +17,9 @@ COMMENT = re.compile(r"#[^\r\n]*")
 SPACES = str.maketrans(dict.fromkeys("()\\\r\n\t", " "))
 
 
+_COMMENTS = 100  # before a docstring
+
+
 def _name(node: Node) -> Node | None:
     if node.type == "assignment":
         # Of the module, not of a function or a class: nothing else begins in column 0.
@@ -49,7 +52,9 @@ def _body(node: Node) -> Node | None:
 def _docstring(node: Node) -> Node | None:
     body = node if node.type == "module" else nodes.at(node, "body")
     first = nodes.first(body)
-    while first is not None and first.type == "comment":
+    for _ in range(_COMMENTS):  # siblings are found by counting from the first
+        if first is None or first.type != "comment":
+            break
         first = first.next_named_sibling
     if first is None or first.type != "expression_statement":
         return None

@@ -93,6 +93,7 @@ YAML = Grammar(
     kind=_yaml_kind,
     body=nodes.field("value"),
     crashes=_TOO_DEEP,
+    swallows=True,
 )
 
 
@@ -121,6 +122,7 @@ TOML = Grammar(
     definitions={"table": "section", "table_array_element": "section", "pair": "data"},
     name=_toml_name,
     body=_toml_body,
+    swallows=True,
 )
 
 

@@ -90,13 +90,15 @@ def _looked_up(node: Node, kind: str, facts: Grammar, data: bytes) -> Defined | 
 
 
 def _wrapped(node: Node, roles: Roles) -> tuple[Node, str] | None:
-    """Return the first definition or wrapper among the children of a wrapper."""
-    known = roles.outer
+    """Return the definition or wrapper among the children of a wrapper; None where several are."""
+    known, found = roles.outer, None
     for child in node.named_children:
         role = known.get(child.kind_id)
         if role is not None and role not in PLAIN:
-            return child, role
-    return None
+            if found is not None:
+                return None
+            found = child, role
+    return found
 
 
 def body(node: Node, roles: Roles) -> Node | None:
@@ -112,18 +114,26 @@ def signature(node: Node, roles: Roles, data: bytes) -> str:
     head = data[start : min(end, start + 4 * _SIGNATURE)]
     if _MARK.search(head):
         head = _without_comments(node, head, roles)
-    line = " ".join(head.decode("utf-8", "ignore").split())
+    line = " ".join(head.decode("utf-8", "ignore").split()).rstrip(" ,=\\")
     return line if len(line) <= _SIGNATURE else line[: _SIGNATURE - 1] + "…"
 
 
 def _without_comments(node: Node, head: bytes, roles: Roles) -> bytes:
-    """Return the head of a definition up to the first comment at its end."""
-    for child in node.named_children:
-        at = child.start_byte - node.start_byte
-        if at >= len(head):
-            break
-        if roles.inner.get(child.kind_id) == COMMENT and b"\n" not in head[at:].rstrip():
-            return head[:at]
+    """Return the head of a definition with a space for each comment in it."""
+    start, end = node.start_byte, node.start_byte + len(head)
+    comments, stack = [], [node]
+    while stack:
+        for child in stack.pop().named_children:
+            if child.start_byte >= end:
+                break
+            if roles.inner.get(child.kind_id) == COMMENT:
+                comments.append((child.start_byte - start, child.end_byte - start))
+            elif _MARK.search(
+                head, child.start_byte - start, min(len(head), child.end_byte - start)
+            ):
+                stack.append(child)
+    for first, last in sorted(comments, reverse=True):
+        head = head[:first] + b" " + head[last:]
     return head
 
 
@@ -174,7 +184,7 @@ def _text(node: Node, data: bytes, limit: int) -> str:
     if end - start > 4 * limit:
         return ""
     text = data[start:end].decode("utf-8", "ignore")
-    if text.isidentifier():  # nearly always
+    if len(text) <= limit and text.isidentifier():  # nearly always
         return text
     text = " ".join(text.split())
     return text if len(text) <= limit else ""

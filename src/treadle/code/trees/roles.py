@@ -64,7 +64,7 @@ def roles(language: str) -> Roles | None:
             for number, type_ in numbers.items()
             if type_ in by_type and type_ not in facts.outer
         },
-        holding=facts.holders | {"module"},
+        holding=facts.holders | {"module", "section", "element", "rule"},
         direct=_of(facts.direct, numbers),
         both={
             number: facts.definitions[type_]
