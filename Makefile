@@ -5,6 +5,8 @@ VENV      := .venv
 BIN       := $(VENV)/bin
 VERSIONS  := 3.11 3.12 3.13
 TESTS     ?= tests
+# Processes that share the tests out, file by file; JOBS=0 runs one test after the other.
+JOBS      ?= 2
 # Stamps: while they are newer than pyproject.toml, a second call installs nothing.
 BASE      := $(VENV)/.installed-base
 APPS      := $(VENV)/.installed-apps
@@ -119,7 +121,7 @@ demo: $(APPS)  ## map a parser over real instrument files and four bad ones; kil
 	  'README.md' 'the same from Python, in ten lines'
 
 test: $(DEV)  ## run the tests (TESTS=path for a part of them)
-	$(BIN)/python -m pytest $(TESTS)
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile $(TESTS)
 
 test-all:  ## run the tests with every Python 3.11, 3.12 and 3.13 found
 	@failed=; done=; skipped=; \

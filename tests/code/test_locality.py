@@ -102,9 +102,7 @@ def test_chunks_that_only_move_keep_their_ids(name):
 
 def rows(digits: int, text: str = "{}\n", count: int = 1500) -> str:
     draw = random.Random(1)
-    return "".join(
-        text.format("%0*x" % (digits, draw.getrandbits(4 * digits))) for _ in range(count)
-    )
+    return "".join(text.format(f"{draw.getrandbits(4 * digits):0{digits}x}") for _ in range(count))
 
 
 @pytest.mark.parametrize(

@@ -204,3 +204,11 @@ EXAMPLE = Chunk(
     errors=0,
     content_hash="2",
 )
+
+
+def test_reading_csv_leaves_the_limit_of_the_process_as_it_was(tmp_path):
+    before = csv.field_size_limit()
+    (tmp_path / "a.py").write_text("a = 1\n")
+    run(tmp_path / "a.py", tmp_path / "a.csv")
+    assert list(Stored(tmp_path / "a.csv").chunks())
+    assert csv.field_size_limit() == before

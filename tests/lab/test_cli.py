@@ -718,7 +718,7 @@ def test_a_reader_who_leaves_early_is_no_error(staged):
     assert done.stderr == ""
 
 
-def test_no_line_is_broken_on_a_terminal_of_80_columns(folder):
+def test_fits_80_columns(folder):
     (folder / "raw" / ("a long name that goes on " * 4 + ".csv")).write_text("word " * 40)
     for arguments in (
         ("pipeline", "raw", "out", "-w", "1", "--local-tz", "UTC"),

@@ -49,7 +49,12 @@ def locked(
     try:
         was_ended = os.fstat(descriptor).st_size == 0
         _note(descriptor, str(os.getpid()).encode())
-        yield was_ended
+        try:
+            yield was_ended
+        except UsageError:  # refused before anything was begun
+            if was_ended:
+                os.ftruncate(descriptor, 0)
+            raise
         os.ftruncate(descriptor, 0)
     finally:
         if tidy:

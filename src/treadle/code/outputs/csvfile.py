@@ -35,10 +35,11 @@ def rows(path: Path) -> Iterator[dict[str, Any]]:
     Raises:
         ValueError: It has other columns, or cannot be read as CSV.
     """
-    csv.field_size_limit(max(csv.field_size_limit(), _LONGEST))
+    before = csv.field_size_limit()  # of the process, not ours alone
     with path.open(encoding="utf-8", newline="") as file:
         reader = csv.reader(file)
         try:
+            csv.field_size_limit(max(before, _LONGEST))
             if next(reader, None) != list(FIELDS):
                 raise ValueError("its columns are not those of chunks")
             for row in reader:
@@ -46,6 +47,8 @@ def rows(path: Path) -> Iterator[dict[str, Any]]:
                 yield {name: _value(name, cell) for name, cell in cells}
         except csv.Error as error:
             raise ValueError(str(error)) from error
+        finally:
+            csv.field_size_limit(before)
 
 
 def _row(cells: Iterable[str]) -> bytes:
