@@ -103,7 +103,7 @@ def _chosen(
         equal = [mark for mark, level in enumerate(window, quarter) if level == best]
         lines = _at_lines(data, start, starts, equal)
         if lines:
-            cut = decided(data, list(lines))
+            cut = decided(data, list(lines)) if len(lines) > 1 else next(iter(lines))
             return cut, starts[lines[cut]]
         best = min((level for level in window if level > best), default=POOR)
     # Then rather a short chunk, or as much of a head as there is room for.

@@ -27,7 +27,7 @@ WIDE = 100_000
 
 _DEEP = 8  # levels down to the end of a node
 _INDENT = 200  # bytes before a comment that are looked at for the beginning of its line
-_LEADS = frozenset({COMMENT, LEADING})
+_LEADS: frozenset[str | None] = frozenset({COMMENT, LEADING})
 _NO_SCOPE = PLAIN | {WRAPPER}  # what is wrapped is met further down, by itself
 
 
@@ -127,14 +127,16 @@ class _Descent:
         for node, start, end, role in children:
             if before is not None and leading.mark < 0:
                 self._swallowed(leading, before, level, scope)
-            good = level + POOR if start <= poor else level
-            if role is not None and role in _LEADS:
+            good, begin = level, start
+            if start <= poor:
+                good += POOR
+                if head is not None and (role is None or role in PLAIN):
+                    begin = head
+            if role in _LEADS:
                 self._leads(leading, (start, good, node, role, scope), end)
                 before = None
                 continue
             before = node if swallows else None
-            first = head is not None and start <= poor and (role is None or role in PLAIN)
-            begin = head if first and head is not None else start
             over = end - begin > sure and (exact or not fits(begin, end))
             goes_through = top and node.kind_id in through
             passed_on = None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from treadle.code.cutting.marks import POOR, Marks, Scope, Span
 from treadle.code.trees.definitions import Defined, body, defined, docstring, imports, signature
-from treadle.code.trees.roles import COMMENT, IMPORT, LEADING, PLAIN, Roles
+from treadle.code.trees.roles import COMMENT, IMPORT, LEADING, PLAIN, WRAPPER, Roles
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -132,6 +132,8 @@ class Subjects:
         """Tell whether a chunk holds these definitions, imports, comments, and little beside."""
         marks = self._marks
         least = min(levels)
+        if levels.count(least) == len(definitions):
+            return True
         own = [marks.nodes[each] for each in definitions]
         covered = sum(
             min(end, marks.nodes[each].end_byte) - marks.starts[each] for each in definitions
@@ -165,9 +167,10 @@ class Subjects:
             assert role is not None  # for it defines something
             what = defined(marks.nodes[mark], role, roles, data)
             # With what is wrapped around it, and once more by itself, where it is over the budget.
-            if what is not None and what.node != last:
-                last = what.node
-                found.append((mark, what, marks.scopes[mark]))
+            if what is None or (last is not None and what.node == last):
+                continue
+            last = what.node if role == WRAPPER or mark in marks.comments else None
+            found.append((mark, what, marks.scopes[mark]))
         return found
 
     def _symbols(self, begun: list[Begun]) -> tuple[str, ...]:
@@ -195,9 +198,9 @@ class Subjects:
         return names
 
     def _members(self, node: Node) -> list[Defined]:
-        roles, found = self._roles, []
-        stack = [body(node, roles), node]  # what is called a body may be the first of many
-        while stack:
+        roles, found = self._roles, list[Defined]()
+        stack = [node, body(node, roles)]
+        while stack and not (found and stack == [node]):  # a body may be but the first of many
             around = stack.pop()
             if around is None or around.named_child_count > _MEMBERS:
                 continue
@@ -232,7 +235,7 @@ class Subjects:
         found = self._parts.get(scope)
         if found is None:
             found = self._parts[scope] = self._described(scope)
-        return found._replace(symbols=symbols) if symbols else found
+        return Subject(*found[:6], symbols, found.reach) if symbols else found
 
     def _described(self, scope: Scope) -> Subject:
         what, around = scope.what, scope.outer

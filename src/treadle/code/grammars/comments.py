@@ -23,6 +23,8 @@ MARK = re.compile(r"//[/!]*|#[#:!']*|--+(?: ?[|^](?=\s|$))?|;+|%+")
 QUOTED = re.compile(r"\A(?:[rRuU]|~[sS])?(?:(\"\"\"|''')(.*?)(?:\1)?|(\"|')(.*)\3)\Z", re.DOTALL)
 """A docstring; the end of one that is cut off may be missing."""
 
+_TRIPLE = frozenset({'"""', "'''"})
+
 SPACE = re.compile(r"[ \t]*")
 
 DECORATION = re.compile(r"[-=*#/~_+\s]*\Z")
@@ -38,6 +40,9 @@ def plain(text: str) -> str:
             words.
     """
     text = text.strip()
+    if text[:3] in _TRIPLE:  # as most are; and the expression goes through them letter by letter
+        inside = text[3:-3] if len(text) > 5 and text.endswith(text[:3]) else text[3:]
+        return "\n".join(_dedented(inside.splitlines())).strip()
     quoted = QUOTED.match(text)
     if quoted is not None:
         return "\n".join(_dedented((quoted[2] or quoted[4] or "").splitlines())).strip()
