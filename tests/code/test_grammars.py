@@ -385,6 +385,7 @@ def test_what_is_in_a_guard_or_a_namespace_is_found_in_a_file_that_fits(
     ],
 )
 def test_imports_are_whole_names_without_aliases(language, text, imports):
+    loaded(language)
     assert " ".join(code.chunk_text(text, language).chunks[0].imports) == imports
 
 

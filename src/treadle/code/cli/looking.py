@@ -307,7 +307,7 @@ def languages(*, json: Json = False) -> int:
         put("".join(f"{jsons.dumps(each, ensure_ascii=False)}\n" for each in facts))
         return Exit.OK
     rows = [
-        (each["name"], _shortened(each["extensions"] + each["filenames"], 30), _means(each))
+        (each["name"], _shortened(each["extensions"] + each["filenames"], 27), _means(each))
         for each in facts
     ]
     lines = words.table(("language", "files", "cut"), rows, right=())
