@@ -23,6 +23,7 @@ MARK = re.compile(r"//[/!]*|#[#:!']*|--+(?: ?[|^](?=\s|$))?|;+|%+")
 QUOTED = re.compile(r"\A(?:[rRuU]|~[sS])?(?:(\"\"\"|''')(.*?)(?:\1)?|(\"|')(.*)\3)\Z", re.DOTALL)
 """A docstring; the end of one that is cut off may be missing."""
 
+_OPENINGS = frozenset(opening[:2] for opening, _ in BLOCKS)
 _TRIPLE = frozenset({'"""', "'''"})
 
 SPACE = re.compile(r"[ \t]*")
@@ -64,7 +65,7 @@ def _unmarked(text: str) -> list[str]:
     at = 0
     while at < len(text):
         start = SPACE.match(text, at).end()  # type: ignore[union-attr]  # it matches nothing, too
-        block = _block(text, start, last)
+        block = _block(text, start, last) if text[start : start + 2] in _OPENINGS else None
         if block is None:
             end = text.find("\n", at)
             end = len(text) if end < 0 else end
