@@ -297,8 +297,8 @@ def test_a_consumer_that_stops_taking_stops_the_reading(engine, soon):
         if engine.name != "inline":
             assert soon(lambda: machine.in_flight == 0 and machine.starved)
         read = source.read
-        assert read <= 50
-        assert machine.occupied <= machine._window
+        # Not machine._window: that follows how long items take, and may have shrunk meanwhile.
+        assert machine.occupied <= read <= 50
         if engine.name != "inline":
             assert soon(lambda: machine.in_flight == 0)
         assert source.read == read
