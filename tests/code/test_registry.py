@@ -16,14 +16,14 @@ PACKAGE = """
 from treadle.code.languages.model import Grammar, Language
 
 FACTS = Grammar("tree_sitter_python", "tree-sitter-python")
-LAMBDA = Language("h1-lambda", (".h1lambda",), interpreters=("h1run",), grammar="h1_plugin:FACTS")
+LAMBDA = Language("talk-lambda", (".talklambda",), interpreters=("talkrun",), grammar="talk_plugin:FACTS")
 
 def several():
-    return [Language("h1-first", (".h1a", ".H")), Language("h1-second", filenames=("H1file",))]
+    return [Language("talk-first", (".talka", ".H")), Language("talk-second", filenames=("H1file",))]
 
-GO = Language("go", (".go", ".h1go"), comment="//")
+GO = Language("go", (".go", ".talkgo"), comment="//")
 NUMBER = 7
-LOUD = Language("H1-Loud")
+LOUD = Language("Talk-Loud")
 
 def raising():
     raise RuntimeError("no such day")
@@ -35,10 +35,10 @@ def install(tmp_path, monkeypatch):
     """Install a distribution with these entry points, for the time of the test."""
 
     def installed(points):
-        (tmp_path / "h1_plugin.py").write_text(PACKAGE)
-        about = tmp_path / "h1_plugin-1.4.dist-info"
+        (tmp_path / "talk_plugin.py").write_text(PACKAGE)
+        about = tmp_path / "talk_plugin-1.4.dist-info"
         about.mkdir()
-        (about / "METADATA").write_text("Metadata-Version: 2.1\nName: h1-plugin\nVersion: 1.4\n")
+        (about / "METADATA").write_text("Metadata-Version: 2.1\nName: talk-plugin\nVersion: 1.4\n")
         lines = [f"{name} = {value}\n" for name, value in points.items()]
         (about / "entry_points.txt").write_text("".join(["[treadle.languages]\n", *lines]))
         monkeypatch.syspath_prepend(tmp_path)
@@ -98,33 +98,33 @@ def test_a_language_can_be_pickled():
 
 
 def test_an_installed_package_adds_a_language(install):
-    install({"lambda": "h1_plugin:LAMBDA"})
+    install({"lambda": "talk_plugin:LAMBDA"})
 
-    assert language("h1-lambda") in known_languages()
-    assert detecting.by_name("a/b.h1lambda") == "h1-lambda"
-    assert detecting.detect("run", b"#!/usr/bin/env h1run\n") == "h1-lambda"
-    assert loading.parser("h1-lambda").parse(b"x = 1\n").root_node.type == "module"
-    assert salt("h1-lambda") == f"{salt('python')}, h1-plugin 1.4"
+    assert language("talk-lambda") in known_languages()
+    assert detecting.by_name("a/b.talklambda") == "talk-lambda"
+    assert detecting.detect("run", b"#!/usr/bin/env talkrun\n") == "talk-lambda"
+    assert loading.parser("talk-lambda").parse(b"x = 1\n").root_node.type == "module"
+    assert salt("talk-lambda") == f"{salt('python')}, talk-plugin 1.4"
 
 
 def test_a_function_may_return_several_languages(install):
-    install({"several": "h1_plugin:several"})
+    install({"several": "talk_plugin:several"})
 
-    assert detecting.by_name("x.h1a") == "h1-first"
-    assert detecting.by_name("H1file") == "h1-second"
-    assert salt("h1-second") == "h1-plugin 1.4"
+    assert detecting.by_name("x.talka") == "talk-first"
+    assert detecting.by_name("H1file") == "talk-second"
+    assert salt("talk-second") == "talk-plugin 1.4"
 
 
 def test_an_extension_that_a_package_claims_is_its_own(install):
-    install({"several": "h1_plugin:several"})
+    install({"several": "talk_plugin:several"})
 
-    assert detecting.detect("a.h", b"namespace a {\n") == "h1-first"
+    assert detecting.detect("a.h", b"namespace a {\n") == "talk-first"
 
 
 def test_a_package_may_replace_a_language_of_ours(install):
-    install({"go": "h1_plugin:GO"})
+    install({"go": "talk_plugin:GO"})
 
-    assert language("go").extensions == (".go", ".h1go")
+    assert language("go").extensions == (".go", ".talkgo")
     assert loading.grammar("go") is None
     assert detecting.detect("run", b"#!/usr/bin/env gorun\n") is None
 
@@ -132,22 +132,25 @@ def test_a_package_may_replace_a_language_of_ours(install):
 @pytest.mark.parametrize(
     ("value", "why"),
     [
-        ("h1_plugin:NUMBER", "TypeError: 7 is no treadle.code.languages.model.Language"),
-        ("h1_plugin:LOUD", "ValueError: the name of a language is in lower case, not 'H1-Loud'"),
-        ("h1_plugin:raising", "RuntimeError: no such day"),
-        ("h1_plugin:absent", "AttributeError"),
-        ("h1_nowhere:X", "ModuleNotFoundError"),
+        ("talk_plugin:NUMBER", "TypeError: 7 is no treadle.code.languages.model.Language"),
+        (
+            "talk_plugin:LOUD",
+            "ValueError: the name of a language is in lower case, not 'Talk-Loud'",
+        ),
+        ("talk_plugin:raising", "RuntimeError: no such day"),
+        ("talk_plugin:absent", "AttributeError"),
+        ("talk_nowhere:X", "ModuleNotFoundError"),
     ],
 )
 def test_a_broken_entry_point_warns_once_and_the_others_work(install, value, why):
-    install({"broken": value, "lambda": "h1_plugin:LAMBDA"})
+    install({"broken": value, "lambda": "talk_plugin:LAMBDA"})
 
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         found = [each.name for each in known_languages()]
         known_languages()
 
-    assert "h1-lambda" in found
+    assert "talk-lambda" in found
     assert len(caught) == 1
     assert caught[0].category is RuntimeWarning
     assert f"entry point 'broken' ({value}) are left out: {why}" in str(caught[0].message)
