@@ -92,7 +92,7 @@ def test_a_thread_has_a_parser_of_its_own():
 
 
 def test_a_wheel_that_is_missing_is_told_from_one_that_is_broken(tmp_path, monkeypatch):
-    (tmp_path / "h1_facts.py").write_text(
+    (tmp_path / "my_facts.py").write_text(
         "from treadle.code.languages.model import Grammar\n"
         "MISSING = Grammar('tree_sitter_nowhere', 'tree-sitter-nowhere')\n"
         "BROKEN = Grammar('tree_sitter_rotten', 'tree-sitter-rotten')\n"
@@ -101,7 +101,7 @@ def test_a_wheel_that_is_missing_is_told_from_one_that_is_broken(tmp_path, monke
     (tmp_path / "tree_sitter_rotten.py").write_text("raise ImportError('libm.so.7 not found')\n")
     monkeypatch.syspath_prepend(tmp_path)
     places = {"missing": "MISSING", "broken": "BROKEN", "other": "OTHER", "none": "NONE"}
-    known = {name: Language(name, grammar=f"h1_facts:{each}") for name, each in places.items()}
+    known = {name: Language(name, grammar=f"my_facts:{each}") for name, each in places.items()}
     tables = registry.tables()._replace(languages=known)
     monkeypatch.setattr(loading, "tables", lambda: tables)
     loading._found.cache_clear()
@@ -116,4 +116,4 @@ def test_a_wheel_that_is_missing_is_told_from_one_that_is_broken(tmp_path, monke
         "tree-sitter-rotten is installed but cannot be loaded: ImportError: libm.so.7 not found"
     )
     assert "cannot be loaded: AttributeError" in told["other"]
-    assert told["none"].startswith("the grammar h1_facts:NONE is broken: AttributeError")
+    assert told["none"].startswith("the grammar my_facts:NONE is broken: AttributeError")

@@ -16,14 +16,14 @@ PACKAGE = """
 from treadle.code.languages.model import Grammar, Language
 
 FACTS = Grammar("tree_sitter_python", "tree-sitter-python")
-LAMBDA = Language("talk-lambda", (".talklambda",), interpreters=("talkrun",), grammar="talk_plugin:FACTS")
+LAMBDA = Language("my-lambda", (".mylambda",), interpreters=("myrun",), grammar="my_plugin:FACTS")
 
 def several():
-    return [Language("talk-first", (".talka", ".H")), Language("talk-second", filenames=("H1file",))]
+    return [Language("my-first", (".mya", ".H")), Language("my-second", filenames=("Myfile",))]
 
-GO = Language("go", (".go", ".talkgo"), comment="//")
+GO = Language("go", (".go", ".mygo"), comment="//")
 NUMBER = 7
-LOUD = Language("Talk-Loud")
+LOUD = Language("My-Loud")
 
 def raising():
     raise RuntimeError("no such day")
@@ -35,10 +35,10 @@ def install(tmp_path, monkeypatch):
     """Install a distribution with these entry points, for the time of the test."""
 
     def installed(points):
-        (tmp_path / "talk_plugin.py").write_text(PACKAGE)
-        about = tmp_path / "talk_plugin-1.4.dist-info"
+        (tmp_path / "my_plugin.py").write_text(PACKAGE)
+        about = tmp_path / "my_plugin-1.4.dist-info"
         about.mkdir()
-        (about / "METADATA").write_text("Metadata-Version: 2.1\nName: talk-plugin\nVersion: 1.4\n")
+        (about / "METADATA").write_text("Metadata-Version: 2.1\nName: my-plugin\nVersion: 1.4\n")
         lines = [f"{name} = {value}\n" for name, value in points.items()]
         (about / "entry_points.txt").write_text("".join(["[treadle.languages]\n", *lines]))
         monkeypatch.syspath_prepend(tmp_path)
@@ -98,33 +98,33 @@ def test_a_language_can_be_pickled():
 
 
 def test_an_installed_package_adds_a_language(install):
-    install({"lambda": "talk_plugin:LAMBDA"})
+    install({"lambda": "my_plugin:LAMBDA"})
 
-    assert language("talk-lambda") in known_languages()
-    assert detecting.by_name("a/b.talklambda") == "talk-lambda"
-    assert detecting.detect("run", b"#!/usr/bin/env talkrun\n") == "talk-lambda"
-    assert loading.parser("talk-lambda").parse(b"x = 1\n").root_node.type == "module"
-    assert salt("talk-lambda") == f"{salt('python')}, talk-plugin 1.4"
+    assert language("my-lambda") in known_languages()
+    assert detecting.by_name("a/b.mylambda") == "my-lambda"
+    assert detecting.detect("run", b"#!/usr/bin/env myrun\n") == "my-lambda"
+    assert loading.parser("my-lambda").parse(b"x = 1\n").root_node.type == "module"
+    assert salt("my-lambda") == f"{salt('python')}, my-plugin 1.4"
 
 
 def test_a_function_may_return_several_languages(install):
-    install({"several": "talk_plugin:several"})
+    install({"several": "my_plugin:several"})
 
-    assert detecting.by_name("x.talka") == "talk-first"
-    assert detecting.by_name("H1file") == "talk-second"
-    assert salt("talk-second") == "talk-plugin 1.4"
+    assert detecting.by_name("x.mya") == "my-first"
+    assert detecting.by_name("Myfile") == "my-second"
+    assert salt("my-second") == "my-plugin 1.4"
 
 
 def test_an_extension_that_a_package_claims_is_its_own(install):
-    install({"several": "talk_plugin:several"})
+    install({"several": "my_plugin:several"})
 
-    assert detecting.detect("a.h", b"namespace a {\n") == "talk-first"
+    assert detecting.detect("a.h", b"namespace a {\n") == "my-first"
 
 
 def test_a_package_may_replace_a_language_of_ours(install):
-    install({"go": "talk_plugin:GO"})
+    install({"go": "my_plugin:GO"})
 
-    assert language("go").extensions == (".go", ".talkgo")
+    assert language("go").extensions == (".go", ".mygo")
     assert loading.grammar("go") is None
     assert detecting.detect("run", b"#!/usr/bin/env gorun\n") is None
 
@@ -132,25 +132,25 @@ def test_a_package_may_replace_a_language_of_ours(install):
 @pytest.mark.parametrize(
     ("value", "why"),
     [
-        ("talk_plugin:NUMBER", "TypeError: 7 is no treadle.code.languages.model.Language"),
+        ("my_plugin:NUMBER", "TypeError: 7 is no treadle.code.languages.model.Language"),
         (
-            "talk_plugin:LOUD",
-            "ValueError: the name of a language is in lower case, not 'Talk-Loud'",
+            "my_plugin:LOUD",
+            "ValueError: the name of a language is in lower case, not 'My-Loud'",
         ),
-        ("talk_plugin:raising", "RuntimeError: no such day"),
-        ("talk_plugin:absent", "AttributeError"),
-        ("talk_nowhere:X", "ModuleNotFoundError"),
+        ("my_plugin:raising", "RuntimeError: no such day"),
+        ("my_plugin:absent", "AttributeError"),
+        ("my_nowhere:X", "ModuleNotFoundError"),
     ],
 )
 def test_a_broken_entry_point_warns_once_and_the_others_work(install, value, why):
-    install({"broken": value, "lambda": "talk_plugin:LAMBDA"})
+    install({"broken": value, "lambda": "my_plugin:LAMBDA"})
 
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         found = [each.name for each in known_languages()]
         known_languages()
 
-    assert "talk-lambda" in found
+    assert "my-lambda" in found
     assert len(caught) == 1
     assert caught[0].category is RuntimeWarning
     assert f"entry point 'broken' ({value}) are left out: {why}" in str(caught[0].message)
