@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from treadle.cli.following import displayed
     from treadle.cli.helping import Command
     from treadle.cli.libraries import check_libraries
-    from treadle.cli.locking import locked
+    from treadle.cli.locking import left_alone, locked
     from treadle.cli.people import hint, problem, say, warn, width
     from treadle.cli.settings import SETTINGS_FILE, Table
     from treadle.cli.signals import terminate_like_ctrl_c
@@ -56,6 +56,7 @@ _HOME_OF = {
     "check_libraries": "libraries",
     "displayed": "following",
     "hint": "people",
+    "left_alone": "locking",
     "locked": "locking",
     "problem": "people",
     "put": "data",
@@ -73,6 +74,7 @@ __all__ = [
     "check_libraries",
     "displayed",
     "hint",
+    "left_alone",
     "locked",
     "main",
     "problem",

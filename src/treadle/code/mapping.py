@@ -58,10 +58,7 @@ def chunk(paths: Paths, **options: Unpack[Options]) -> treadle.Outcomes[FileChun
         UsageError: An option is wrong, or a path is not there; nothing was started.
         MissingExtra: The extra ``code`` is not installed.
     """
-    cutting, finding, working = split(options)
-    chunker = Chunker(Cutting.of(**cutting))
-    files = Files(found(paths, chunker.cutting, finding))
-    return treadle.map(chunker, files, name="chunk", retry=RETRY, **workers(files, working))
+    return _begun(paths, options)[1]
 
 
 def chunks_by_path(paths: Paths, **options: Unpack[Options]) -> dict[Path, tuple[Chunk, ...]]:
@@ -81,13 +78,24 @@ def chunks_by_path(paths: Paths, **options: Unpack[Options]) -> dict[Path, tuple
         MissingExtra: As for :func:`chunk`.
         CannotRead: A file cannot be read. Use :func:`chunk` to have all others.
     """
+    files, outcomes = _begun(paths, options)
+    return {
+        Path(file.file): value.chunks for file, value in zip(files, outcomes.values(), strict=True)
+    }
+
+
+def _begun(paths: Paths, options: Mapping[str, Any]) -> tuple[Files, treadle.Outcomes[FileChunks]]:
+    """
+    Find the files, and begin to cut them.
+
+    Raises:
+        UsageError: As `chunk`.
+    """
     cutting, finding, working = split(options)
     chunker = Chunker(Cutting.of(**cutting))
     files = Files(found(paths, chunker.cutting, finding))
     outcomes = treadle.map(chunker, files, name="chunk", retry=RETRY, **workers(files, working))
-    return {
-        Path(file.file): value.chunks for file, value in zip(files, outcomes.values(), strict=True)
-    }
+    return files, outcomes
 
 
 def found(paths: Paths, cutting: Cutting, finding: Mapping[str, Any]) -> Iterable[Found]:

@@ -23,8 +23,7 @@ from pathlib import Path
 from typing import Any, Unpack
 
 import treadle
-from treadle.cli import locked
-from treadle.cli.locking import left_alone
+from treadle.cli import left_alone, locked
 from treadle.code import kept
 from treadle.code.chunking import RETRY, VERSION, Chunker
 from treadle.code.discovery import Found

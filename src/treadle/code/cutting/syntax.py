@@ -278,12 +278,12 @@ class _Descent:
 def _comments_at_the_end(node: Node, roles: Roles) -> list[Node]:
     """Return the comments that a node ends with, if it has something before them."""
     for _ in range(_DEEP):
-        children = node.named_children
+        children = node.named_children if node.named_child_count <= WIDE else []
         comments: list[Node] = []
         while children and roles.inner.get(children[-1].kind_id) == COMMENT:
-            comments.insert(0, children.pop())
+            comments.append(children.pop())
         if comments or not children:
-            return comments if children else []
+            return comments[::-1] if children else []
         node = children[-1]
     return []
 
