@@ -165,8 +165,10 @@ def test_interrupt_and_terminate_end_with_130_and_a_summary(start, number):
 def test_terminate_lets_what_runs_finish_in_the_background_of_a_shell_too(start):
     """
     A shell starts such a command with Ctrl-C ignored; SIGTERM has its two steps all the same.
+
+    An item that the worker takes up before it hears of the end may finish too; the rest does not.
     """
-    Path("words.txt").write_text("a\nb\n")
+    Path("words.txt").write_text("a\n" * 1000)
     Path("later.py").write_text(
         "import os, time\n"
         "def wait(line):\n"
@@ -190,7 +192,8 @@ def test_terminate_lets_what_runs_finish_in_the_background_of_a_shell_too(start)
             break
     Path("go on").touch()
     out, err = process.communicate(timeout=50)
-    assert (process.returncode, out) == (130, "A\n"), err
+    assert process.returncode == 130, err
+    assert 1 <= out.splitlines().count("A") < 1000, err
 
 
 def test_on_a_terminal_a_bar_is_shown_and_prints_do_not_tear_it(folder):
