@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from treadle.api.control import Remote
     from treadle.api.executor import Executor
-    from treadle.api.history import Run, open, runs  # noqa: A004  the name is the point
+    from treadle.api.history import Run, live, open, runs  # noqa: A004  the name is the point
     from treadle.api.mapping import amap, map  # noqa: A004  the name is the point
     from treadle.api.outcomes import Outcomes
     from treadle.api.pool import Pool
@@ -70,6 +70,7 @@ if TYPE_CHECKING:
         UsageError,
         WorkerDied,
     )
+    from treadle.progress.otel import OpenTelemetry
     from treadle.sources import files, lines, rows
 
 __version__ = "0.1.0"
@@ -77,7 +78,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "treadle.api.control": ("Remote",),
     "treadle.api.executor": ("Executor",),
-    "treadle.api.history": ("Run", "open", "runs"),
+    "treadle.api.history": ("Run", "live", "open", "runs"),
     "treadle.api.mapping": ("amap", "map"),
     "treadle.api.outcomes": ("Outcomes",),
     "treadle.api.pool": ("Pool",),
@@ -120,6 +121,7 @@ _HOMES = {
         "UsageError",
         "WorkerDied",
     ),
+    "treadle.progress.otel": ("OpenTelemetry",),
     "treadle.sources": ("files", "lines", "rows"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
@@ -149,6 +151,7 @@ __all__ = [
     "MissingExtra",
     "NotPicklable",
     "NotRunning",
+    "OpenTelemetry",
     "Outcome",
     "Outcomes",
     "Pool",
@@ -180,6 +183,7 @@ __all__ = [
     "files",
     "find_culprit",
     "lines",
+    "live",
     "map",
     "open",
     "rows",

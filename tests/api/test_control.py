@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import socket
 import stat
@@ -19,6 +20,7 @@ from hypothesis import strategies as st
 import treadle
 from treadle.api import control
 from treadle.api.control import Control, NotRunning, Remote
+from treadle.api.heard import Heard
 from treadle.errors import TreadleError, UsageError
 from treadle.ledger.reader import Record
 from treadle.ledger.writer import Ledger
@@ -55,10 +57,13 @@ class Live:
         folder.mkdir()
         self.gate = threading.Semaphore(0)
         self.ledger = Ledger.begin(folder, {"name": "live", "began": "2026-01-01T00:00:00+00:00"})
+        self.heard = Heard()
         self.outcomes = treadle.map(
-            self.call, range(items), **{"backend": "threads", "workers": 2, **options}
+            self.call,
+            range(items),
+            **{"backend": "threads", "workers": 2, "listeners": (self.heard,), **options},
         )
-        self.control = Control(self.ledger, self.outcomes)
+        self.control = Control(self.ledger, self.outcomes, self.heard)
         self.record = Record(folder)
 
     def call(self, value):
@@ -460,3 +465,80 @@ def test_long_keys_and_messages_are_cut(begin):
     assert soon(lambda: remote.status()["failed"] == 1)
     [row] = remote.status()["examples"]
     assert len(row[1]) <= control.TEXT
+
+
+def printing(value):
+    print(f"one {value}")
+    logging.getLogger("there").warning("two %s", value)
+    return value
+
+
+class Asking:
+    """Asks a run how it is, as soon as its answer has what is waited for."""
+
+    def __init__(self, folder, is_there):
+        self.folder, self.is_there = folder, is_there
+
+    def look(self):
+        (run,) = treadle.runs(self.folder)
+        remote = treadle.Remote(run.record)
+        assert soon(lambda: self.is_there(remote.status()))
+        self.status = remote.status()
+        self.live = [each.folder for each in treadle.live()]
+        self.later = remote.status(heard=self.status["said"][-1][0])
+
+
+def test_a_status_says_where_the_run_is_who_works_and_what_they_said(place, tmp_path):
+    gate, there = tmp_path / "gate", tmp_path / "runs"
+    asking = Asking(there, lambda status: len(status["said"]) >= 2 and status["items"])
+
+    def work(value):
+        printing(value)
+        until = time.monotonic() + PATIENCE
+        while not gate.exists() and time.monotonic() < until:
+            time.sleep(0.005)
+
+    def ask():
+        try:
+            assert soon(lambda: treadle.runs(there))
+            asking.look()
+        finally:
+            gate.touch()
+
+    asker = threading.Thread(target=ask)
+    asker.start()
+    report = treadle.run(work, ["a"], runs_dir=there, workers=1, start_method="spawn")
+    asker.join()
+    folder = there / report.run_id
+    status = asking.status
+    assert (status["folder"], status["pid"]) == (str(folder), os.getpid())
+    assert (status["parent"], status["stage"]) == (None, 0)
+    (seat,) = status["seats"]
+    assert seat["worker"] == f"process-{seat['pid']}" == status["items"][0]["worker"]
+    assert [line[3:] for line in status["said"]] == [
+        [0, "stdout", "one a"],
+        [0, "WARNING", "two a"],
+    ]
+    assert asking.later["said"] == []
+    assert asking.live == [folder]
+    assert treadle.live() == []
+
+
+def test_whoever_starts_a_process_is_told_which_runs_it_records(tmp_path, monkeypatch):
+    noted = tmp_path / "noted"
+    monkeypatch.setenv("TREADLE_RUNS_NOTED", str(noted))
+    first = treadle.run(str, range(3), backend="inline", runs_dir=tmp_path / "runs", name="n")
+    again = treadle.run(
+        str, range(3), backend="inline", runs_dir=tmp_path / "runs", name="n", resume=True
+    )
+    folder = str(tmp_path / "runs" / first.run_id)
+    assert again.run_id == first.run_id
+    assert noted.read_text().splitlines() == [folder, folder]
+
+
+def test_a_file_for_the_runs_that_cannot_be_written_is_named(tmp_path, monkeypatch):
+    monkeypatch.setenv("TREADLE_RUNS_NOTED", str(tmp_path / "none" / "noted"))
+    with pytest.raises(treadle.UsageError, match="cannot be written") as caught:
+        treadle.run(str, range(3), backend="inline", runs_dir=tmp_path / "runs")
+    assert "TREADLE_RUNS_NOTED" in caught.value.hint
+    assert treadle.runs(tmp_path / "runs") == []

@@ -3,7 +3,7 @@
 A recorded run listens on a Unix socket in a folder that only its owner can enter; the run's lock
 says where. Requests and answers are JSON objects, one to a line:
 
-    {"do": "status", "known": 0}   {"ok": true, "status": {…}}
+    {"do": "status", "known": 0, "heard": 0}   {"ok": true, "status": {…}}
     {"do": "pause"}                the same
     {"do": "continue"}             the same
     {"do": "workers", "workers": 4}
@@ -38,6 +38,7 @@ from treadle.errors import NotRunning, TreadleError, UsageError
 from treadle.ledger.rows import row_of
 
 if TYPE_CHECKING:
+    from treadle.api.heard import Heard
     from treadle.api.outcomes import Outcomes
     from treadle.ledger.reader import Record
     from treadle.ledger.writer import Ledger
@@ -50,6 +51,7 @@ LONGEST_PATH = 100  # bytes; Linux takes 107, macOS 103
 CLIENTS = 32  # at once; one more, and the oldest is dropped
 PATIENCE = 10.0  # seconds that a client has for a request, and to take its answer
 ANSWERED_WITHIN = 5.0  # seconds that we, as a client, wait
+ASKED_ALL_WITHIN = 0.5  # ... for each, where all are asked
 BEGINNING = 2.0  # seconds in which a run that has just begun says where it listens
 MOST_WORKERS = 10_000
 SHOWN = 100  # running items in a status, the longest running first
@@ -72,10 +74,18 @@ class Control:
     Args:
         ledger: Of the run; readers of its lock are told where to ask.
         outcomes: The run itself.
+        heard: What it has said lately.
     """
 
-    def __init__(self, ledger: Ledger, outcomes: Outcomes[Any]) -> None:
+    def __init__(self, ledger: Ledger, outcomes: Outcomes[Any], heard: Heard) -> None:
         self._outcomes = outcomes
+        self._heard = heard
+        self._place = {
+            "folder": str(ledger.folder),
+            "pid": os.getpid(),
+            "parent": ledger.facts.get("parent"),
+            "stage": ledger.facts.get("stage", 0),
+        }
         self._owner = os.getpid()
         self._clients: dict[socket.socket, _Client] = {}
         self._closing = False
@@ -181,9 +191,12 @@ class Control:
     def _answer(self, line: bytes) -> dict[str, Any]:
         try:
             request = _request_in(line)
-            known = request.get("known")
-            known = known if isinstance(known, int) and known >= 0 else 0
-            status = status_of(self._outcomes.stats, time.monotonic(), known)
+            now = time.monotonic()
+            status = {
+                **self._place,
+                **status_of(self._outcomes.stats, now, _number_in(request, "known")),
+                **self._heard.told(now, _number_in(request, "heard")),
+            }
             self._obey(request)
         except UsageError as error:
             return {"ok": False, "error": error.message, "hint": error.hint}
@@ -268,6 +281,11 @@ def _request_in(line: bytes) -> dict[str, Any]:
     if not isinstance(request, dict):
         raise UsageError("a request is a JSON object", hint='such as {"do": "status"}')
     return request
+
+
+def _number_in(request: dict[str, Any], name: str) -> int:
+    number = request.get(name)
+    return number if isinstance(number, int) and number >= 0 else 0
 
 
 def _number_of_workers(number: object) -> int:
@@ -452,15 +470,27 @@ class Remote:
         self._record = record
         self._pid, self._path = _whereabouts(record)
 
-    def status(self, known: int = 0) -> dict[str, Any]:
+    def status(self, known: int = 0, heard: int = 0) -> dict[str, Any]:
         """
-        Return how it is; see ``status_of``.
+        Return how it is.
+
+        ``folder``, ``pid``, ``parent`` and ``stage`` say which run it is, and ``name`` to
+        ``examples`` where it stands, as ``status_of`` has it. ``seats`` are the workers that are
+        there, with ``pid`` (None where it is a thread of the run's process) and ``since``, the
+        seconds that they have been. ``lanes`` have ``key``, ``waiting``, ``in_flight``, ``limit``,
+        ``paused`` (seconds to go) and ``closed`` (why, or empty). ``said`` is what workers have
+        printed and logged: lists of number, time (seconds since the epoch), worker, key or None,
+        stream or level, and text; the newest 200 of them.
+
+        Args:
+            known: Kinds of failure whose example the caller has.
+            heard: Number of the last line of ``said`` that the caller has.
 
         Raises:
             NotRunning: It has ended.
             TreadleError: It does not answer.
         """
-        return self._ask(do="status", known=known)
+        return self._ask(do="status", known=known, heard=heard)
 
     def cancel(self, *, now: bool = False) -> dict[str, Any]:
         """
@@ -520,16 +550,40 @@ class Remote:
         return status
 
 
-def _exchange(path: str, request: bytes) -> bytes:
+def listening() -> list[Path]:
+    """
+    Return the records of this user's runs that go on on this machine and answer, oldest first.
+
+    Raises:
+        OSError: The folders of their sockets cannot be read.
+    """
+    found = set()
+    for folder in _folders():
+        names = [path for path in folder.glob("*.sock") if _NAME.fullmatch(path.name)]
+        found |= {place for path in names if (place := _record_behind(path)) is not None}
+    return sorted(found, key=lambda place: place.name)
+
+
+def _record_behind(path: Path) -> Path | None:
+    """Ask who listens which run it is; None when nobody does, or one that cannot say."""
+    request = json.dumps({"do": "status"}).encode() + b"\n"
+    try:
+        answer = json.loads(_exchange(str(path), request, within=ASKED_ALL_WITHIN))
+        return Path(answer["status"]["folder"])
+    except (OSError, ValueError, LookupError, TypeError):  # gone, stopped, or an older treadle
+        return None
+
+
+def _exchange(path: str, request: bytes, within: float = ANSWERED_WITHIN) -> bytes:
     """
     Send one line and return the one that comes back.
 
     Raises:
         OSError: None comes back.
     """
-    until = time.monotonic() + ANSWERED_WITHIN
+    until = time.monotonic() + within
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-        connection.settimeout(ANSWERED_WITHIN)
+        connection.settimeout(within)
         connection.connect(path)
         connection.sendall(request)
         answer = b""

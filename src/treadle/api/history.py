@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from treadle.api.control import listening
 from treadle.api.recording import KEPT
 from treadle.core.item import Key
 from treadle.core.outcome import AnyOutcome, FailedOutcome
@@ -37,6 +38,31 @@ def runs(runs_dir: str | os.PathLike[str] | None = None) -> list[Run]:
         try:
             found.append(Run(Record(folder)))
         except UsageError:  # of a newer format, or damaged: opened by its id, it says so
+            continue
+    return found
+
+
+def live() -> list[Run]:
+    """
+    Return this user's runs that go on on this machine, wherever they are recorded, oldest first.
+
+    A run that has stopped to answer, such as one that was suspended, is left out.
+
+    Raises:
+        UsageError: It cannot be found out.
+    """
+    try:
+        folders = listening()
+    except OSError as error:
+        raise UsageError(
+            f"the runs that go on cannot be looked for: {error.strerror or error}",
+            hint="XDG_RUNTIME_DIR, or the folder for temporary files, must be readable",
+        ) from error
+    found = []
+    for folder in folders:
+        try:
+            found.append(Run(Record(folder)))
+        except UsageError:  # it was removed while it went on
             continue
     return found
 

@@ -258,7 +258,9 @@ class Pool:
             random=random.Random(settings.seed),  # noqa: S311  jitter, not secrets
             began=time.monotonic(),
             epoch=time.time() - time.monotonic(),
-            tells_lanes=bool(settings.listeners) or _display(settings) is not None,
+            tells_lanes=recorded is not None
+            or bool(settings.listeners)
+            or _display(settings) is not None,
         )
         return Stage(
             call=call,

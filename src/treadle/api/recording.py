@@ -24,6 +24,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
+from treadle.api.heard import Heard
 from treadle.core import events
 from treadle.core.call import name_of
 from treadle.core.failures import failure_from
@@ -47,6 +48,7 @@ GROUP = 0.12
 # Seconds without anything settling after which news of commits are told, and the longest wait.
 TELL_AFTER = 0.01
 TELL_WITHIN = 0.2
+NOTED = "TREADLE_RUNS_NOTED"  # a file to which the folder of each recorded run is appended
 KEPT = "values"  # in the folder of a run without ``into=``
 
 Durability: TypeAlias = Literal["group", "item", "none"]
@@ -164,6 +166,27 @@ class Request:
             )
 
 
+def _note(folder: Path) -> None:
+    """
+    Tell whoever has started this process which run it records.
+
+    Raises:
+        UsageError: The file that is to be told cannot be written.
+    """
+    place = os.environ.get(NOTED)
+    if not place:
+        return
+    try:
+        with open(place, "a", encoding="utf-8", errors="surrogateescape") as file:  # noqa: PTH123  any path
+            file.write(f"{folder}\n")
+    except OSError as error:
+        raise UsageError(
+            f"{place!r} cannot be written: {error.strerror or error}",
+            hint=f"{NOTED} names a file that is told the folder of each run: unset it, or name "
+            "another",
+        ) from error
+
+
 def _installed_version() -> str | None:
     try:
         return metadata.version("treadle")
@@ -259,6 +282,7 @@ class Recorded:
         ledger: The ledger; from ``open`` on.
         earlier: Items that had settled before this session and do not run again: succeeded, and
             not.
+        heard: What the run has said lately.
     """
 
     sink: Any
@@ -267,6 +291,7 @@ class Recorded:
     def __init__(self, request: Request) -> None:
         self.sink = None if request.into is None else sink_for(request.into)
         self.earlier = (0, 0)
+        self.heard = Heard()
         self._request = request
         self._group = 0.0 if request.durability == "item" else GROUP
         self._fingerprint: Callable[[Any], str | None] = (
@@ -314,6 +339,7 @@ class Recorded:
                 self.ledger.note_facts(command=request.command)  # as it is called now
         self.ledger.version = version
         try:
+            _note(folder)
             self._open_sink()
         except BaseException:
             self._let_go()
@@ -608,6 +634,7 @@ class Recorded:
 
     def hear(self, event: events.Event) -> None:
         """Listen to the run."""
+        self.heard(event)
         if isinstance(event, events.RunStarted):
             self._total = event.total
         else:

@@ -289,7 +289,8 @@ def _drain(outcomes: Outcomes[Any], store: Sink, report: Report, at_the_end: Exi
     try:
         with two_steps(outcomes.cancel, outcomes.kill) as steps:
             if recorded is not None:
-                at_the_end.callback(Control(recorded.ledger, outcomes).close)
+                control = Control(recorded.ledger, outcomes, recorded.heard)
+                at_the_end.callback(control.close)
             while True:
                 try:
                     block = outcomes.next_block(None if recorded is None else recorded.patience)

@@ -1,0 +1,1 @@
+"""What the screens are made of: tables, lines of text, progress. None of them blocks, or reads."""

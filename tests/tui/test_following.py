@@ -1,0 +1,193 @@
+"""A run is followed by its record and its socket, whoever runs it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import treadle
+from treadle.tui.following import Follower, Session
+
+PATIENCE = 30.0
+
+HELD = """
+import os, sys, time, treadle
+from pathlib import Path
+
+def work(number):
+    Path(f"begun-{number}").touch()
+    print(f"at [red]{number}")
+    while number >= 2 and not Path("go on").exists():
+        time.sleep(0.01)
+    if number == 1:
+        raise ValueError("one")
+    return number
+
+if __name__ == "__main__":
+    try:
+        treadle.run(work, range(6), workers=2, runs_dir="runs", start_method="spawn")
+    except KeyboardInterrupt:
+        sys.exit(130)
+"""
+
+
+def soon(condition):
+    """Wait until *condition* comes true, and return what it is then."""
+    until = time.monotonic() + PATIENCE
+    while not (found := condition()):
+        assert time.monotonic() < until, "it never came true"
+        time.sleep(0.01)
+    return found
+
+
+@pytest.fixture
+def held(tmp_path):
+    """A run of another process that waits at its third item until the file ``go on`` is there."""
+    (tmp_path / "held.py").write_text(HELD)
+    with subprocess.Popen([sys.executable, "held.py"], cwd=tmp_path) as process:
+        try:
+            run = soon(lambda: treadle.runs(tmp_path / "runs"))[0]
+            soon((tmp_path / "begun-3").exists)
+            yield run.folder, process
+        finally:
+            (tmp_path / "go on").touch()
+            try:
+                process.wait(PATIENCE)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+@pytest.fixture
+def follower(held):
+    follower = Follower(held[0])
+    yield follower
+    follower.close()
+
+
+def test_a_run_of_another_process_is_seen_as_it_is(follower, held):
+    view = soon(lambda: (seen := follower.look()).settled == 2 and len(seen.items) == 2 and seen)
+    assert (view.live, view.state, view.steerable, view.pid) == (True, "running", "", held[1].pid)
+    assert (view.ok, view.failed, view.total, view.fraction) == (1, 1, 6, 2 / 6)
+    assert sorted(item.key for item in view.items) == [2, 3]
+    assert [kind.title for kind in follower.tally.kinds] == ["raised ValueError"]
+    assert follower.item(1).failure.message == "one"
+    assert follower.messages(1)[0].text == "at [red]1"
+
+
+def test_workers_have_a_process_an_item_and_memory(follower):
+    soon(lambda: len(follower.look().seats) == 2)
+
+    def both_at_work():
+        view = follower.look()
+        return sum(seat.item is not None for seat in view.seats) == 2 and view
+
+    view = soon(both_at_work)
+    assert {seat.item.key for seat in view.seats} == {2, 3}
+    assert all(seat.memory > 1 << 20 and seat.cpu is not None for seat in view.seats)
+
+
+def test_what_workers_say_is_told_once(follower):
+    told = []
+
+    def all_of_it():
+        told.extend(said.text for said in follower.look().said)
+        return len(told) >= 4
+
+    soon(all_of_it)
+    assert sorted(told) == [f"at [red]{number}" for number in range(4)]
+    assert follower.look().said == ()
+
+
+def test_it_is_paused_resized_and_goes_on_from_here(follower, held):
+    follower.pause()
+    soon(lambda: follower.look().paused)
+    follower.resize(3)
+    soon(lambda: follower.look().workers == 3)
+    follower.go_on()
+    soon(lambda: not follower.look().paused)
+    (held[0].parents[1] / "go on").touch()
+    view = soon(lambda: not (seen := follower.look()).live and seen)
+    assert (view.state, view.ok, view.failed, view.steerable) == (
+        "finished", 5, 1, "it does not run",
+    )  # fmt: skip
+
+
+def test_a_run_that_is_killed_is_crashed_at_the_next_look(follower, held):
+    assert follower.look().live
+    held[1].send_signal(signal.SIGKILL)
+    held[1].wait(PATIENCE)
+    view = follower.look()
+    assert (view.live, view.state) == (False, "crashed")
+    with pytest.raises(treadle.NotRunning, match="crashed"):
+        follower.pause()
+
+
+def test_a_cancelled_run_keeps_what_has_settled(follower):
+    follower.cancel(now=True)
+    view = soon(lambda: not (seen := follower.look()).live and seen)
+    assert (view.state, view.settled) == ("cancelled from outside", 2)
+
+
+def test_an_old_run_is_seen_from_its_record(finished):
+    follower = Follower(finished)
+    view = follower.look()
+    follower.close()
+    assert (view.name, view.state, view.live, view.ok, view.failed) == (
+        "halves", "finished", False, 18, 2,
+    )  # fmt: skip
+    assert (view.total, view.fraction, view.seats, view.said) == (20, 1.0, (), ())
+
+
+def test_counts_are_those_of_all_sessions(tmp_path, own_runs):
+    def picky(number):
+        if number == 4 and not (tmp_path / "mended").exists():
+            raise treadle.UsageError("not yet")
+        return number
+
+    first = treadle.run(picky, range(8), backend="inline", on_error="stop", runs_dir=own_runs)
+    (tmp_path / "mended").touch()
+    seen = []
+
+    def look(event):
+        if isinstance(event, treadle.events.ItemsSettled):
+            seen.append(event)
+
+    treadle.run(
+        picky, range(8), backend="inline", resume=first.run_id, runs_dir=own_runs, listeners=(look,)
+    )
+    follower = Follower(own_runs / first.run_id)
+    view = follower.look()
+    follower.close()
+    assert seen
+    assert (view.ok, view.failed, view.state) == (7, 1, "finished")
+
+
+def test_a_session_of_a_run_has_the_later_stages_of_its_pool(own_runs):
+    with treadle.Pool(backend="inline") as pool:
+        first = pool.run(str, range(3), runs_dir=own_runs)
+        second = pool.run(len, first.values(), runs_dir=own_runs)
+    treadle.run(str, range(3), backend="inline", runs_dir=own_runs)  # another one, later
+    session = Session.of_run(own_runs / first.run_id)
+    assert [each.name for each in session.folders()] == [first.run_id, second.run_id]
+    assert session.over
+
+
+def test_a_session_of_a_run_that_goes_on_is_not_over(held):
+    session = Session.of_run(held[0])
+    assert session.folders() == [held[0]]
+    assert not session.over
+    os.kill(held[1].pid, signal.SIGKILL)
+    held[1].wait(PATIENCE)
+    assert session.over
+
+
+def test_a_record_that_is_no_longer_there_is_said(tmp_path):
+    with pytest.raises(treadle.UsageError, match="cannot be read"):
+        Follower(tmp_path / "260101-000000")
+    assert Session.of_run(Path(tmp_path / "260101-000000")).folders()
