@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 
 import treadle
+from treadle.api import control
 from treadle.tui.app import TreadleApp
 from treadle.tui.remembered import Remembered
 
 GOLDEN = Path(__file__).parent / "golden"
-PATIENCE = 30.0  # a net, not a delay
+PATIENCE = 20.0  # a net, not a delay
 
 
 @pytest.fixture(autouse=True)
@@ -40,6 +41,8 @@ def own_sockets(monkeypatch):
     """Where runs listen, so that those of other tests are not seen; paths of sockets are short."""
     with tempfile.TemporaryDirectory(prefix="tu") as place:
         monkeypatch.setenv("XDG_RUNTIME_DIR", place)
+        # Else those in the folder for temporary files, too, which all tests have in common.
+        monkeypatch.setattr(control, "_folders", lambda: iter([Path(place) / "treadle"]))
         yield
 
 
@@ -93,7 +96,7 @@ def use(walk, *, size=(100, 30), runs_dirs=(), remembered=None, app=None):
     app = app or TreadleApp(list(runs_dirs), remembered or Remembered())
 
     async def through():
-        async with app.run_test(size=size) as pilot:
+        async with app.run_test(size=size, notifications=True) as pilot:
             await pilot.pause()
             await walk(pilot)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
+from rich.table import Table
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -12,14 +13,14 @@ from textual.containers import VerticalScroll
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Static
 
-_WORDS = """\
-run      one function over many items; its record is a folder in .treadle/runs
-item     one input: a file, a row, a prompt; its key is its name
-settled  has ended: ok, or failed; what failed is named with its reason
-resume   do what is missing of a run that has ended early; nothing is done twice
-retry    do again what has failed
-cancel   start nothing further; what runs may finish, and all is kept
-"""
+_WORDS = {
+    "run": "one function over many items; its record is a folder in .treadle/runs",
+    "item": "one input: a file, a row, a prompt; its key is its name",
+    "settled": "has ended: ok, or failed; what failed is named with its reason",
+    "resume": "do what is missing of a run that has ended early; nothing is done twice",
+    "retry": "do again what has failed",
+    "cancel": "start nothing further; what runs may finish, and all is kept",
+}
 
 
 class HelpScreen(ModalScreen[None]):
@@ -56,16 +57,24 @@ class HelpScreen(ModalScreen[None]):
             yield Static("Keys everywhere", classes="heading")
             yield Static(self._keys(self.app._bindings.key_to_bindings.values()))  # noqa: SLF001
             yield Static("Words", classes="heading")
-            yield Static(Text(_WORDS))
+            words = Table.grid(padding=(0, 2))
+            for word, meaning in _WORDS.items():
+                words.add_row(Text(word, style="bold"), Text(meaning))
+            yield Static(words)
 
     def _here(self) -> Iterable[list[Binding]]:
-        return self._of._bindings.key_to_bindings.values()  # noqa: SLF001  there is no other way
+        inherited = Screen._merged_bindings  # noqa: SLF001  there is no other way to learn them
+        usual = set() if inherited is None else set(inherited.key_to_bindings)
+        here = self._of._bindings.key_to_bindings  # noqa: SLF001  as above
+        return [found for key, found in here.items() if key not in usual]
 
-    def _keys(self, bindings: Iterable[list[Binding]]) -> Text:
+    def _keys(self, bindings: Iterable[list[Binding]]) -> Table:
         rows: dict[str, list[str]] = {}
         for binding in (each for several in bindings for each in several):
             if binding.description and not binding.system:
                 says = binding.tooltip or binding.description
                 rows.setdefault(says, []).append(self.app.get_key_display(binding))
-        lines = [f"{', '.join(keys):<12} {says}" for says, keys in rows.items()]
-        return Text("\n".join(lines) or "none of its own")
+        table = Table.grid(padding=(0, 2))
+        for says, keys in rows.items():
+            table.add_row(Text(", ".join(keys), style="bold"), Text(says))
+        return table
