@@ -324,12 +324,67 @@ class Run:
             for row in rows_of(outcome.value)
         ]
 
+    def report(self, to: str | os.PathLike[str] | None = None) -> Path:
+        """
+        Write what became of the run as one HTML file, which needs no network.
+
+        Args:
+            to: The file; default: ``report.html`` in the folder of the record.
+
+        Returns:
+            Where it is.
+
+        Raises:
+            UsageError: The record cannot be read, or the file cannot be written.
+        """
+        from treadle.report.page import write
+
+        place = self.folder / "report.html" if to is None else Path(to)
+        write(self.record, place)
+        return place
+
+    def trace(self, to: str | os.PathLike[str] | None = None) -> Path:
+        """
+        Write what ran where and when, for ui.perfetto.dev or chrome://tracing.
+
+        Args:
+            to: The file, compressed where it ends in ``.gz``; default: ``trace.json.gz`` in the
+                folder of the record.
+
+        Returns:
+            Where it is.
+
+        Raises:
+            UsageError: The record cannot be read, or the file cannot be written.
+        """
+        from treadle.report.trace import write
+
+        place = self.folder / "trace.json.gz" if to is None else Path(to)
+        write(self.record, place)
+        return place
+
     def close(self) -> None:
         """Let go of the record's database; looking again opens it again."""
         self.record.close()
 
     def __repr__(self) -> str:
         return f"<Run {self.id} {self.state}: {self.ok} ok, {self.failed} failed>"
+
+    def _repr_html_(self) -> str:
+        from treadle.core import notebook
+
+        state = self.state
+        facts = {
+            "function": self.function,
+            "items": f"{self.ok:,} ok, {self.failed:,} failed",
+            "left": f"{self.left:,}" if self.left else None,
+            "began": f"{self.began:%Y-%m-%d %H:%M:%S}",
+            "took": f"{self.elapsed:,.1f} s ({self.throughput:,.1f}/s)",
+            "into": self.into,
+            "record": self.folder,
+        }
+        ok = None if state == "running" else state == "finished" and not self.failed
+        return notebook.shown(f"run {self.name or self.id}: {state}", facts, ok=ok)
 
 
 def _write_all(sink: Sink, outcomes: Iterator[AnyOutcome]) -> int:

@@ -200,6 +200,23 @@ class Outcomes(Generic[T]):
     def _post(self, stimulus: Any) -> None:
         self._dispatcher.post(self._stage, stimulus)
 
+    def _repr_html_(self) -> str:
+        """Show how the run is, without taking an outcome."""
+        from treadle.core import notebook
+
+        stats = self.stats
+        settled = f"{stats.ok:,} ok, {stats.failed:,} failed"
+        facts = {
+            "settled": settled + ("" if stats.total is None else f" of {stats.total:,}"),
+            "cancelled": f"{stats.cancelled:,}" if stats.cancelled else None,
+            "running": len(stats.running) if stats.ended is None else None,
+            "workers": f"{stats.workers} ({stats.backend})" if stats.backend else None,
+            "stopped": stats.stopped or stats.cancelling,
+        }
+        ok = None if stats.ended is None else stats.ok == stats.settled and not stats.stopped
+        state = "running" if stats.ended is None else "ended"
+        return notebook.shown(f"outcomes of {stats.name or 'a run'}: {state}", facts, ok=ok)
+
     def close(self) -> None:
         """End the run now; outcomes not yet taken are lost."""
         if self._finish.detach() is not None:

@@ -34,7 +34,7 @@ from treadle.core.outcome import AnyOutcome, FailedOutcome
 from treadle.core.protocols import DurableSink, Sink
 from treadle.core.stats import Stats
 from treadle.engine.interrupt import Steps, two_steps
-from treadle.errors import Interrupted, RunFailed, SinkFailed
+from treadle.errors import Interrupted, RunFailed, SinkFailed, UsageError
 from treadle.sinks import sink_for
 from treadle.sinks.kept import Kept
 
@@ -60,6 +60,7 @@ class Report:
             folder). None when there is nothing, or when all went well.
         run_id: Id of the run in the record; None without one.
         earlier: Items that had settled in earlier sessions of the run: succeeded, and not.
+        folder: The folder of the record; None without one.
     """
 
     ok: int
@@ -73,6 +74,7 @@ class Report:
     kept: str | None = None
     run_id: str | None = None
     earlier: tuple[int, int] = (0, 0)
+    folder: Path | None = None
 
     @property
     def throughput(self) -> float:
@@ -89,6 +91,46 @@ class Report:
         if isinstance(self.sink, Kept):
             return StoredValues(self.sink.in_order())
         return Stored(self.sink) if isinstance(self.sink, DurableSink) else self.sink.values()
+
+    def open(self) -> Path:
+        """
+        Write what became of the run as one HTML file, show it in the browser, return its path.
+
+        Raises:
+            UsageError: The run has no record, or the page cannot be written.
+        """
+        import webbrowser
+
+        from treadle.api.history import Run
+        from treadle.ledger.reader import Record
+
+        if self.folder is None:
+            raise UsageError(
+                "a run without a record has no page",
+                hint="durability='group', which is the default, keeps one",
+            )
+        found = Run(Record(self.folder))
+        try:
+            page = found.report().resolve()
+        finally:
+            found.close()
+        webbrowser.open(page.as_uri())
+        return page
+
+    def _repr_html_(self) -> str:
+        from treadle.core import notebook
+
+        facts = {
+            "items": str(self),
+            "stopped": self.stopped,
+            "into": getattr(self.sink, "path", None),
+            "kept": self.kept,
+            "record": self.folder,
+            "failed": ", ".join(f"{one.key} ({one.verdict})" for one in self.failures[:5]),
+        }
+        ok = not self.failed and not self.stopped
+        name = self.stats.name or self.run_id or ""
+        return notebook.shown(f"report {name}".rstrip(), facts, ok=ok)
 
     def __str__(self) -> str:
         parts = [f"{self.ok} ok", f"{self.failed} failed"]
@@ -173,6 +215,7 @@ def collect(
     report = Report(0, 0, 0, 0.0, outcomes.stats, None, store)
     if isinstance(store, Recorded):
         report.sink, report.run_id, report.earlier = store.sink, store.ledger.id, store.earlier
+        report.folder = store.ledger.folder
     error: BaseException | None = None
     try:
         with ExitStack() as at_the_end:

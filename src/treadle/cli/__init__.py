@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     from treadle.cli.data import put
     from treadle.cli.exits import Exit
-    from treadle.cli.following import displayed
+    from treadle.cli.following import displayed, exported
     from treadle.cli.helping import Command
     from treadle.cli.libraries import check_libraries
     from treadle.cli.locking import left_alone, locked
@@ -55,6 +55,7 @@ _HOME_OF = {
     "Table": "settings",
     "check_libraries": "libraries",
     "displayed": "following",
+    "exported": "following",
     "hint": "people",
     "left_alone": "locking",
     "locked": "locking",
@@ -73,6 +74,7 @@ __all__ = [
     "Table",
     "check_libraries",
     "displayed",
+    "exported",
     "hint",
     "left_alone",
     "locked",

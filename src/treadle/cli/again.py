@@ -16,7 +16,17 @@ from treadle import Run, UsageError
 from treadle.cli import functions
 from treadle.cli.options import MapOptions
 
-_OF_ONE_SESSION = {"deadline", "resume", "anew", "runs_dir", "json", "progress", "quiet", "verbose"}
+_OF_ONE_SESSION = {
+    "deadline",
+    "resume",
+    "anew",
+    "runs_dir",
+    "json",
+    "progress",
+    "otel",
+    "quiet",
+    "verbose",
+}
 _DEFAULTS = {field.name: field.default for field in fields(MapOptions)}
 
 

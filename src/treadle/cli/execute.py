@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from typing import Any, TextIO
@@ -11,6 +12,7 @@ from typing import Any, TextIO
 import treadle
 from treadle import (
     Interrupted,
+    Listener,
     Report,
     RunFailed,
     SinkFailed,
@@ -22,6 +24,7 @@ from treadle import (
 from treadle.cli import people
 from treadle.cli.data import Values
 from treadle.cli.exits import Exit
+from treadle.cli.following import exported
 from treadle.cli.plan import Plan
 from treadle.cli.records import open_run
 from treadle.cli.signals import terminate_like_ctrl_c
@@ -125,8 +128,12 @@ def execute(plan: Plan) -> Exit:
     failed: TreadleError | None = None
     try:
         # What the function prints in this process is no data; workers' prints are events.
-        with terminate_like_ctrl_c(), redirect_stdout(sys.stderr):
-            _run(plan, ended, display)
+        with (
+            exported(otel=plan.otel) as listeners,
+            terminate_like_ctrl_c(),
+            redirect_stdout(sys.stderr),
+        ):
+            _run(plan, ended, display, listeners)
     except KeyboardInterrupt:
         ended.interrupted = True
     except RunFailed as error:
@@ -153,7 +160,7 @@ def _stdout(plan: Plan) -> TextIO | None:
     return stdout
 
 
-def _run(plan: Plan, ended: Ended, display: Display | None) -> None:
+def _run(plan: Plan, ended: Ended, display: Display | None, listeners: Sequence[Listener]) -> None:
     show = display or people.relay
 
     def follow(event: events.Event) -> None:
@@ -162,7 +169,8 @@ def _run(plan: Plan, ended: Ended, display: Display | None) -> None:
             with people.unheard():
                 show(event)
 
-    options = {**plan.arguments, "progress": follow, "listeners": (ended,)}
+    options = {**plan.arguments, "progress": follow}
+    options["listeners"] = (ended, *listeners)
     if plan.into is None:
         _to_stdout(plan, ended, options)
     else:
@@ -188,7 +196,7 @@ def _to_sink(plan: Plan, ended: Ended, options: dict[str, Any]) -> None:
                 ended.values.write(outcome)
 
     if plan.json:
-        options["listeners"] = (ended, tell)
+        options["listeners"] = (*options["listeners"], tell)
     try:
         report = treadle.run(plan.function, plan.items, into=plan.into, **plan.record, **options)
     except Interrupted as stop:

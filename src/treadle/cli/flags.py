@@ -167,6 +167,10 @@ Progress: TypeAlias = Annotated[
         metavar="|".join(CHOICES), help="What stderr shows. auto: live on a terminal, else plain."
     ),
 ]
+Otel: TypeAlias = Annotated[
+    bool,
+    typer.Option("--otel", help="Export spans and metrics by OpenTelemetry, as OTEL_* say."),
+]
 Quiet: TypeAlias = Annotated[
     bool, typer.Option("--quiet", "-q", help="Nothing on stderr but errors.")
 ]

@@ -31,8 +31,8 @@ def load(spec: str, *, beside: str | None = None) -> Callable[..., Any]:
     Raises:
         UsageError: It cannot be found or imported; the hint says what was near.
     """
-    where, name = _split(spec, beside)
-    module = _from_file(Path(where), spec) if _is_file(where) else _by_name(where, spec)
+    where, name = split(spec, beside)
+    module = _from_file(Path(where), spec) if is_file(where) else _by_name(where, spec)
     found: Any = module
     for part in name.split("."):
         if not hasattr(found, part):
@@ -41,7 +41,7 @@ def load(spec: str, *, beside: str | None = None) -> Callable[..., Any]:
     if not callable(found):
         raise UsageError(
             f"{name!r} in {where} is {_article(type(found).__name__)}, not a function",
-            hint=_nearest(name, _callables(module)),
+            hint=nearest(name, _callables(module)),
         )
     return found  # type: ignore[no-any-return]  # callable, as just seen
 
@@ -56,15 +56,21 @@ def look_in(folder: str) -> None:
 def seen_from(folder: str, spec: str) -> str:
     """Return what *spec*, which was typed in *folder*, is here; modules are called as there."""
     where, colon, name = spec.rpartition(":")
-    if colon and _is_file(where):
+    if colon and is_file(where):
         return f"{os.path.join(folder, where)}:{name}"  # noqa: PTH118  text, as it was typed
     return spec
 
 
-def _split(spec: str, beside: str | None) -> tuple[str, str]:
+def split(spec: str, beside: str | None = None) -> tuple[str, str]:
+    """
+    Return the file or module that *spec* names, and the name in it.
+
+    Raises:
+        UsageError: It does not name a function.
+    """
     # From the right: on Windows a path has a colon of its own.
     where, colon, name = spec.rpartition(":")
-    if not colon and beside is not None and not _is_file(spec):
+    if not colon and beside is not None and not is_file(spec):
         return beside.rpartition(":")[0], spec
     if not colon or not where or not name or os.sep in name:
         path = spec.rstrip(":")
@@ -72,20 +78,21 @@ def _split(spec: str, beside: str | None) -> tuple[str, str]:
     return where, name
 
 
-def _is_file(where: str) -> bool:
+def is_file(where: str) -> bool:
+    """Say whether a file is meant, not a module."""
     return where.endswith(".py") or os.sep in where or "/" in where
 
 
 def _how_to_name(path: str) -> str:
     """Say how to write it; for a file, with the functions that it defines."""
-    names = _defined_in(Path(path)) if _is_file(path) else []
+    names = defined_in(Path(path)) if is_file(path) else []
     if names:
         return "write " + " or ".join(f"{path}:{name}" for name in names[:5])
     return "write FILE.py:FUNCTION or package.module:FUNCTION"
 
 
-def _defined_in(path: Path) -> list[str]:
-    """Return the names of the functions in a file, without running it."""
+def defined_in(path: Path) -> list[str]:
+    """Return the names of the functions in a file, without running it; none if it is no Python."""
     try:
         tree = ast.parse(path.read_bytes())
     except (OSError, SyntaxError, ValueError):
@@ -97,7 +104,7 @@ def _defined_in(path: Path) -> list[str]:
 def _from_file(path: Path, spec: str) -> ModuleType:
     if not path.is_file():
         known = [str(one) for one in path.parent.glob("*.py")] if path.parent.is_dir() else []
-        raise UsageError(f"there is no file {str(path)!r}", hint=_nearest(str(path), known))
+        raise UsageError(f"there is no file {str(path)!r}", hint=nearest(str(path), known))
     path = path.resolve()
     if not path.stem.isidentifier() or path.suffix != ".py":
         raise UsageError(
@@ -191,7 +198,7 @@ _IMPORTLIB = str(Path(importlib.__file__).parent)
 def _no_function(where: str, owner: object, name: str, part: str) -> UsageError:
     inside = where if isinstance(owner, ModuleType) else f"{name} in {where}"
     return UsageError(
-        f"there is no {part!r} in {inside}", hint=_nearest(part, _callables(owner)) or _empty(where)
+        f"there is no {part!r} in {inside}", hint=nearest(part, _callables(owner)) or _empty(where)
     )
 
 
@@ -209,7 +216,8 @@ def _callables(owner: object) -> list[str]:
     return [name for _, name in sorted(named)]
 
 
-def _nearest(name: str, known: Iterable[str]) -> str | None:
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return a hint for *name*, which is not *known*; None when nothing is."""
     known = list(known)
     close = difflib.get_close_matches(name, known, n=3, cutoff=0.6)
     if close:

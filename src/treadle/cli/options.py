@@ -59,6 +59,7 @@ class MapOptions:
     runs_dir: str | None = None
     json: bool = False
     progress: str = "auto"
+    otel: bool = False
     quiet: bool = False
     verbose: bool = False
 

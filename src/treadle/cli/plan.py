@@ -58,6 +58,7 @@ class Plan:
         reads_stdin: The source is standard input.
         json: Print outcomes as JSON.
         progress: Which display; see ``treadle.run``.
+        otel: Export it through OpenTelemetry.
         summary: Close with a summary on stderr.
         tracebacks: ... with tracebacks in it.
         notes: What the person should know before it begins.
@@ -77,6 +78,7 @@ class Plan:
     runs_dir: str | None = None
     leaves_some: bool = False
     reads_stdin: bool = False
+    otel: bool = False
     notes: tuple[str, ...] = ()
 
     @classmethod
@@ -109,6 +111,7 @@ class Plan:
             reads_stdin="-" in typed.source,
             json=typed.json,
             progress="none" if typed.quiet else typed.progress,
+            otel=typed.otel,
             summary=not typed.quiet and typed.progress != "json",
             tracebacks=typed.verbose,
             notes=() if typed.quiet or typed.progress == "json" else notes,
@@ -186,6 +189,18 @@ def source(typed: MapOptions) -> Any:
     return treadle.files(*asked, fingerprint="content" if by_content else "stat")
 
 
+def check(typed: MapOptions) -> None:
+    """
+    Look at all that can be known without loading a function: what a form says while it is filled.
+
+    Raises:
+        UsageError: A flag is wrong, flags do not go together, or the source is not there.
+    """
+    _agree(typed)
+    _limits(typed)
+    source(typed)
+
+
 def _agree(typed: MapOptions) -> None:
     """Refuse flags that exclude or need each other."""
     rows, lines, asked = typed.rows, typed.lines, typed.source
@@ -254,6 +269,15 @@ def _same(one: str, other: str) -> bool:
 def _arguments(typed: MapOptions) -> dict[str, Any]:
     """Translate flags into keyword arguments, leaving out what was not typed."""
     arguments: dict[str, Any] = {
+        **_limits(typed),
+        "setup": typed.setup and functions.load(typed.setup, beside=typed.function),
+        "teardown": typed.teardown and functions.load(typed.teardown, beside=typed.function),
+    }
+    return {name: value for name, value in arguments.items() if value is not None}
+
+
+def _limits(typed: MapOptions) -> dict[str, Any]:
+    return {
         "workers": typed.workers,
         "backend": typed.backend,
         "start_method": typed.start_method,
@@ -267,7 +291,4 @@ def _arguments(typed: MapOptions) -> dict[str, Any]:
         "deadline": typed.deadline
         and options.deadline(typed.deadline, datetime.now().astimezone()),
         "grace": typed.grace and options.seconds("--grace", typed.grace),
-        "setup": typed.setup and functions.load(typed.setup, beside=typed.function),
-        "teardown": typed.teardown and functions.load(typed.teardown, beside=typed.function),
     }
-    return {name: value for name, value in arguments.items() if value is not None}

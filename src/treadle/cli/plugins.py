@@ -35,6 +35,8 @@ _OURS: dict[str, tuple[str, str, str, str | None]] = {
     "workers": ("control", "workers", "EPILOG", None),
     "cancel": ("control", "cancel", "EPILOG", None),
     "export": ("export", "export", "EPILOG", None),
+    "report": ("report", "report", "EPILOG", None),
+    "trace": ("trace", "trace", "EPILOG", None),
     "prune": ("prune", "prune", "EPILOG", None),
     "doctor": ("doctor", "examine", "EPILOG", None),
 }

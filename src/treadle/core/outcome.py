@@ -102,6 +102,12 @@ class Succeeded(Settled, Generic[T]):
         """The ending in a few words."""
         return "ok"
 
+    def _repr_html_(self) -> str:
+        from treadle.core import failures, notebook  # late: workers have no use for it
+
+        facts = {"value": failures.shown(self.value), **_circumstances(self)}
+        return notebook.shown(f"{self.key}: ok", facts, ok=True)
+
 
 class Successes(Sequence[Succeeded[Any]]):
     """
@@ -204,6 +210,15 @@ class _Failed:
             BaseException: ``error``, whatever it is.
         """
         raise self.error
+
+    def _repr_html_(self) -> str:
+        from treadle.core import notebook  # late: workers have no use for it
+
+        assert isinstance(self, FailedOutcome)
+        failure = self.failure
+        facts = {"message": failure.message, "hint": failure.hint, **_circumstances(self)}
+        more = notebook.folded("traceback", failure.traceback)
+        return notebook.shown(f"{self.key}: {self.verdict}", facts, ok=False, more=more)
 
 
 @dataclass(slots=True)
@@ -394,6 +409,12 @@ class Cancelled(_Failed, Settled):
 FailedOutcome: TypeAlias = Raised | TimedOut | WorkerLost | Unpicklable | Cancelled
 Outcome: TypeAlias = Succeeded[T] | FailedOutcome
 AnyOutcome: TypeAlias = Succeeded[Any] | FailedOutcome
+
+
+def _circumstances(outcome: Settled) -> dict[str, object]:
+    """Return what a notebook shows of how an item was run."""
+    took = f"{outcome.duration:.3g} s" if outcome.attempts else None
+    return {"attempts": outcome.attempts, "took": took, "worker": outcome.worker}
 
 
 def remote_error(failure: Failure) -> RemoteError:

@@ -1,6 +1,7 @@
 """Show a run to people and programs while it happens: displays are folds over its events.
 
     live        a bar at the bottom of a terminal
+    notebook    an output of a Jupyter cell, renewed in place
     plain       a line now and then, for logs and pipes
     json_lines  one JSON object per line, for programs
     summary     the closing words, shared by all of them and by the command line
@@ -16,7 +17,7 @@ from typing import Protocol, TextIO
 
 from treadle.core.events import Event
 from treadle.errors import UsageError
-from treadle.progress.terminal import is_terminal
+from treadle.progress.terminal import in_notebook, is_terminal
 
 CHOICES = ("auto", "live", "plain", "json", "none")
 
@@ -42,8 +43,8 @@ def listener_for(
 
     Args:
         choice: ``"live"``, ``"plain"``, ``"json"``, ``"none"``, or ``"auto"``: live where the
-            stream is a terminal that can move its cursor, else plain. ``"live"`` also turns into
-            plain where the cursor cannot be moved.
+            stream is a terminal that can move its cursor, in the cell in a notebook, else plain.
+            ``"live"`` also turns into plain where the cursor cannot be moved.
         stream: Where to write; default: ``sys.stderr`` as it is now.
         closing: Write the summary when the run ends; ``json`` always ends with its last event.
 
@@ -54,6 +55,10 @@ def listener_for(
         raise UsageError(
             f"no progress display called {choice!r}", hint=f"choose one of: {', '.join(CHOICES)}"
         )
+    if stream is None and choice in {"auto", "live"} and in_notebook():
+        from treadle.progress.notebook import Notebook
+
+        return Notebook(closing=closing)
     stream = sys.stderr if stream is None else stream
     if choice == "none" or stream is None:  # None: an application without a console
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import TextIO
 
 
@@ -19,6 +20,14 @@ def is_terminal(stream: TextIO) -> bool:
     except (AttributeError, OSError, ValueError):
         return False
     return os.environ.get("TERM", "") not in ("dumb", "unknown") and _moves_cursor(stream)
+
+
+def in_notebook() -> bool:
+    """Tell whether this process is the kernel of a notebook."""
+    # Whoever is in one has loaded IPython; it is not loaded to find out that this is none.
+    ipython = sys.modules.get("IPython")
+    shell = None if ipython is None else ipython.get_ipython()
+    return type(shell).__name__ == "ZMQInteractiveShell"
 
 
 def _moves_cursor(stream: TextIO) -> bool:

@@ -11,6 +11,7 @@ from pathlib import Path
 import treadle
 from treadle.prompts import noted
 from treadle.prompts.experiment import Experiment
+from treadle.prompts.places import Place
 from treadle.prompts.record import Endings
 from treadle.prompts.results_file import ResultsFile
 from treadle.prompts.rows import Rows
@@ -26,12 +27,12 @@ class Written:
     place: str
 
 
-def export(which: str | None, to: str | None = None) -> Written:
+def export(which: str | Place | None, to: str | None = None) -> Written:
     """
     Write the results of an experiment, in the order of its table.
 
     Args:
-        which: Its results file, or the id of its run; None for the newest.
+        which: Its results file, the id of its run, or where it is kept; None for the newest.
         to: A file for all rows, CSV, TSV or JSONL by its suffix; None for where they belong.
 
     Raises:
@@ -48,7 +49,7 @@ def export(which: str | None, to: str | None = None) -> Written:
         return Written(rows.count, to or str(experiment.output or "standard output"))
 
 
-def report(which: str | None, to: Path | None = None) -> Written:
+def report(which: str | Place | None, to: Path | None = None) -> Written:
     """
     Write the page that compares prompts and models.
 
@@ -78,14 +79,15 @@ def report(which: str | None, to: Path | None = None) -> Written:
 
 
 @contextmanager
-def _made(which: str | None) -> Iterator[tuple[Experiment, Rows, list[Path]]]:
+def _made(which: str | Place | None) -> Iterator[tuple[Experiment, Rows, list[Path]]]:
     """
     Make an experiment again; yield it, its rows, and the files that it was made of.
 
     Raises:
         UsageError: There is none, or it asks nothing of what its record has.
     """
-    experiment, run, note = noted.again(which)
+    place = which if isinstance(which, Place) else noted.find(which)
+    experiment, run, note = noted.again_at(place)
     with Endings(run, experiment.place.folder) as endings:
         rows = experiment.rows(endings, note.closed)
         _check_known(rows, run)

@@ -68,6 +68,7 @@ class Options(TypedDict, total=False):
             sent: its warnings come in time.
         stdin: What ``"-"`` reads; default: that of the process.
         command: Noted in the run, as in ``treadle.run``.
+        listeners: Functions that get every event of the run.
     """
 
     context: Sequence[Path]
@@ -106,6 +107,7 @@ class Options(TypedDict, total=False):
     heard: Callable[[Plan], object] | None
     stdin: Any
     command: Mapping[str, Any] | None
+    listeners: Sequence[treadle.Listener]
 
 
 def checked(options: Options) -> Options:

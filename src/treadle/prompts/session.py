@@ -280,7 +280,7 @@ class Session:
             grace=options.get("grace", 30.0),
             name=place.name,
             runs_dir=place.runs_dir,
-            listeners=[self._hear],
+            listeners=[self._hear, *options.get("listeners", ())],
             # The method alone: a display that has `close` is closed before the last answers are
             # told of.
             progress=None if self._display is None else self._display.__call__,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -117,6 +117,25 @@ class Files:
             SourceFailed: A folder cannot be read.
         """
         return len(self._list())
+
+    def count(self, enough: Callable[[int], bool]) -> int:
+        """
+        Count the files for as long as it is worth it; their order is not found out.
+
+        Args:
+            enough: Gets the number so far at each file; the search ends once it returns True.
+
+        Raises:
+            SourceFailed: A folder cannot be read.
+        """
+        seen: set[str] = set()
+        for start in self._starts:
+            for absolute, _ in self._search(start):
+                if not self._is_spared(absolute):
+                    seen.add(absolute)
+                if enough(len(seen)):
+                    return len(seen)
+        return len(seen)
 
     def spare(self, place: Path) -> None:
         """

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from treadle.cli import flags
 from treadle.cli.execute import execute
 from treadle.cli.options import MapOptions, choice, whole
@@ -65,6 +68,7 @@ def map_items(
     runs_dir: flags.RunsDir = None,
     json: flags.JsonOutcomes = False,
     progress: flags.Progress = "auto",
+    otel: flags.Otel = False,
     quiet: flags.Quiet = False,
     verbose: flags.Verbose = False,
 ) -> int:
@@ -74,41 +78,41 @@ def map_items(
     SOURCE is files, folders (all files in them) and patterns; the function gets a pathlib.Path.
     With --lines and '-' it gets a line of text, with --rows a dict.
     """
-    options = MapOptions(
-        function=function,
-        source=tuple(source),
-        into=into,
-        rows=rows,
-        lines=lines,
-        key=key,
-        format=format_ and choice("--format", format_, flags.FORMATS),
-        encoding=encoding,
-        workers=whole("--workers", workers),
-        backend=choice("--backend", backend, flags.BACKENDS),
-        start_method=start_method and choice("--start-method", start_method, flags.START_METHODS),
-        setup=setup,
-        teardown=teardown,
-        timeout=timeout,
-        retries=whole("--retries", retries, least=0) or 0,
-        rate=rate,
-        on_error=choice("--on-error", on_error, flags.ON_ERROR),
-        max_failures=whole("--max-failures", max_failures),
-        deadline=deadline,
-        grace=grace,
-        ordered=ordered,
-        limit=whole("--limit", limit),
-        shuffle=shuffle,
-        seed=whole("--seed", seed, least=None),
-        name=name,
-        resume=resume,
-        anew=anew,
-        durability=durability and choice("--durability", durability, flags.DURABILITIES),
-        version=version,
-        fingerprint=fingerprint and choice("--fingerprint", fingerprint, flags.FINGERPRINTS),
-        runs_dir=runs_dir,
-        json=json,
-        progress=choice("--progress", progress, CHOICES),
-        quiet=quiet,
-        verbose=verbose,
-    )
-    return execute(Plan.of(options))
+    return execute(Plan.of(read(locals())))
+
+
+def read(typed: Mapping[str, Any]) -> MapOptions:
+    """
+    Read the flags of ``treadle map``.
+
+    Args:
+        typed: Its arguments by name, as they were typed.
+
+    Raises:
+        UsageError: One of them makes no sense.
+    """
+    said: dict[str, Any] = {name.removesuffix("_"): value for name, value in typed.items()}
+    said["source"] = tuple(said["source"])
+    said["retries"] = whole("--retries", said["retries"], least=0) or 0
+    said["seed"] = whole("--seed", said["seed"], least=None)
+    for name in ("workers", "max_failures", "limit"):
+        said[name] = whole(_flag(name), said[name])
+    for name, choices in _CHOICES.items():
+        if said[name] is not None:
+            said[name] = choice(_flag(name), said[name], choices)
+    return MapOptions(**said)
+
+
+_CHOICES = {
+    "format": flags.FORMATS,
+    "backend": flags.BACKENDS,
+    "start_method": flags.START_METHODS,
+    "on_error": flags.ON_ERROR,
+    "durability": flags.DURABILITIES,
+    "fingerprint": flags.FINGERPRINTS,
+    "progress": CHOICES,
+}
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")

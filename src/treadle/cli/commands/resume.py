@@ -73,6 +73,7 @@ def go_on(
     runs_dir: flags.RunsDir = None,
     json: flags.JsonOutcomes = False,
     progress: flags.Progress = "auto",
+    otel: flags.Otel = False,
     quiet: flags.Quiet = False,
     verbose: flags.Verbose = False,
 ) -> int:
@@ -88,6 +89,7 @@ def go_on(
         "runs_dir": runs_dir,
         "json": json,
         "progress": choice("--progress", progress, CHOICES),
+        "otel": otel,
         "quiet": quiet,
         "verbose": verbose,
     }

@@ -38,6 +38,9 @@ read, 2 usage, 3 nothing there, 130 interrupted.
 """
 
 
+_SHOWN = ("stats", "quiet", "json", "progress", "otel")
+
+
 def chunk(
     roots: options.Roots = None,
     *,
@@ -69,6 +72,7 @@ def chunk(
     config: options.Config = None,
     stats: options.Stats = None,
     progress: options.Progress = None,
+    otel: options.Otel = None,
     quiet: options.Quiet = None,
     json: options.Json = False,
 ) -> int:
@@ -81,7 +85,7 @@ def chunk(
     check_extra()
     roots = options.needed(values, "roots", "ROOT", "treadle code chunk src --into chunks.jsonl")
     options.check_roots(roots)
-    shown = {name: values.pop(name, None) for name in ("stats", "quiet", "json", "progress")}
+    shown = {name: values.pop(name, None) for name in _SHOWN}
     if values.get("dry_run"):
         return _would(roots, values, shown)
     place = options.needed(values, "into", "the output", "--into chunks.jsonl")
@@ -99,8 +103,9 @@ def _run(roots: list[Path], place: Path, values: dict[str, Any], shown: dict[str
     from treadle.code.running import run
 
     choice = "none" if shown["quiet"] else shown["progress"] or "auto"
+    otel = bool(shown["otel"])
     try:
-        with terminate_like_ctrl_c(), displayed(choice) as progress:
+        with terminate_like_ctrl_c(), displayed(choice, otel=otel) as progress:
             return run(roots, place, progress=progress, **values)
     except treadle.Interrupted:
         hint("what is done is kept: the same command goes on with the rest")

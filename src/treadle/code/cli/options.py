@@ -233,6 +233,13 @@ Progress: TypeAlias = Annotated[
         help="What stderr shows.",
     ),
 ]  # fmt: skip
+Otel: TypeAlias = Annotated[
+    bool | None,
+    typer.Option(
+        "--otel", rich_help_panel=_SAYS,
+        help="Export spans and metrics by OpenTelemetry, as OTEL_* say.",
+    ),
+]  # fmt: skip
 Quiet: TypeAlias = Annotated[
     bool | None,
     typer.Option("--quiet", "-q", rich_help_panel=_SAYS, help="Nothing on stderr but errors."),

@@ -6,7 +6,8 @@ csvfile   a row for each, lists as JSON
 parquet   typed columns
 
 Each has ``write(blocks, stream)``, which gets the lines of file after file as they are stored, and
-``rows(path)``, which reads them again. What is written depends on the lines alone.
+``rows(path)``, which reads them again, as ``rows_from(path, place)`` does from one of them on. What
+is written depends on the lines alone.
 """
 
 from __future__ import annotations
@@ -35,6 +36,14 @@ class Format(Protocol):
         Raises:
             OSError: It cannot be read.
             ValueError: It is no file of this format, or has other columns.
+        """
+
+    def rows_from(self, path: Path, place: int = 0) -> Iterator[tuple[int, dict[str, Any]]]:
+        """
+        Yield the rows from *place* on, each with its own place; 0 is that of the first.
+
+        Raises:
+            OSError, ValueError: As `rows`.
         """
 
 

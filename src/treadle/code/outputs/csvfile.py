@@ -35,20 +35,55 @@ def rows(path: Path) -> Iterator[dict[str, Any]]:
     Raises:
         ValueError: It has other columns, or cannot be read as CSV.
     """
+    return (row for _, row in rows_from(path))
+
+
+def rows_from(path: Path, place: int = 0) -> Iterator[tuple[int, dict[str, Any]]]:
+    """
+    Yield the rows that begin at *place*, a byte, or after it, each with where it begins.
+
+    Raises:
+        ValueError: As `rows`.
+    """
     before = csv.field_size_limit()  # of the process, not ours alone
-    with path.open(encoding="utf-8", newline="") as file:
-        reader = csv.reader(file)
+    with path.open("rb") as file:
+        lines = _Lines(file)
+        reader = csv.reader(lines)
         try:
             csv.field_size_limit(max(before, _LONGEST))
             if next(reader, None) != list(FIELDS):
                 raise ValueError("its columns are not those of chunks")
+            if place:
+                lines.go_to(place)
+            place = lines.place
             for row in reader:
                 cells = zip(FIELDS, row, strict=True)
-                yield {name: _value(name, cell) for name, cell in cells}
+                yield place, {name: _value(name, cell) for name, cell in cells}
+                place = lines.place
         except csv.Error as error:
             raise ValueError(str(error)) from error
         finally:
             csv.field_size_limit(before)
+
+
+class _Lines:
+    """The lines of a file as text, and where the next one begins."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.place = 0
+
+    def go_to(self, place: int) -> None:
+        self._file.seek(place)
+        self.place = place
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = next(self._file)
+        self.place += len(line)
+        return line.decode()
 
 
 def _row(cells: Iterable[str]) -> bytes:

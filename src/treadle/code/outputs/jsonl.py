@@ -15,6 +15,13 @@ def write(blocks: Iterable[bytes], stream: BinaryIO) -> None:
 
 def rows(path: Path) -> Iterator[dict[str, Any]]:
     """Yield the rows of a file."""
+    return (row for _, row in rows_from(path))
+
+
+def rows_from(path: Path, place: int = 0) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield the rows that begin at *place*, a byte, or after it, each with where it begins."""
     with path.open("rb") as file:
+        file.seek(place)
         for line in file:
-            yield json.loads(line)
+            yield place, json.loads(line)
+            place += len(line)

@@ -39,13 +39,31 @@ def rows(path: Path) -> Iterator[dict[str, Any]]:
     Raises:
         ValueError: It has other columns, or is no Parquet file.
     """
+    return (row for _, row in rows_from(path))
+
+
+def rows_from(path: Path, place: int = 0) -> Iterator[tuple[int, dict[str, Any]]]:
+    """
+    Yield the rows from the one with the number *place* on, each with its number.
+
+    Raises:
+        ValueError: As `rows`.
+    """
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(path) as file:
         if file.schema_arrow.names != list(FIELDS):
             raise ValueError("its columns are not those of chunks")
-        for batch in file.iter_batches(_BATCH):
-            yield from batch.to_pylist()
+        groups = list(range(file.metadata.num_row_groups))
+        number = 0
+        while groups and number + file.metadata.row_group(groups[0]).num_rows <= place:
+            number += file.metadata.row_group(groups.pop(0)).num_rows
+        for batch in file.iter_batches(_BATCH, row_groups=groups):
+            if number + batch.num_rows > place:
+                batch = batch.slice(max(0, place - number))  # noqa: PLW2901  the rest of it
+                number = max(number, place)
+                yield from enumerate(batch.to_pylist(), number)
+            number += batch.num_rows
 
 
 def _table(held: list[dict[str, Any]], schema: Any) -> Any:

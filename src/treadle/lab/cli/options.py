@@ -123,6 +123,10 @@ Progress: TypeAlias = Annotated[
     str | None,
     typer.Option("--progress", metavar="auto|live|plain|none", help="What stderr shows."),
 ]
+Otel: TypeAlias = Annotated[
+    bool | None,
+    typer.Option("--otel", help="Export spans and metrics by OpenTelemetry, as OTEL_* say."),
+]
 Quiet: TypeAlias = Annotated[
     bool | None, typer.Option("--quiet", "-q", help="Nothing on stderr but errors.")
 ]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import treadle
-from treadle.cli import Exit, hint, put, say, terminate_like_ctrl_c, width
+from treadle.cli import Exit, displayed, hint, put, say, terminate_like_ctrl_c, width
 from treadle.lab.cli import options, words
 from treadle.lab.cli.options import merged, needed
 
@@ -76,6 +76,7 @@ Makes the single files that are missing from the compact ones.
 Exit codes: 0 done, 2 usage.
 """
 
+_SHOWS = {"quiet", "progress", "otel"}
 _Report = TypeVar("_Report")
 
 
@@ -99,6 +100,7 @@ def stage(
     start_method: options.StartMethod = None,
     config: options.Config = None,
     progress: options.Progress = None,
+    otel: options.Otel = None,
     quiet: options.Quiet = None,
     json: options.Json = False,
 ) -> int:
@@ -135,6 +137,7 @@ def segment(
     start_method: options.StartMethod = None,
     config: options.Config = None,
     progress: options.Progress = None,
+    otel: options.Otel = None,
     quiet: options.Quiet = None,
     json: options.Json = False,
 ) -> int:
@@ -177,6 +180,7 @@ def pipeline(
     start_method: options.StartMethod = None,
     config: options.Config = None,
     progress: options.Progress = None,
+    otel: options.Otel = None,
     quiet: options.Quiet = None,
     json: options.Json = False,
 ) -> int:
@@ -214,13 +218,13 @@ def _shown(values: dict[str, Any], stages: Sequence[str], run: Callable[..., _Re
     """Call *run* with *values*, its progress on stderr."""
     from treadle.lab.display import display_for
 
-    arguments = {name: value for name, value in values.items() if name not in {"quiet", "progress"}}
+    arguments = {name: value for name, value in values.items() if name not in _SHOWS}
     choice = "none" if values.get("quiet") else values.get("progress", "auto")
-    display = display_for(choice, stages)
+    display, otel = display_for(choice, stages), bool(values.get("otel"))
     try:
         # Not the display itself: each run closes its listeners, and other runs are to come.
-        with terminate_like_ctrl_c():
-            return run(progress=None if display is None else display.__call__, **arguments)
+        with terminate_like_ctrl_c(), displayed(display or "none", otel=otel) as shown:
+            return run(progress=shown if display or otel else None, **arguments)
     except treadle.Interrupted:
         if display is not None:
             display.close()

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import treadle
-from treadle.cli import Exit, hint, put, say, terminate_like_ctrl_c, warn, width
+from treadle.cli import Exit, exported, hint, put, say, terminate_like_ctrl_c, warn, width
 from treadle.prompts.cli import options, words
 
 if TYPE_CHECKING:
@@ -98,6 +98,7 @@ def run(
     grace: options.Grace = None,
     config: options.Config = None,
     progress: options.Progress = None,
+    otel: options.Otel = None,
     quiet: options.Quiet = None,
     verbose: options.Verbose = None,
     json: options.Json = False,
@@ -178,13 +179,14 @@ def _run(
     # reply would wait that long for each of them while the loop is busy. This process is ours.
     sys.setswitchinterval(_SWITCH)
     try:
-        with terminate_like_ctrl_c():
+        with terminate_like_ctrl_c(), exported(otel=bool(values.get("otel"))) as listeners:
             return run_all(
                 table,
                 prompts,
                 results,
                 progress=told.progress,
                 command={"typed": _as_typed(), "cwd": str(Path.cwd())},
+                listeners=listeners,
                 heard=lambda planned: told.warn(planned.warnings),
                 **made,
             )

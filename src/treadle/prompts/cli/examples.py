@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import treadle
+
 EXPERIMENTS = """\
 provider,model,topic,audience,gold
 mock,small,the tides,a child of eight,the Moon
@@ -58,3 +62,35 @@ BESIDE = {
     ".env.example": _KEYS,
 }
 """By name, what stands beside the table."""
+
+
+def write(table: Path) -> list[Path]:
+    """
+    Write the example: the table, and the rest beside it.
+
+    Args:
+        table: Where the table goes; folders above it are made.
+
+    Returns:
+        The files.
+
+    Raises:
+        UsageError: One of them exists, or cannot be written.
+    """
+    folder = table.parent
+    files = {table: EXPERIMENTS}
+    files |= {folder / name: text for name, text in BESIDE.items()}
+    for path in files:
+        if path.exists():
+            raise treadle.UsageError(
+                f"{str(path)!r} exists already", hint="--output FOLDER/experiments.csv elsewhere"
+            )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for path, text in files.items():
+            path.write_text(text, "utf-8")
+    except OSError as error:
+        raise treadle.UsageError(
+            f"{error.filename or folder}: {error.strerror}", hint="choose another folder"
+        ) from error
+    return list(files)

@@ -214,6 +214,10 @@ Progress: TypeAlias = Annotated[
     str | None,
     typer.Option("--progress", metavar="auto|live|plain|json|none", help="What stderr shows."),
 ]
+Otel: TypeAlias = Annotated[
+    bool | None,
+    typer.Option("--otel", help="Export spans and metrics by OpenTelemetry, as OTEL_* say."),
+]
 Quiet: TypeAlias = Annotated[
     bool | None, typer.Option("--quiet", "-q", help="Nothing on stderr but errors.")
 ]
@@ -326,7 +330,7 @@ def python(values: Mapping[str, Any]) -> dict[str, Any]:
 _OLD = ("openrouter", "ollama", "openai", "mock")
 _ELSEWHERE = {
     "param", "sequential", "parallamr_columns", "json_column", "lane_concurrency", "quiet",
-    "verbose", "progress", "dry_run", *(f"{name}_concurrency" for name in _OLD),
+    "verbose", "progress", "otel", "dry_run", *(f"{name}_concurrency" for name in _OLD),
 }  # fmt: skip
 
 

@@ -52,22 +52,8 @@ def init(
     ] = Path("experiments.csv"),
 ) -> int:
     """Write an example: a table, a prompt, a context file, settings."""
+    files = examples.write(output)
     folder = output.parent
-    files = {output: examples.EXPERIMENTS}
-    files |= {folder / name: text for name, text in examples.BESIDE.items()}
-    for path in files:
-        if path.exists():
-            raise treadle.UsageError(
-                f"{str(path)!r} exists already", hint="--output FOLDER/experiments.csv elsewhere"
-            )
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for path, text in files.items():
-            path.write_text(text, "utf-8")
-    except OSError as error:
-        raise treadle.UsageError(
-            f"{error.filename or folder}: {error.strerror}", hint="choose another folder"
-        ) from error
     say(*(f"wrote {path}" for path in files))
     there = "" if folder == Path() else f"\ncd {shlex.quote(str(folder))}"
     # Each command on a line of its own, to be copied as it is.

@@ -153,6 +153,7 @@ class PickPath(ModalScreen[list[str] | None]):
         self._hidden = False
         self._file: Path | None = None  # whose functions are shown
         self._found = Found((start or Path()).absolute())
+        self._from = self._found.folder  # where one was before
         self._entries: list[Entry] = []
         self._chosen: list[str] = []
 
@@ -161,7 +162,8 @@ class PickPath(ModalScreen[list[str] | None]):
         with Vertical():
             yield Label(self._title, markup=False)
             yield Static("", id="where", markup=False)
-            hint = "type a new name, or to find" if self._made else "type to find, or a path"
+            what = "a new name, or what to find" if self._made else "what to find, or a path"
+            hint = f"type {what}   enter opens or takes, backspace goes up"
             yield _Find(placeholder=hint, compact=True)
             yield OptionList(markup=False)
             yield Static("", id="problem", markup=False)
@@ -186,6 +188,7 @@ class PickPath(ModalScreen[list[str] | None]):
             self.app.call_from_thread(self._show_found, found)
 
     def _show_found(self, found: Found) -> None:
+        self._from = self._found.folder if self._file is None else self._file
         self._found, self._file = found, None
         find = self.query_one(_Find)
         if find.value:
@@ -200,15 +203,23 @@ class PickPath(ModalScreen[list[str] | None]):
         options = self.query_one(OptionList)
         options.clear_options()
         options.add_options([Content(each.text) for each in self._entries])
-        options.highlighted = 0 if self._entries else None
+        options.highlighted = self._first()
         where = self._found.folder if self._file is None else self._file
         self.query_one("#where", Static).update(shown(str(where)))
         problem = self._found.problem
         self.query_one("#problem", Static).update(f"✗ {problem}; backspace goes up" * bool(problem))
         chosen = ", ".join(map(shown, self._chosen))
         self.query_one("#chosen", Static).update(
-            f"✓ {len(self._chosen)} chosen: {chosen}" if self._chosen else ""
+            f"✓ {len(self._chosen)} chosen, ctrl+s takes them: {chosen}" if self._chosen else ""
         )
+
+    def _first(self) -> int | None:
+        """Return what is highlighted first: the folder one comes from, else not the way up."""
+        texts = [each.text for each in self._entries]
+        from_below = f"{shown(self._from.name)}/"
+        if self._from.parent == self._found.folder and from_below in texts:
+            return texts.index(from_below)
+        return min(int(texts[0] == "../"), len(texts) - 1) if texts else None
 
     def _listed(self) -> list[Entry]:
         typed = self.query_one(_Find).value
@@ -245,7 +256,7 @@ class PickPath(ModalScreen[list[str] | None]):
             return False
         return _is_path(typed) or typed.casefold() in shown(name).casefold()
 
-    def _entry(self, name: str, is_folder: bool) -> Entry:  # noqa: FBT001  as it was found
+    def _entry(self, name: str, is_folder: bool) -> Entry:
         path = str(self._found.folder / name)
         if is_folder:
             return Entry(f"{shown(name)}/", "open", path)
@@ -297,9 +308,9 @@ class PickPath(ModalScreen[list[str] | None]):
             self.open_folder(path)
         elif path.is_file() and self._kind is Kind.FUNCTION:
             self._do(Entry("", "open", str(path)))
-        elif self._kind is not Kind.FOLDER and (path.is_file() or self._made):
-            self._do(Entry("", "take", str(path)))
-        elif self._kind is Kind.FOLDER and self._made and not path.exists():
+        elif path.is_file() and self._kind is Kind.FOLDER:
+            self.app.notify(f"{shown(str(path))} is no folder", severity="error", markup=False)
+        elif path.is_file() or self._made:
             self._do(Entry("", "take", str(path)))
         else:
             self.app.notify(f"there is no {shown(str(path))}", severity="error", markup=False)

@@ -62,6 +62,17 @@ def chosen_of(rows: Sequence[Row], wanted: Wanted, now: float) -> list[Chosen]:
     return found
 
 
+class _Tick(Checkbox):
+    """A box in which a mark stands only if it is ticked; else colour alone would say it."""
+
+    BUTTON_INNER = " "
+
+    def watch_value(self) -> None:
+        """Show it, and tell of it."""
+        self.BUTTON_INNER = "X" if self.value else " "
+        super().watch_value()
+
+
 class PruneDialog(ModalScreen[list[Path]]):
     """
     Removes records of runs. Its result: the folders that are gone.
@@ -82,7 +93,9 @@ class PruneDialog(ModalScreen[list[Path]]):
     PruneDialog .line Label { width: auto; }
     PruneDialog .line Input { width: 10; margin: 0 1; }
     PruneDialog Select { margin-top: 1; }
-    PruneDialog #found { margin-top: 1; height: auto; }
+    PruneDialog #found {
+        margin-top: 1; height: auto; text-wrap: nowrap; text-overflow: ellipsis;
+    }
     PruneDialog #buttons { height: auto; margin-top: 1; align-horizontal: right; }
     PruneDialog Button { margin-left: 2; }
     """
@@ -111,9 +124,7 @@ class PruneDialog(ModalScreen[list[Path]]):
                 yield Input("30d", id="age", compact=True, placeholder="any time")
                 yield Label("and not among the newest")
                 yield Input("", id="keep", compact=True, placeholder="0")
-            yield Checkbox(
-                "finished runs only: others could be resumed", id="finished", compact=True
-            )
+            yield _Tick("finished runs only: others could be resumed", id="finished", compact=True)
             yield Static(id="found")
             with Horizontal(id="buttons"):
                 yield Button("Keep all", id="leave", variant="primary")
@@ -167,9 +178,7 @@ class PruneDialog(ModalScreen[list[Path]]):
         lines = [f"would be removed: {of}{room}", *(f"  {one.says}" for one in chosen[:_SHOWN])]
         if len(chosen) > _SHOWN:
             lines.append(f"  and {number(len(chosen) - _SHOWN)} more")
-        self.query_one("#found", Static).update(
-            Text("\n".join(lines), no_wrap=True, overflow="ellipsis")
-        )
+        self.query_one("#found", Static).update(Text("\n".join(lines)))
 
     @work(thread=True, exclusive=True, group="measure")
     def _measure(self, chosen: Sequence[Chosen]) -> None:

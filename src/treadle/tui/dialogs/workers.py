@@ -29,7 +29,7 @@ class WorkersDialog(ModalScreen[int | None]):
         width: 50; max-width: 95%; height: auto;
         padding: 1 2; background: $surface; border: round $primary;
     }
-    WorkersDialog #said { color: $text-muted; margin-top: 1; }
+    WorkersDialog #said { width: 100%; color: $text-muted; margin-top: 1; }
     WorkersDialog #said.wrong { color: $text-error; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "Back")]
@@ -49,7 +49,7 @@ class WorkersDialog(ModalScreen[int | None]):
                 select_on_focus=True,
                 id="number",
             )
-            yield Label("those too many end when their item has · enter", markup=False, id="said")
+            yield Label("those too many end once their item has", markup=False, id="said")
 
     @on(Input.Submitted)
     def _answer(self, event: Input.Submitted) -> None:

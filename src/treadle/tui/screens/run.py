@@ -1,0 +1,557 @@
+"""One run, or the runs of one command, while they go on and afterwards: watched and steered."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from textual import events, on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.screen import Screen
+from textual.widgets import Footer, Static, TabbedContent, TabPane
+from textual.worker import get_current_worker
+
+from treadle import TreadleError
+from treadle.progress.text import number
+from treadle.tui.dialogs.confirm import ConfirmDialog
+from treadle.tui.dialogs.workers import MOST, WorkersDialog
+from treadle.tui.following import Follower, Session, View
+from treadle.tui.screens.failure import FailureScreen, KindScreen
+from treadle.tui.widgets import again, notice, panes, stages
+from treadle.tui.widgets.about import about
+from treadle.tui.widgets.lines import Entry, Lines
+from treadle.tui.widgets.literal import toned, visible, visible_lines
+from treadle.tui.widgets.log import LogPane
+from treadle.tui.widgets.rows import Rows
+from treadle.tui.widgets.throughput import Throughput
+from treadle.tui.widgets.watching import KindOfFailure, Sight, Stage, Watcher
+
+EVERY = 0.25  # seconds between two looks at what goes on
+SELDOM = 1.0  # ... at what has ended, and may be resumed elsewhere
+LOW = 18  # lines of a terminal in which there is no room for the bars
+
+TABS = {
+    "workers": "Workers",
+    "failures": "Failures",
+    "slowest": "Slowest",
+    "log": "Log",
+    "lanes": "Lanes",
+    "output": "Output",
+    "about": "About",
+}
+_STEERING = ("pause", "go_on", "cancel", "kill", "workers", "more", "fewer")
+
+
+@dataclass(slots=True)
+class _Asked:
+    """What a run was asked for: in words, and how one sees that it is done."""
+
+    words: str
+    is_done: Callable[[View], bool]
+
+
+class RunScreen(Screen[None]):
+    """
+    Watches a session, and steers it.
+
+    Args:
+        session: What to watch.
+    """
+
+    DEFAULT_CSS = """
+    RunScreen #title { height: 1; background: $panel; padding: 0 1; text-style: bold; }
+    RunScreen #notice { height: 1; padding: 0 1; }
+    RunScreen TabbedContent { height: 1fr; }
+    RunScreen TabPane { padding: 0; height: 1fr; }
+    RunScreen.low Throughput { display: none; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("p", "pause", "Pause"),
+        Binding("p", "go_on", "Continue"),
+        Binding("x", "cancel", "Cancel"),
+        Binding("k", "kill", "Kill"),
+        Binding("w", "workers", "Workers"),
+        Binding("plus,equals_sign", "more", "One worker more", show=False),
+        Binding("minus", "fewer", "One worker less", show=False),
+        Binding("r", "resume", "Resume"),
+        Binding("t", "retry", "Retry failed"),
+        Binding("o", "report", "Report"),
+        Binding("escape", "app.back", "Back"),
+        Binding("full_stop", "stage(1)", "Next stage", key_display="."),
+        Binding("left", "turn(-1)", "Tab before", show=False),
+        Binding("right", "turn(1)", "Next tab", show=False),
+        Binding("comma", "stage(-1)", "Stage before", key_display=",", show=False),
+        *(
+            Binding(str(place), f"tab({name!r})", title, show=False)
+            for place, (name, title) in enumerate(TABS.items(), 1)
+        ),
+    ]
+
+    class Looked(Message):
+        """There is something new to see."""
+
+        def __init__(self, sight: Sight) -> None:
+            super().__init__()
+            self.sight = sight
+
+    class Refused(Message):
+        """What was asked for was not done."""
+
+        def __init__(self, error: TreadleError) -> None:
+            super().__init__()
+            self.error = error
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self._session = session
+        self._sight = Sight()
+        self._at: int | None = None  # the stage that was chosen; None for the newest
+        self._asked: _Asked | None = None
+        self._wanted: int | None = None  # workers that were asked for
+        self._is_opened = False  # the first tab has been chosen
+        self._allowed: tuple[object, ...] = ()
+        self._told: set[str] = set()
+        self._shown: dict[str, object] = {}
+        self._taken = threading.Event()  # what was seen last has been drawn
+        self._woken = threading.Event()
+
+    # ── how it is put together ──────────────────────────────────────────────────────────────
+
+    def compose(self) -> ComposeResult:
+        """Put it together."""
+        yield Static(visible(self._session.title), markup=False, id="title")
+        yield stages.StageLines("stages")
+        yield Throughput("throughput")
+        yield Static(markup=False, id="notice")
+        with TabbedContent(initial="workers"):
+            with TabPane(TABS["workers"], id="workers"):
+                yield Rows(panes.WORKERS, nothing="no worker has begun so far", id="worker-rows")
+            with TabPane(TABS["failures"], id="failures"):
+                yield Rows(panes.FAILURES, nothing="nothing has failed so far", id="failure-rows")
+            with TabPane(TABS["slowest"], id="slowest"):
+                yield Rows(panes.SLOWEST, nothing="no item has settled so far", id="slow-rows")
+            with TabPane(TABS["log"], id="log"):
+                nothing = "nothing was printed or logged so far"
+                yield LogPane(nothing=nothing, id="log-lines")
+            with TabPane(TABS["lanes"], id="lanes"):
+                yield Rows(panes.LANES, nothing="no lane so far", id="lane-rows")
+            with TabPane(TABS["output"], id="output"):
+                yield Lines(nothing="it has written nothing so far", id="output-lines")
+            with TabPane(TABS["about"], id="about"):
+                yield Lines(nothing="no run so far", id="about-lines", grows=False)
+        yield Footer(show_command_palette=False)
+
+    def on_mount(self) -> None:
+        """Begin to watch."""
+        self._tabs.hide_tab("lanes")
+        if self._session.started is None:
+            self._tabs.hide_tab("output")
+        self._watch()
+
+    def on_unmount(self) -> None:
+        """Let the thread end that watches."""
+        self._woken.set()
+        self._taken.set()
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Leave the bars out where there is no room for them."""
+        self.set_class(event.size.height < LOW, "low")
+
+    @property
+    def _tabs(self) -> TabbedContent:
+        return self.query_one(TabbedContent)
+
+    @property
+    def _stage(self) -> Stage | None:
+        """The stage that is looked at."""
+        found = self._sight.stages
+        if not found:
+            return None
+        return found[-1 if self._at is None else min(self._at, len(found) - 1)]
+
+    # ── watching ────────────────────────────────────────────────────────────────────────────
+
+    @work(thread=True, exclusive=True, group="watch")
+    def _watch(self) -> None:
+        worker = get_current_worker()
+        watcher = Watcher(self._session)
+        try:
+            while not worker.is_cancelled and self.is_attached:
+                self._taken.clear()
+                sight = watcher.look()
+                self.post_message(self.Looked(sight))
+                while not self._taken.wait(EVERY):  # never ahead of what is drawn
+                    if worker.is_cancelled:
+                        return
+                self._woken.wait(EVERY if self._is_going_on(sight) else SELDOM)
+                self._woken.clear()
+        finally:
+            watcher.close()
+
+    def _is_going_on(self, sight: Sight) -> bool:
+        return sight.live or (self._session.started is not None and sight.code is None)
+
+    def on_run_screen_looked(self, event: Looked) -> None:
+        """Show what was seen."""
+        event.stop()
+        self._sight = event.sight
+        for trouble in set(self._sight.troubles) - self._told:
+            self._told.add(trouble)
+            self.app.notify(visible(trouble), severity="error", timeout=10, markup=False)
+        said = [line for stage in self._sight.stages for line in stage.said]
+        self.query_one(LogPane).add(sorted(said, key=lambda line: line.at))
+        self._show()
+        self._taken.set()
+
+    def _show(self) -> None:
+        stage = self._stage
+        self._see_what_is_done(stage)
+        if not self._is_opened:
+            self._open_first_tab(stage)
+        self._show_head(stage)
+        self._show_labels(stage)
+        self._show_pane()
+        names = (*_STEERING, "resume", "retry")
+        allowed = (len(self._sight.stages), *(self.check_action(name, ()) for name in names))
+        if allowed != self._allowed:
+            self._allowed = allowed
+            self.refresh_bindings()
+
+    def _see_what_is_done(self, stage: Stage | None) -> None:
+        asked = self._asked
+        if stage is None or not stage.view.live or (asked and asked.is_done(stage.view)):
+            self._asked = self._wanted = None
+
+    def _open_first_tab(self, stage: Stage | None) -> None:
+        """Begin where there is most to see."""
+        self._is_opened = stage is not None or self._sight.code is not None
+        if stage is None:
+            name = "output" if self._session.started is not None else "about"
+        elif stage.view.live:
+            name = "workers"
+        else:
+            name = "failures" if stage.figures.kinds else "slowest"
+        self._turn_to(name)
+
+    def _show_head(self, stage: Stage | None) -> None:
+        views = [each.view for each in self._sight.stages]
+        names = stages.names_of(views)
+        at = self._sight.stages.index(stage) if stage is not None else 0
+        lines = self.query_one(stages.StageLines)
+        lines.show(views, names, at)
+        started = self._session.started
+        if stage is None:
+            said = notice.of_command(self._sight.code)
+            title = visible(self._session.title)
+        else:
+            view, figures = stage.view, stage.figures
+            self.query_one(Throughput).show(figures.bins, figures.width, figures.until)
+            said = notice.of_run(
+                view,
+                asked=self._asked.words if self._asked else "",
+                again=self._resuming is not None,
+                retry=self._retrying is not None,
+                program=str(stage.facts.get("program") or "the program that made it"),
+            )
+            sign = stages.symbol(view)[0]
+            what = started.line if started is not None else f"{view.name}  {view.function}"
+            title = f"{sign} {stages.word(view)} · {visible(what)} · {view.id}"
+        self._put("#title", title)
+        self._put("#notice", toned(self.app, [said]))
+
+    def _put(self, where: str, what: Any) -> None:
+        if self._shown.get(where) != what:
+            self._shown[where] = what
+            self.query_one(where, Static).update(what)
+
+    def _show_labels(self, stage: Stage | None) -> None:
+        failed = 0 if stage is None else stage.view.failed
+        seats = 0 if stage is None else len(stage.view.seats)
+        counts = {"workers": seats, "failures": failed}
+        for name, count in counts.items():
+            label = f"{TABS[name]} {number(count)}" if count else TABS[name]
+            if self._shown.get(name) != label:
+                self._shown[name] = label
+                self._tabs.get_tab(name).label = label
+        if stage is not None and stage.view.lanes and not self._shown.get("lanes"):
+            self._shown["lanes"] = True
+            self._tabs.show_tab("lanes")
+
+    def _show_pane(self) -> None:
+        """Fill the pane that is seen; the others are filled when they are."""
+        active, stage = self._tabs.active, self._stage
+        if active == "output":
+            self._show_output()
+        if stage is None:
+            return
+        view, figures = stage.view, stage.figures
+        if active == "workers":
+            found = panes.of_workers(view.seats)
+            self.query_one("#worker-rows", Rows).replace(found, panes.no_workers(view))
+        elif active == "failures":
+            self.query_one("#failure-rows", Rows).replace(panes.of_failures(figures))
+        elif active == "slowest":
+            self.query_one("#slow-rows", Rows).replace(panes.of_slowest(figures))
+        elif active == "lanes":
+            self.query_one("#lane-rows", Rows).replace(panes.of_lanes(view.lanes))
+        elif active == "about":
+            entries = about(view, stage.facts, self._session.started)
+            if self._shown.get("about") != entries:
+                self._shown["about"] = entries
+                self.query_one("#about-lines", Lines).replace(entries)
+
+    def _show_output(self) -> None:
+        if self._shown.get("output") != self._sight.output:
+            self._shown["output"] = self._sight.output
+            entries = [Entry((), line) for line in visible_lines(self._sight.output)]
+            self.query_one("#output-lines", Lines).replace(entries)
+
+    @on(TabbedContent.TabActivated)
+    def _changed_tab(self, event: TabbedContent.TabActivated) -> None:
+        event.stop()
+        self._show_pane()
+
+    def action_tab(self, name: str) -> None:
+        """Show another tab, and give it the keys."""
+        if self._tabs.get_tab(name).display:
+            self._is_opened = True
+            self._turn_to(name)
+
+    def action_turn(self, way: int) -> None:
+        """Show the tab beside."""
+        names = [name for name in TABS if self._tabs.get_tab(name).display]
+        self.action_tab(names[(names.index(self._tabs.active) + way) % len(names)])
+
+    def _turn_to(self, name: str) -> None:
+        self._tabs.active = name
+        for widget in self._tabs.get_pane(name).query("Rows, Lines"):
+            widget.focus()
+
+    def action_stage(self, way: int) -> None:
+        """Look at another stage."""
+        stage = self._stage
+        if stage is not None:
+            self._look_at(self._sight.stages.index(stage) + way)
+
+    @on(stages.StageLines.Chosen)
+    def _clicked(self, event: stages.StageLines.Chosen) -> None:
+        event.stop()
+        self._look_at(event.place)
+
+    def _look_at(self, place: int) -> None:
+        last = len(self._sight.stages) - 1
+        self._at = max(0, min(place, last))
+        if self._at == last:
+            self._at = None  # and at the next one, when it begins
+        self._show()
+
+    # ── one level down ──────────────────────────────────────────────────────────────────────
+
+    @on(Rows.Chosen)
+    def _open(self, event: Rows.Chosen) -> None:
+        event.stop()
+        stage, rows = self._stage, event.control
+        if stage is None or not isinstance(rows, Rows) or rows.chosen is None:
+            return
+        if rows.id == "failure-rows":
+            self._open_kind(stage, str(rows.chosen))
+        elif rows.id == "slow-rows":
+            key = rows.chosen
+            assert isinstance(key, int | str)
+            self.app.push_screen(FailureScreen(stage.follower, key))
+
+    def _open_kind(self, stage: Stage, title: str) -> None:
+        kind = next((each for each in stage.figures.kinds if each.title == title), None)
+        if kind is not None:
+            self._push_kind(stage.follower, kind)
+
+    def _push_kind(self, follower: Follower, kind: KindOfFailure) -> None:
+        if kind.count == 1 and kind.keys:
+            self.app.push_screen(FailureScreen(follower, kind.keys[0]))
+        else:
+            self.app.push_screen(KindScreen(follower, kind))
+
+    # ── steering ────────────────────────────────────────────────────────────────────────────
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
+        """Tell what can be done now: False hides a key, None greys it."""
+        stage = self._stage
+        if action in _STEERING:
+            return self._can_steer(action, stage)
+        if action in ("resume", "retry"):
+            if stage is None or stage.view.live or self._is_command_alive:
+                return False
+            found = self._resuming if action == "resume" else self._retrying
+            useful = stage.view.state != "finished" if action == "resume" else stage.view.failed > 0
+            return bool(found and useful)
+        if action == "report":
+            return True if stage is not None else None
+        if action == "stage":
+            return len(self._sight.stages) > 1
+        return True
+
+    def _can_steer(self, action: str, stage: Stage | None) -> bool | None:
+        if stage is None or not stage.view.live:
+            return action in ("cancel", "kill") and self._is_command_alive
+        view = stage.view
+        if action in ("pause", "go_on") and (action == "go_on") != view.paused:
+            return False
+        if action in ("cancel", "kill") and self._is_command_alive:
+            return True
+        if view.steerable or view.ending:
+            return None
+        if action == "cancel" and view.cancelling:
+            return None
+        if action in ("workers", "more", "fewer") and view.backend == "inline":
+            return None
+        return True
+
+    @property
+    def _is_command_alive(self) -> bool:
+        return self._session.started is not None and self._sight.code is None
+
+    @property
+    def _resuming(self) -> again.Command | None:
+        stage = self._stage
+        if stage is None:
+            return None
+        return again.resuming(stage.view.folder, stage.facts, self._session.started)
+
+    @property
+    def _retrying(self) -> again.Command | None:
+        stage = self._stage
+        return None if stage is None else again.retrying(stage.view.folder, stage.facts)
+
+    def action_pause(self) -> None:
+        """Start nothing further."""
+        self._steer("pausing …", lambda follower: follower.pause(), lambda view: view.paused)
+
+    def action_go_on(self) -> None:
+        """Go on after a pause."""
+        self._steer("continuing …", lambda follower: follower.go_on(), lambda view: not view.paused)
+
+    def action_cancel(self) -> None:
+        """Start nothing further, let what runs finish, and end."""
+        started = self._session.started
+        if started is not None and self._is_command_alive:
+            # As Ctrl-C: of a command with several runs, none further is to begin.
+            started.interrupt()
+            self._asked = _Asked("cancelling …", lambda view: view.cancelling is not None)
+            self._show()
+            return
+        self._steer(
+            "cancelling …",
+            lambda follower: follower.cancel(),
+            lambda view: view.cancelling is not None,
+        )
+
+    def action_kill(self) -> None:
+        """End it now, after asking."""
+        dialog = ConfirmDialog(
+            "End it now?",
+            [("stay", "Let it run", "primary"), ("kill", "Kill", "error")],
+            details="Items that run are given up.\nWhat has settled is kept, to be resumed.",
+        )
+        self.app.push_screen(dialog, self._after_question)
+
+    def _after_question(self, answer: str | None) -> None:
+        stage, started = self._stage, self._session.started
+        if answer != "kill":
+            return
+        if stage is not None and stage.view.live and not stage.view.steerable:
+            self._steer("ending …", lambda follower: follower.cancel(now=True), lambda _: False)
+        if started is not None and self._is_command_alive:
+            if stage is None or not stage.view.live or stage.view.steerable:
+                started.kill()
+            else:
+                started.interrupt()  # what would come after this run
+            self._woken.set()
+
+    def action_workers(self) -> None:
+        """Ask for a number of workers."""
+        stage = self._stage
+        if stage is not None:
+            self.app.push_screen(WorkersDialog(stage.view.workers), self._resize)
+
+    def action_more(self) -> None:
+        """Have one worker more."""
+        self._step(1)
+
+    def action_fewer(self) -> None:
+        """Have one worker less."""
+        self._step(-1)
+
+    def _step(self, way: int) -> None:
+        stage = self._stage
+        if stage is not None:
+            now = self._wanted or stage.view.workers
+            self._resize(max(1, min(now + way, MOST)))
+
+    def _resize(self, workers: int | None) -> None:
+        if workers is None:
+            return
+        self._wanted = workers
+        noun = "worker" if workers == 1 else "workers"
+        self._steer(
+            f"asking for {number(workers)} {noun} …",
+            # The number of now: of two requests the later one may be sent first.
+            lambda follower: follower.resize(self._wanted or workers),
+            lambda view: view.workers == workers,
+        )
+
+    def _steer(
+        self, words: str, request: Callable[[Follower], None], is_done: Callable[[View], bool]
+    ) -> None:
+        stage = self._stage
+        if stage is None:
+            return
+        self._asked = _Asked(words, is_done)
+        self._show()
+        self._ask(stage.follower, request)
+
+    @work(thread=True, group="steer")
+    def _ask(self, follower: Follower, request: Callable[[Follower], None]) -> None:
+        try:
+            request(follower)
+        except TreadleError as error:
+            self.post_message(self.Refused(error))
+        self._woken.set()
+
+    def on_run_screen_refused(self, event: Refused) -> None:
+        """Say why it was not done."""
+        event.stop()
+        self._asked = self._wanted = None
+        hint = f"\n{visible(event.error.hint)}" if event.error.hint else ""
+        self.app.notify(
+            visible(event.error.message) + hint, severity="error", timeout=10, markup=False
+        )
+        self._show()
+
+    # ── what is next ────────────────────────────────────────────────────────────────────────
+
+    def action_resume(self) -> None:
+        """Go on with it, in a command of its own."""
+        self._launch(self._resuming)
+
+    def action_retry(self) -> None:
+        """Run again what has failed, in a command of its own."""
+        self._launch(self._retrying)
+
+    def _launch(self, command: again.Command | None) -> None:
+        if command is not None:
+            self._treadle.launch(*command)
+
+    def action_report(self) -> None:
+        """Write the page about it, and show it."""
+        stage = self._stage
+        if stage is not None:
+            self._treadle.make_report(stage.view.folder)
+
+    @property
+    def _treadle(self) -> Any:
+        """The application, by what it does for screens; its class is above us."""
+        return self.app

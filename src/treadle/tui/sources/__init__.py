@@ -1,0 +1,1 @@
+"""Source code on the screen: files, their chunks, and the text with colours."""

@@ -1,0 +1,624 @@
+"""The laboratory's screens, on real staged files: chips, histories, runs, trends, plots."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import sys
+import time
+from pathlib import Path
+
+import polars as pl
+import pytest
+from textual.widgets import Input, OptionList
+
+from treadle import lab
+from treadle.tui.app import TreadleApp
+from treadle.tui.laboratory import history
+from treadle.tui.laboratory.asking import AskForRoot
+from treadle.tui.laboratory.history import Choice
+from treadle.tui.laboratory.saving import SaveDialog
+from treadle.tui.laboratory.terminal_plot import Canvas, TerminalPlot
+from treadle.tui.remembered import Remembered
+from treadle.tui.screens.lab import LabScreen
+from treadle.tui.screens.lab_plot import PlotScreen
+from treadle.tui.screens.lab_run import LabRunScreen
+from treadle.tui.screens.lab_trend import TrendScreen
+from treadle.tui.widgets.grid import Grid
+
+EXAMPLES = Path(__file__).parents[2] / "examples" / "measurements"
+
+
+@pytest.fixture(scope="module")
+def out(tmp_path_factory):
+    """The examples, staged and segmented."""
+    place = tmp_path_factory.mktemp("laboratory") / "out"
+    lab.pipeline(EXAMPLES, place, backend="inline", progress="none", local_tz="UTC")
+    return place
+
+
+class Laboratory(TreadleApp):
+    """The app, with the laboratory in the place of its first screen."""
+
+    CSS_PATH = Path(sys.modules[TreadleApp.__module__].__file__).with_name("styles.tcss")
+
+    def __init__(self, root, remembered=None):
+        super().__init__([], remembered or Remembered())
+        self.root = root
+
+    def get_default_screen(self):
+        return LabScreen(self.root)
+
+
+@pytest.fixture
+def visit(out, use, until):
+    """What runs the app while a walk uses it, once the manifest is read."""
+
+    def run(walk, *, root=None, size=(100, 30), **options):
+        async def from_there(pilot):
+            await until(pilot, lambda: pilot.app.screen.is_read, "the manifest")
+            await walk(pilot)
+
+        return use(from_there, size=size, app=Laboratory(root or out, **options))
+
+    return run
+
+
+def rows(pilot):
+    return pilot.app.screen.query_one(Grid).count
+
+
+async def pick_chip(pilot, until, title):
+    """Put the cursor on that chip."""
+    chips = pilot.app.screen.query_one("#chips", OptionList)
+    titles = [str(option.prompt) for option in chips.options]
+    chips.highlighted = next(n for n, each in enumerate(titles) if each.startswith(title))
+    await until(pilot, lambda: title in str(pilot.app.screen.query_one("#heading").render()), title)
+
+
+async def filter_by(pilot, words):
+    """Open the filter, and have *words* in it; Pilot waits up to a second after each key."""
+    await pilot.press("slash")
+    pilot.app.screen.query_one("#filter", Input).value = words
+
+
+async def on_run(pilot, until, run_id=None):
+    """Wait until a run is drawn."""
+
+    def drawn():
+        screen = pilot.app.screen
+        right = isinstance(screen, LabRunScreen) and (run_id is None or screen.run_id == run_id)
+        return right and screen.plot is not None and screen._staged.run_id == screen.run_id
+
+    await until(pilot, drawn, f"the plot of {run_id}")
+
+
+# ── the history ─────────────────────────────────────────────────────────────────────────────
+
+
+def test_all_chips_are_listed_with_their_counts_and_runs_in_order_of_time(
+    visit, out, text_of, golden
+):
+    async def walk(pilot):
+        shown = text_of(pilot.app).replace(str(out.resolve()), "OUT")
+        assert "all chips (23)" in shown
+        assert "no chip (3)" in shown
+        assert rows(pilot) == 23
+        assert list(pilot.app.screen._rows["start_time_utc"]) == sorted(
+            pilot.app.screen._rows["start_time_utc"]
+        )
+        golden("lab_history", shown)
+
+    visit(walk, size=(80, 24))
+
+
+def test_a_chip_shows_its_runs_alone(visit, until):
+    async def walk(pilot):
+        await pick_chip(pilot, until, "Alisson71")
+        assert rows(pilot) == 2
+        await pick_chip(pilot, until, "no chip")
+        assert set(pilot.app.screen._rows["proc"]) == {"LaserCalibration"}
+
+    visit(walk)
+
+
+def test_the_filter_takes_words_that_must_all_be_there(visit, until, text_of):
+    async def walk(pilot):
+        await filter_by(pilot, "alisson 455NM")
+        await until(pilot, lambda: rows(pilot) == 1, "one run")
+        await pilot.press("enter")
+        assert isinstance(pilot.app.focused, Grid)
+        await filter_by(pilot, "nobody")
+        await until(pilot, lambda: rows(pilot) == 0, "no run")
+        assert "no run fits" in text_of(pilot.app)
+        await pilot.press("escape")
+        await until(pilot, lambda: rows(pilot) == 23, "all runs")
+
+    visit(walk)
+
+
+def test_light_goes_round_and_runs_of_unknown_light_count_as_neither(visit, out):
+    staged = lab.manifest(out / "stage", status="staged")["has_light"]
+
+    async def walk(pilot):
+        seen = []
+        for _ in range(4):
+            seen.append(rows(pilot))
+            await pilot.press("d")
+        assert seen == [23, staged.sum(), (~staged).sum(), 23]
+        assert staged.null_count() > 0
+
+    visit(walk)
+
+
+def test_it_is_sorted_by_key_and_by_the_title_of_a_column(visit):
+    async def walk(pilot):
+        screen = pilot.app.screen
+        await pilot.press("o")
+        assert list(screen._rows["run_id"]) == sorted(screen._rows["run_id"])
+        await pilot.press("O")
+        assert list(screen._rows["run_id"]) == sorted(screen._rows["run_id"], reverse=True)
+        await pilot.click(Grid, offset=(3, 0))
+        assert list(screen._rows["start_time_utc"]) == sorted(screen._rows["start_time_utc"])
+
+    visit(walk)
+
+
+def test_rejected_files_are_there_with_reason_and_hint(visit, until, text_of):
+    async def walk(pilot):
+        chips = pilot.app.screen.query_one("#chips", OptionList)
+        chips.highlighted = chips.option_count - 1
+        await until(pilot, lambda: pilot.app.screen._shows_rejects, "the rejects")
+        shown = text_of(pilot.app)
+        assert rows(pilot) == 2
+        assert "no data" in shown
+        assert "there are no rows" in shown
+        await filter_by(pilot, "no data")
+        await until(pilot, lambda: rows(pilot) == 1, "one reject")
+
+    visit(walk)
+
+
+def test_segments_are_counted_where_there_are_some(visit, until, text_of):
+    async def walk(pilot):
+        await pick_chip(pilot, until, "Alisson79")
+        assert list(pilot.app.screen._rows["segments"]) == [4, 4]
+        await pick_chip(pilot, until, "Alisson67")
+        assert set(pilot.app.screen._rows["segments"]) == {None, 6}
+
+    visit(walk)
+
+
+def test_the_stage_folder_alone_will_do(visit, out, tmp_path):
+    shutil.copytree(out / "stage", tmp_path / "alone")
+
+    async def walk(pilot):
+        assert rows(pilot) == 23
+        assert pilot.app.screen._rows["segments"].null_count() == 23
+
+    visit(walk, root=tmp_path / "alone")
+
+
+def test_a_manifest_that_has_grown_is_read_again(visit, until, tmp_path, out):
+    shutil.copytree(out, tmp_path / "out")
+    path = tmp_path / "out" / "stage" / "_manifest" / "manifest.parquet"
+    whole = pl.read_parquet(path, hive_partitioning=False)
+    whole.head(5).write_parquet(path)
+
+    async def walk(pilot):
+        assert rows(pilot) == 5
+        whole.write_parquet(path)
+        await pilot.press("f5")
+        await until(pilot, lambda: rows(pilot) == 23, "the new rows")
+
+    visit(walk, root=tmp_path / "out")
+
+
+# ── which folder ────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_folder_is_asked_for_and_remembered(use, until, out, text_of):
+    async def walk(pilot):
+        await until(pilot, lambda: isinstance(pilot.app.screen, AskForRoot), "the question")
+        pilot.app.screen.query_one("#path", Input).value = str(out / "nowhere")
+        await pilot.press("tab") if pilot.app.focused is None else None
+        pilot.app.screen.query_one("#path", Input).focus()
+        await pilot.press("enter")
+        assert "there is no folder" in text_of(pilot.app)
+        pilot.app.screen.query_one("#path", Input).value = str(out)
+        await pilot.press("enter")
+        await until(pilot, lambda: getattr(pilot.app.screen, "is_read", False), "the manifest")
+        assert pilot.app.remembered.lab_roots == [str(out.resolve() / "stage")]
+        assert Remembered.load().lab_roots == [str(out.resolve() / "stage")]
+
+    use(walk, app=Laboratory(None))
+
+
+def test_a_remembered_folder_is_offered_if_it_is_still_there(use, until, out, tmp_path):
+    remembered = Remembered(lab_roots=[str(tmp_path / "gone"), str(out / "stage")])
+
+    async def walk(pilot):
+        await until(pilot, lambda: isinstance(pilot.app.screen, AskForRoot), "the question")
+        known = pilot.app.screen.query_one(OptionList)
+        assert [str(option.prompt) for option in known.options] == [str(out / "stage")]
+        known.focus()
+        await pilot.press("enter")
+        await until(pilot, lambda: getattr(pilot.app.screen, "is_read", False), "the manifest")
+
+    use(walk, app=Laboratory(None, remembered))
+
+
+def test_a_folder_without_a_manifest_says_what_makes_one(use, shows, tmp_path):
+    async def walk(pilot):
+        await shows(pilot, "has no manifest")
+        await shows(pilot, "treadle lab stage RAW STAGE makes it")
+
+    use(walk, app=Laboratory(tmp_path))
+
+
+def test_without_the_extra_it_says_what_to_install(use, shows, out, monkeypatch):
+    from treadle.lab import extra
+
+    extra.check_extra.cache_clear()
+    monkeypatch.setitem(extra._LIBRARIES, "no_such_library", "no-such-library")
+
+    async def walk(pilot):
+        await shows(pilot, "no-such-library")
+        await shows(pilot, "pip install 'treadle[lab]'")
+
+    use(walk, app=Laboratory(out))
+    extra.check_extra.cache_clear()
+
+
+# ── one run ─────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_run_is_drawn_with_a_letter_on_each_branch(visit, until, text_of, golden):
+    async def walk(pilot):
+        await pick_chip(pilot, until, "Alisson79")
+        pilot.app.screen.query_one(Grid).focus()
+        await pilot.press("down", "enter")
+        await on_run(pilot, until)
+        shown = text_of(pilot.app)
+        assert "a 0: 0 to \N{MINUS SIGN}100 mV" in shown
+        assert "Drain-source voltage (mV)" in shown
+        golden("lab_run", shown)
+
+    visit(walk, size=(80, 24))
+
+
+def test_left_and_right_go_through_the_runs_of_the_table(visit, until, text_of):
+    async def walk(pilot):
+        await pick_chip(pilot, until, "Alisson67")
+        first, second = pilot.app.screen._rows["run_id"]
+        pilot.app.screen.query_one(Grid).focus()
+        await pilot.press("enter")
+        await on_run(pilot, until, first)
+        assert "laser on" in text_of(pilot.app)
+        await pilot.press("right")
+        await on_run(pilot, until, second)
+        assert "laser on" not in text_of(pilot.app)
+        await pilot.press("right")
+        assert pilot.app.screen.run_id == second
+        await pilot.press("left")
+        await on_run(pilot, until, first)
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(pilot.app.screen, LabScreen), "the table")
+
+    visit(walk)
+
+
+def test_parameters_segments_and_notes_have_their_tabs(visit, until, shows):
+    async def walk(pilot):
+        await pick_chip(pilot, until, "Alisson79")
+        pilot.app.screen.query_one(Grid).focus()
+        await pilot.press("enter")
+        await on_run(pilot, until)
+        await pilot.press("2")
+        await shows(pilot, "Chip group name")
+        await shows(pilot, "after light")
+        await pilot.press("3")
+        await shows(pilot, "return_negative")
+        await shows(pilot, "INCOMPLETE_SWEEP")
+        await pilot.press("4")
+        await shows(pilot, "information: after light")
+        await pilot.press("1")
+        await shows(pilot, "Gate voltage (V)")
+
+    visit(walk)
+
+
+def test_flags_of_a_run_are_seen_at_once(visit, until, shows):
+    async def walk(pilot):
+        await filter_by(pilot, "DEAD_STUCK")
+        await until(pilot, lambda: rows(pilot) == 1, "one run")
+        await pilot.press("enter", "enter")
+        await on_run(pilot, until)
+        await shows(pilot, "! DEAD_FLAT_IVG")
+
+    visit(walk)
+
+
+def test_a_run_whose_file_is_gone_says_so_and_the_others_can_be_seen(visit, until, shows, out, tmp_path):
+    shutil.copytree(out, tmp_path / "out")
+    rows_ = lab.manifest(tmp_path / "out" / "stage", chip="Alisson67").sort("start_time_utc")
+    for root in ("stage", "segment"):
+        (tmp_path / "out" / root / rows_["path"][0]).unlink(missing_ok=True)
+
+    async def walk(pilot):
+        await pick_chip(pilot, until, "Alisson67")
+        pilot.app.screen.query_one(Grid).focus()
+        await pilot.press("enter")
+        await shows(pilot, "cannot be read")
+        await pilot.press("right")
+        await on_run(pilot, until, rows_["run_id"][1])
+
+    visit(walk, root=tmp_path / "out")
+
+
+def test_what_is_written_in_a_file_is_never_taken_for_markup(visit, until, shows, tmp_path):
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    text = (EXAMPLES / "Alisson_04_sept" / "IV2025-09-04_1.csv").read_text()
+    (raw / "[red]IV_1.csv").write_text(text.replace("Information: iv test", "Information: [/x] [b]"))
+    assert "[/x] [b]" in (raw / "[red]IV_1.csv").read_text()
+    lab.stage(raw, tmp_path / "stage", backend="inline", progress="none", local_tz="UTC")
+
+    async def walk(pilot):
+        await shows(pilot, "[red]IV_1.csv · [/x] [b]")
+        await pilot.press("enter")
+        await on_run(pilot, until)
+        await pilot.press("2")
+        await shows(pilot, "[/x] [b]")
+
+    visit(walk, root=tmp_path / "stage")
+
+
+def test_v_opens_a_picture_in_the_viewer_of_the_desktop(visit, until, tmp_path, monkeypatch):
+    seen = tmp_path / "seen"
+    viewer = tmp_path / "bin" / ("open" if sys.platform == "darwin" else "xdg-open")
+    viewer.parent.mkdir()
+    viewer.write_text(f'#!/bin/sh\nhead -c 4 "$1" > {seen}.part && mv {seen}.part {seen}\n')
+    viewer.chmod(viewer.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setenv("PATH", f"{viewer.parent}:{os.environ['PATH']}")
+    monkeypatch.setenv("DISPLAY", ":99")
+
+    async def walk(pilot):
+        await pilot.press("enter")
+        await on_run(pilot, until)
+        await pilot.press("v")
+        await until(pilot, seen.exists, "the viewer")
+        assert seen.read_bytes() == b"\x89PNG"
+
+    visit(walk)
+
+
+def test_without_a_desktop_v_says_where_the_picture_is(visit, until, shows):
+    async def walk(pilot):
+        await pilot.press("enter")
+        await on_run(pilot, until)
+        await pilot.press("v")
+        await shows(pilot, "treadle-plots-")
+
+    visit(walk)
+
+
+def test_s_saves_the_plot_where_it_is_told_to(visit, until, shows, tmp_path):
+    async def walk(pilot):
+        await pilot.press("enter")
+        await on_run(pilot, until)
+        for suffix, begins in ((".pdf", b"%PDF"), (".svg", b"<?xml"), (".png", b"\x89PNG")):
+            await pilot.press("s")
+            await until(pilot, lambda: isinstance(pilot.app.screen, SaveDialog), "the question")
+            path = tmp_path / "deep" / f"plot{suffix}"
+            pilot.app.screen.query_one("#path", Input).value = str(path)
+            await pilot.press("enter")
+            await until(pilot, lambda: isinstance(pilot.app.screen, LabRunScreen), "saved")
+            assert path.read_bytes().startswith(begins)
+            await shows(pilot, f"plot{suffix}")
+
+    visit(walk)
+
+
+def test_saving_says_what_is_wrong_and_does_not_replace_a_file_unasked(
+    visit, until, shows, tmp_path
+):
+    taken = tmp_path / "taken.png"
+    taken.write_text("mine")
+
+    async def walk(pilot):
+        await pilot.press("enter")
+        await on_run(pilot, until)
+        await pilot.press("s")
+        await until(pilot, lambda: isinstance(pilot.app.screen, SaveDialog), "the question")
+        field = pilot.app.screen.query_one("#path", Input)
+        assert field.value.endswith(".png")
+        field.value = str(tmp_path / "plot.bmp")
+        await pilot.press("enter")
+        await shows(pilot, "cannot be saved as 'plot.bmp'")
+        field.value = str(tmp_path)
+        await pilot.press("enter")
+        await shows(pilot, "is a folder")
+        field.value = str(taken)
+        await pilot.press("enter")
+        await shows(pilot, "this file exists")
+        assert taken.read_text() == "mine"
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, LabRunScreen), "saved")
+        assert taken.read_bytes().startswith(b"\x89PNG")
+
+    visit(walk)
+
+
+@pytest.mark.parametrize("theme", ["textual-dark", "textual-light", "nord"])
+def test_curves_have_the_colours_of_the_theme(visit, until, theme):
+    async def walk(pilot):
+        await pilot.press("enter")
+        await on_run(pilot, until)
+        canvas = pilot.app.screen.query_one(Canvas)
+        pilot.app.theme = theme
+        await pilot.pause()
+        colors = {canvas.color(number) for number in range(4)}
+        assert len(colors) > 1
+        assert canvas.render().plain.count("a") > 1
+
+    visit(walk)
+
+
+def test_without_colours_letters_and_bars_tell_the_same(visit, until, text_of, monkeypatch):
+    monkeypatch.setenv("NO_COLOR", "1")
+
+    async def walk(pilot):
+        await pick_chip(pilot, until, "Alisson67")
+        pilot.app.screen.query_one(Grid).focus()
+        await pilot.press("enter")
+        await on_run(pilot, until)
+        assert text_of(pilot.app).count("▄") > 10
+
+    visit(walk, size=(80, 24))
+
+
+# ── trends ──────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_trend_shows_any_column_of_numbers_over_time(visit, until, text_of, shows):
+    async def walk(pilot):
+        await pilot.press("t")
+        await until(pilot, lambda: isinstance(pilot.app.screen, TrendScreen), "the trends")
+        await until(pilot, lambda: pilot.app.screen.plot is not None, "the plot")
+        assert "duration (s)" in text_of(pilot.app)
+        columns = pilot.app.screen.query_one("#columns", OptionList)
+        columns.highlighted = columns.get_option_index("vds_v")
+        await shows(pilot, "vds (mV)")
+        assert "●" in text_of(pilot.app)
+
+    visit(walk)
+
+
+def test_a_trend_can_be_of_one_procedure(visit, until, shows):
+    async def walk(pilot):
+        await pilot.press("t")
+        await shows(pilot, "all procedures · 23 runs")
+        await pilot.press("p")
+        await shows(pilot, "IV · 7 runs")
+        await pilot.press("p")
+        await shows(pilot, "IVg · 9 runs")
+
+    visit(walk)
+
+
+# ── the wizard ──────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_plot_is_made_step_by_step_and_saved(visit, until, shows, tmp_path, text_of, golden):
+    path = tmp_path / "IVg.svg"
+
+    async def walk(pilot):
+        await pilot.press("p")
+        await until(pilot, lambda: isinstance(pilot.app.screen, PlotScreen), "the wizard")
+        screen = pilot.app.screen
+        await pilot.press("enter")
+        await until(pilot, lambda: screen.step == "kind", "the kinds")
+        assert "IVg            current over gate voltage · 9 IVg runs" in text_of(pilot.app)
+        await pilot.press("down", "enter")
+        await until(pilot, lambda: screen.step == "runs", "the runs")
+        await filter_by(pilot, "2025-09")
+        await until(pilot, lambda: rows(pilot) == 5, "September")
+        await pilot.press("enter", "space", "space")
+        await shows(pilot, "2 of 5 marked")
+        await pilot.press("enter")
+        await until(pilot, lambda: screen.step == "preview", "the preview")
+        await shows(pilot, "a Alisson79")
+        await shows(pilot, "b Alisson71")
+        golden("lab_plot", text_of(pilot.app))
+        await pilot.press("s")
+        await until(pilot, lambda: isinstance(pilot.app.screen, SaveDialog), "the question")
+        pilot.app.screen.query_one("#path", Input).value = str(path)
+        await pilot.press("enter")
+        await shows(pilot, "saved")
+
+    visit(walk, size=(80, 24))
+    assert path.read_text().startswith("<?xml")
+
+
+def test_each_step_of_the_wizard_leads_back(visit, until):
+    async def walk(pilot):
+        await pilot.press("p")
+        await until(pilot, lambda: isinstance(pilot.app.screen, PlotScreen), "the wizard")
+        screen = pilot.app.screen
+        await pilot.press("enter")
+        await until(pilot, lambda: screen.step == "kind", "the kinds")
+        await pilot.press("enter")
+        await until(pilot, lambda: screen.step == "runs", "the runs")
+        await pilot.press("enter")
+        await until(pilot, lambda: screen.step == "preview", "the preview of the run at the cursor")
+        assert len(screen.plot.curves) == 4
+        for step in ("runs", "kind", "chip"):
+            await pilot.press("escape")
+            assert screen.step == step
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(pilot.app.screen, LabScreen), "the table")
+
+    visit(walk)
+
+
+def test_marks_are_taken_away_and_outlive_a_filter(visit, until, shows):
+    async def walk(pilot):
+        await pilot.press("p", "enter")
+        screen = pilot.app.screen
+        await until(pilot, lambda: screen.step == "kind", "the kinds")
+        await pilot.press("enter")
+        await until(pilot, lambda: screen.step == "runs", "the runs")
+        await pilot.press("a")
+        await shows(pilot, "7 of 7 marked")
+        await filter_by(pilot, "other71")
+        await shows(pilot, "7 of 2 marked")
+        await pilot.press("escape", "n")
+        await shows(pilot, "0 of 7 marked")
+        await pilot.press("d", "d")
+        await shows(pilot, "dark only")
+
+    visit(walk)
+
+
+# ── size ────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_thirty_thousand_runs_are_read_sorted_and_filtered_as_one_table(out, tmp_path):
+    shutil.copytree(out / "stage" / "_manifest", tmp_path / "stage" / "_manifest")
+    path = tmp_path / "stage" / "_manifest" / "manifest.parquet"
+    rows = pl.read_parquet(path, hive_partitioning=False)
+    few = rows.filter(status="staged")
+    pl.concat([few] * 1383).head(31_806).write_parquet(path)
+    laboratory = history.read(tmp_path)
+    assert laboratory.chips[0].count == 31_806
+    assert sum(chip.count for chip in laboratory.chips[1:]) == 31_806
+    found = laboratory.chosen(Choice(words="ivg 2025-09", order="rows", backwards=True))
+    assert set(found["proc"]) == {"IVg"}
+    assert list(found["rows"]) == sorted(found["rows"], reverse=True)
+
+
+def test_chips_are_listed_as_people_count(out):
+    laboratory = history.read(out)
+    names = [chip.name for chip in laboratory.chips]
+    assert names[0] == "*"
+    assert names[-1] is None
+    assert names.index("other2") < names.index("other71")
+
+
+def test_the_widget_shows_nothing_before_there_is_something(use):
+    class Empty(TreadleApp):
+        CSS_PATH = Laboratory.CSS_PATH
+
+        def get_default_screen(self):
+            from textual.screen import Screen
+
+            return Screen()
+
+    async def walk(pilot):
+        await pilot.app.mount(TerminalPlot())
+        await pilot.pause()
+        assert pilot.app.query_one(Canvas).render().plain == ""
+
+    use(walk, app=Empty([], Remembered()))

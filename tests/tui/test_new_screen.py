@@ -1,0 +1,361 @@
+"""A run is begun from a form: filled in by keyboard, checked as one types, started as shown."""
+
+from __future__ import annotations
+
+import pytest
+from textual.screen import Screen
+from textual.widgets import Button, Checkbox, Select, Static
+
+from treadle.tui.app import TreadleApp
+from treadle.tui.forms.rows import FieldRow
+from treadle.tui.remembered import Remembered
+from treadle.tui.screens.new import NewRunScreen
+from treadle.tui.screens.plan import PlanScreen
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    (tmp_path / "parse.py").write_text("def parse(path):\n    return 1\n\ndef clean(path): ...\n")
+    (tmp_path / "data").mkdir()
+    for number in range(12):
+        (tmp_path / "data" / f"{number}.csv").write_text("a\n1\n")
+    (tmp_path / "two words.csv").touch()
+    (tmp_path / "prompt.txt").write_text("Say {{word}}.")
+    (tmp_path / "rows.csv").write_text("word\nyes\nno\n")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def launched(monkeypatch):
+    """What was started, instead of starting it."""
+    found = []
+
+    def launch(_app, argv, cwd=None):
+        found.append(list(argv))
+        return object()
+
+    monkeypatch.setattr(TreadleApp, "launch", launch)
+    monkeypatch.setattr(TreadleApp, "get_default_screen", lambda _app: Screen())
+    return found
+
+
+@pytest.fixture
+def form(use, until, launched):
+    """Open a form and walk through it."""
+
+    def open_form(walk, command=("map",), values=None, size=(80, 24), remembered=None):
+        async def through(pilot):
+            pilot.app.show_new(command, values)
+            await until(pilot, lambda: isinstance(pilot.app.screen, NewRunScreen), "the form")
+            await settled(pilot, until)
+            await walk(pilot)
+
+        return use(through, size=size, remembered=remembered)
+
+    return open_form
+
+
+async def put_in(pilot, text):
+    """Type *text* where the focus is, all at once: a key takes its time."""
+    pilot.app.focused.insert_text_at_cursor(text)
+    await pilot.pause()
+
+
+async def settled(pilot, until):
+    screen = pilot.app.screen
+    await pilot.pause()
+    await until(pilot, lambda: screen._checked and not busy(screen), "a verdict")
+
+
+def busy(screen):
+    return any(each.group == "check" and not each.is_finished for each in screen.workers)
+
+
+def said(screen, name):
+    return str(screen.query_one(f"#field-{name} .said", Static).content)
+
+
+def line(screen):
+    return str(screen.query_one("#line", Static).content)
+
+
+FULL = {"function": "parse.py:parse", "source": ["data"], "into": "out.csv"}
+
+
+def test_a_run_is_begun_by_keyboard_alone(form, launched, until):
+    async def walk(pilot):
+        await put_in(pilot, "parse.py:parse")
+        await pilot.press("enter", *"data", "tab")
+        await put_in(pilot, "out.csv")
+        await settled(pilot, until)
+        screen = pilot.app.screen
+        assert line(screen) == "$ treadle map parse.py:parse data --into out.csv"
+        assert said(screen, "function") == "· parse(path)"
+        assert said(screen, "source") == "· 12 files"
+        assert not screen.query_one("#start", Button).disabled
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: launched, "a start")
+        assert not isinstance(pilot.app.screen, NewRunScreen)
+
+    form(walk)
+    assert launched == [["map", "parse.py:parse", "data", "--into", "out.csv"]]
+
+
+@pytest.fixture(autouse=True)
+def _in_the_folder(folder):
+    """Each test stands in it."""
+
+
+def test_what_is_wrong_stands_under_its_field_and_nothing_starts(form, launched, until, text_of):
+    async def walk(pilot):
+        screen = pilot.app.screen
+        assert said(screen, "function").startswith("✗ there is no 'prse' in parse.py; did you mean")
+        assert said(screen, "workers").startswith("✗ --workers takes a whole number")
+        assert said(screen, "into") == ""
+        assert screen.query_one("#start", Button).disabled
+        assert "look at FILE_OR_MODULE:FUNCTION, --workers" in text_of(pilot.app)
+        screen.query_one("#field-limit Input").focus()
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: pilot.app.focused is row(screen, "function").entry, "the field")
+
+    form(walk, values={**FULL, "function": "parse.py:prse", "workers": "none"})
+    assert launched == []
+
+
+def row(screen, name):
+    return screen.query_one(f"#field-{name}", FieldRow)
+
+
+def test_what_is_wrong_among_further_options_is_gone_to(form, launched, until):
+    async def walk(pilot):
+        screen = pilot.app.screen
+        await pilot.press("ctrl+s")
+        await until(
+            pilot,
+            lambda: screen.query("#field-rate") and pilot.app.focused is row(screen, "rate").entry,
+            "the field",
+        )
+        assert said(screen, "rate").startswith("✗ --rate takes")
+
+    form(walk, values={**FULL, "rate": "fast"})
+    assert launched == []
+
+
+def test_the_line_is_copied(form):
+    async def walk(pilot):
+        await pilot.press("ctrl+y")
+        await pilot.pause()
+
+    app = form(walk, values={**FULL, "source": ["two words.csv"]})
+    assert app.clipboard == "treadle map parse.py:parse 'two words.csv' --into out.csv"
+
+
+def test_values_are_kept_for_each_command_and_offered_again(form, until, launched):
+    remembered = Remembered()
+
+    async def start(pilot):
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: launched, "a start")
+
+    form(start, values={**FULL, "ordered": True, "limit": "5"}, remembered=remembered)
+    lines = []
+
+    async def again(pilot):
+        lines.append(line(pilot.app.screen))
+
+    form(again, remembered=Remembered.load())
+    form(again, command=("lab", "stage"), remembered=remembered)
+    assert lines[0].endswith("map parse.py:parse data --into out.csv --limit 5 --ordered")
+    assert lines[1] == "$ treadle lab stage RAW STAGE"
+
+
+def test_reset_empties_the_form(form, until):
+    async def walk(pilot):
+        await pilot.press("f8")
+        await settled(pilot, until)
+        assert line(pilot.app.screen) == "$ treadle map FILE_OR_MODULE:FUNCTION SOURCE"
+
+    form(walk, values=FULL)
+
+
+def test_another_command_is_chosen_and_the_first_form_stays_filled_in(form, until):
+    async def walk(pilot):
+        screen = pilot.app.screen
+        choice = screen.query_one("#command Select", Select)
+        choice.value = "lab stage"
+        await until(pilot, lambda: screen.query("#field-raw_root"), "the other form")
+        await settled(pilot, until)
+        assert line(screen) == "$ treadle lab stage RAW STAGE"
+        choice.value = "map"
+        await until(pilot, lambda: screen.query("#field-function"), "the first form")
+        await settled(pilot, until)
+        assert line(screen) == "$ treadle map parse.py:parse data --into out.csv"
+        assert row(screen, "source").value == ["data"]
+
+    form(walk, values=FULL)
+
+
+def test_further_options_are_searched(form, until, text_of):
+    async def walk(pilot):
+        screen = pilot.app.screen
+        await pilot.press("f3")
+        await until(pilot, lambda: screen.query("#field-shuffle"), "further options")
+        await until(pilot, lambda: pilot.app.focused.has_class("search"), "the search")
+        await put_in(pilot, "random")
+        await until(pilot, lambda: not row(screen, "grace").display, "fewer of them")
+        shown = {each.field.name for each in screen.query("#more FieldRow") if each.display}
+        assert shown == {"shuffle", "seed"}
+        await pilot.press("tab", "space")
+        await settled(pilot, until)
+        assert "--shuffle" in line(screen)
+        assert screen.query_one("#field-shuffle Checkbox", Checkbox).BUTTON_INNER == "✓"
+
+    form(walk, values=FULL)
+
+
+def test_an_option_with_a_contrary_has_three_states(form, until):
+    async def walk(pilot):
+        screen = pilot.app.screen
+        pair = screen.query_one("#field-force Select", Select)
+        for value, expected in (("on", "--force"), ("off", "--no-force"), ("", "out")):
+            pair.value = value
+            await settled(pilot, until)
+            assert line(screen).endswith(expected)
+
+    form(walk, command=("lab", "stage"), values={"raw_root": "data", "stage_root": "out"})
+
+
+def test_a_function_and_several_sources_are_picked(form, until):
+    async def walk(pilot):
+        screen = pilot.app.screen
+        await pilot.press("ctrl+o")
+        await until(pilot, lambda: pilot.app.screen is not screen, "the picker")
+        await until(pilot, lambda: pilot.app.screen._entries, "entries")
+        await put_in(pilot, "parse")
+        await pilot.press("enter")
+        await pilot.pause()
+        await put_in(pilot, "clean")
+        await pilot.press("enter")
+        await until(pilot, lambda: pilot.app.screen is screen, "the form")
+        await pilot.press("tab", "ctrl+o")
+        await until(pilot, lambda: pilot.app.screen is not screen, "the picker")
+        await until(pilot, lambda: pilot.app.screen._entries, "entries")
+        await put_in(pilot, "two")
+        await pilot.press("enter", "ctrl+s")
+        await until(pilot, lambda: pilot.app.screen is screen, "the form")
+        await settled(pilot, until)
+        assert row(screen, "source").value == ["two words.csv"]
+        assert line(screen) == "$ treadle map parse.py:clean 'two words.csv'"
+
+    form(walk)
+
+
+@pytest.mark.parametrize("name", ["new\nline.csv", b"\xff.csv".decode("utf-8", "surrogateescape")])
+def test_what_cannot_be_shown_is_still_what_is_run(form, until, launched, folder, text_of, name):
+    (folder / name).touch()
+
+    async def walk(pilot):
+        text_of(pilot.app).encode()
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: launched, "a start")
+
+    form(walk, values={**FULL, "source": [name]})
+    assert launched == [["map", "parse.py:parse", name, "--into", "out.csv"]]
+
+
+def test_a_quote_that_is_not_closed_is_said(form, until):
+    async def walk(pilot):
+        screen = pilot.app.screen
+        row(screen, "source").entry.focus()
+        await pilot.press(*" 'two")
+        await until(pilot, lambda: "quote" in said(screen, "source"), "what is wrong")
+        assert screen.query_one("#start", Button).disabled
+
+    form(walk, values=FULL)
+
+
+def test_paths_and_functions_are_completed(form, until):
+    async def walk(pilot):
+        entry = row(pilot.app.screen, "function").entry
+        await pilot.press(*"par")
+        await until(pilot, lambda: entry._suggestion == "parse.py:", "a suggestion")
+        await pilot.press("right", "c")
+        await until(pilot, lambda: entry._suggestion == "parse.py:clean", "a function")
+        await pilot.press("right")
+        assert entry.value == "parse.py:clean"
+
+    form(walk)
+
+
+@pytest.mark.parametrize(("size", "name"), [((80, 24), "new-80"), ((140, 40), "new-140")])
+def test_it_looks_so(form, golden, text_of, size, name):
+    async def walk(pilot):
+        golden(name, text_of(pilot.app))
+
+    form(walk, values={**FULL, "timeout": "soon"}, size=size)
+
+
+ASK = {"prompt": ["prompt.txt"], "experiments": "rows.csv", "output": "out.csv"}
+ASKS = ("prompts", "run")
+
+
+def test_prompts_that_cost_nothing_start_without_a_question(form, until, launched):
+    async def walk(pilot):
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: launched, "a start")
+
+    form(walk, command=ASKS, values={**ASK, "model": ["mock/a"]})
+    assert launched[0][:2] == ["prompts", "run"]
+    assert "--dry-run" not in launched[0]
+
+
+def test_prompts_that_cost_are_asked_about_once(form, until, launched, text_of, shows, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
+
+    async def walk(pilot):
+        await pilot.press("ctrl+s")
+        await shows(pilot, "at most")
+        text = text_of(pilot.app)
+        assert "2 rows, 2 requests to send" in text
+        assert "openai/gpt-4o-mini" in text
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(pilot.app.screen, NewRunScreen), "the form")
+        assert launched == []
+        await pilot.press("f4")
+        await shows(pilot, "at most")
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: launched, "a start")
+
+    form(walk, command=ASKS, values={**ASK, "model": ["openai/gpt-4o-mini"]})
+    assert len(launched) == 1
+
+
+def test_a_plan_says_what_is_wrong_and_starts_nothing(form, until, launched, shows, folder):
+    (folder / "prompt.txt").write_text("Say {{nothing}}.")
+
+    async def walk(pilot):
+        await pilot.press("f4")
+        await until(pilot, lambda: isinstance(pilot.app.screen, PlanScreen), "the plan")
+        await shows(pilot, "✗ problem: 2 rows (1, 2) have no 'nothing'")
+        assert not pilot.app.screen._can_start
+        await pilot.press("escape")
+
+    form(walk, command=ASKS, values={**ASK, "model": ["mock/[red]"]}, size=(100, 30))
+    assert launched == []
+
+
+def test_a_plan_that_nobody_waits_for_is_ended(form, until, launched):
+    processes = []
+
+    async def walk(pilot):
+        await pilot.press("f4")
+        await until(pilot, lambda: isinstance(pilot.app.screen, PlanScreen), "the plan")
+        screen = pilot.app.screen
+        await until(pilot, lambda: screen._process is not None, "a process")
+        processes.append(screen._process)
+        await pilot.press("escape")
+        await until(pilot, lambda: processes[0].poll() is not None, "its end")
+
+    form(walk, command=ASKS, values={**ASK, "model": ["mock/a"]})
+    assert processes[0].returncode is not None
