@@ -208,7 +208,9 @@ def test_the_time_of_light_is_told(load):
 
 def test_light_that_was_on_at_different_times_is_not_shaded_but_noted():
     runs = [
-        made("It", {"t (s)": [0.0, 1.0, 2.0, 3.0], "I (A)": [1.0] * 4, "VL (V)": laser}, run_id=name)
+        made(
+            "It", {"t (s)": [0.0, 1.0, 2.0, 3.0], "I (A)": [1.0] * 4, "VL (V)": laser}, run_id=name
+        )
         for name, laser in (("a", [0.0, 3.0, 3.0, 0.0]), ("b", [0.0, 0.0, 3.0, 0.0]))
     ]
     plot = plotting.plot_of(runs, plotting.kind_named("It"))
@@ -267,7 +269,9 @@ def test_runs_over_each_other_differ_in_lightness_and_style(load):
     figure = plotting.figure(runs)
     lines = figure.axes[0].lines
     assert len(lines) == len(runs) == len(legend(figure))
-    brightness = [0.299 * r + 0.587 * g + 0.114 * b for r, g, b, _ in (x.get_color() for x in lines)]
+    brightness = [
+        0.299 * r + 0.587 * g + 0.114 * b for r, g, b, _ in (x.get_color() for x in lines)
+    ]
     assert brightness == sorted(set(brightness))
     assert len({line.get_linestyle() for line in lines}) > 1
 

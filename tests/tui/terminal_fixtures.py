@@ -21,7 +21,7 @@ import pytest
 SOURCE = Path(__file__).parents[2] / "src"
 MARK = "TREADLE_TEST_MARK"
 PROMPT = "at-the-prompt"
-PATIENCE = 40.0  # a net under busy machines, not a measure
+PATIENCE = 15.0  # a net under busy machines, not a measure
 ORPHANS_GONE = 8.0  # seconds; a worker notices within 2 that its driver is gone
 _OF_THE_TERMINAL = ("tmux: server", "tmux", "bash", "cat")
 NOT_TO_BE_SEEN = (

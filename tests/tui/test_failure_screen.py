@@ -1,0 +1,91 @@
+"""Pilot tests of what is shown of one item: attempts, traceback, hint, and what it said."""
+
+from __future__ import annotations
+
+import pytest
+
+import treadle
+from treadle.tui.app import TreadleApp
+from treadle.tui.following import Follower
+from treadle.tui.screens.failure import FailureScreen
+
+KEYS = ["[red]a[/]", "\x1b[31mb\tc", "d\udc80e"]
+
+
+@pytest.fixture(scope="module")
+def tried(tmp_path_factory):
+    """A run whose items fail twice each, and say something that is no plain text."""
+
+    def fail(key):  # travels by value: workers need not import this module
+        print(f"{key} [/] \x1b[31mred\x1b[0m")
+        error = LookupError(f"[bold]none[/] of {key}\nsecond line")
+        error.add_note("a [note]")
+        raise error
+
+    place = tmp_path_factory.mktemp("tried")
+    retry = treadle.Retry(attempts=2, backoff=0.0)
+    report = treadle.run(fail, KEYS, workers=1, key=str, retry=retry, runs_dir=place)
+    return place / report.run_id
+
+
+@pytest.fixture
+def look_at(tried, use, monkeypatch):
+    """Open the UI on one item."""
+    follower = Follower(tried)
+
+    def look_at(key, walk, *, size=(80, 24)):
+        screen = FailureScreen(follower, key)
+        monkeypatch.setattr(TreadleApp, "get_default_screen", lambda _: screen)
+        use(walk, size=size)
+
+    yield look_at
+    follower.close()
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_an_item_is_shown_with_its_attempts_and_words_as_plain_text(key, look_at, shows, text_of):
+    shown = ascii(key)[1:-1]
+
+    async def walk(pilot):
+        await shows(pilot, "raised LookupError")
+        screen = text_of(pilot.app)
+        assert screen.split("\n")[0].strip() == shown
+        assert f"LookupError: [bold]none[/] of {shown}".replace("\\t", " ")[:30] in screen
+        for words in ("attempt 1", "attempt 2, the last", "second line", "note: a [note]"):
+            assert words in screen
+        assert "Traceback (most recent call last):" in screen
+        assert "[/] \\x1b[31mred\\x1b[0m" in screen
+        assert "\x1b" not in screen
+        screen.encode()  # as a terminal takes it
+
+    look_at(key, walk, size=(100, 60))
+
+
+def test_a_small_terminal_scrolls_to_the_end(look_at, shows):
+    async def walk(pilot):
+        await shows(pilot, "raised LookupError")
+        await pilot.press("end")
+        await shows(pilot, "what it printed and logged")
+
+    look_at(KEYS[0], walk)
+
+
+def test_an_item_that_has_not_settled_says_so(look_at, shows):
+    async def walk(pilot):
+        await shows(pilot, "has settled no item 'nothing [such]'")
+
+    look_at("nothing [such]", walk)
+
+
+def test_what_is_shown_can_be_copied(look_at, shows):
+    copied = []
+
+    async def walk(pilot):
+        await shows(pilot, "raised LookupError")
+        pilot.app.copy_to_clipboard = copied.append
+        await pilot.press("c")
+        await shows(pilot, "copied")
+
+    look_at(KEYS[0], walk)
+    assert copied[0].startswith("[red]a[/]: raised LookupError")
+    assert copied[0].count("Traceback") == 2

@@ -6,7 +6,6 @@ import os
 import shutil
 import stat
 import sys
-import time
 from pathlib import Path
 
 import polars as pl
@@ -125,7 +124,7 @@ def test_a_chip_shows_its_runs_alone(visit, until):
 
 def test_the_filter_takes_words_that_must_all_be_there(visit, until, text_of):
     async def walk(pilot):
-        await filter_by(pilot, "alisson 455NM")
+        await filter_by(pilot, "alisson67 455NM")
         await until(pilot, lambda: rows(pilot) == 1, "one run")
         await pilot.press("enter")
         assert isinstance(pilot.app.focused, Grid)
@@ -174,7 +173,7 @@ def test_rejected_files_are_there_with_reason_and_hint(visit, until, text_of):
         assert rows(pilot) == 2
         assert "no data" in shown
         assert "there are no rows" in shown
-        await filter_by(pilot, "no data")
+        await filter_by(pilot, "empty DATA")
         await until(pilot, lambda: rows(pilot) == 1, "one reject")
 
     visit(walk)
@@ -222,7 +221,6 @@ def test_the_folder_is_asked_for_and_remembered(use, until, out, text_of):
     async def walk(pilot):
         await until(pilot, lambda: isinstance(pilot.app.screen, AskForRoot), "the question")
         pilot.app.screen.query_one("#path", Input).value = str(out / "nowhere")
-        await pilot.press("tab") if pilot.app.focused is None else None
         pilot.app.screen.query_one("#path", Input).focus()
         await pilot.press("enter")
         assert "there is no folder" in text_of(pilot.app)
@@ -332,7 +330,7 @@ def test_parameters_segments_and_notes_have_their_tabs(visit, until, shows):
 def test_flags_of_a_run_are_seen_at_once(visit, until, shows):
     async def walk(pilot):
         await filter_by(pilot, "DEAD_STUCK")
-        await until(pilot, lambda: rows(pilot) == 1, "one run")
+        await until(pilot, lambda: rows(pilot) == 2, "two runs")
         await pilot.press("enter", "enter")
         await on_run(pilot, until)
         await shows(pilot, "! DEAD_FLAT_IVG")
@@ -340,7 +338,9 @@ def test_flags_of_a_run_are_seen_at_once(visit, until, shows):
     visit(walk)
 
 
-def test_a_run_whose_file_is_gone_says_so_and_the_others_can_be_seen(visit, until, shows, out, tmp_path):
+def test_a_run_whose_file_is_gone_says_so_and_the_others_can_be_seen(
+    visit, until, shows, out, tmp_path
+):
     shutil.copytree(out, tmp_path / "out")
     rows_ = lab.manifest(tmp_path / "out" / "stage", chip="Alisson67").sort("start_time_utc")
     for root in ("stage", "segment"):
@@ -361,7 +361,9 @@ def test_what_is_written_in_a_file_is_never_taken_for_markup(visit, until, shows
     raw = tmp_path / "raw"
     raw.mkdir()
     text = (EXAMPLES / "Alisson_04_sept" / "IV2025-09-04_1.csv").read_text()
-    (raw / "[red]IV_1.csv").write_text(text.replace("Information: iv test", "Information: [/x] [b]"))
+    (raw / "[red]IV_1.csv").write_text(
+        text.replace("Information: iv test", "Information: [/x] [b]")
+    )
     assert "[/x] [b]" in (raw / "[red]IV_1.csv").read_text()
     lab.stage(raw, tmp_path / "stage", backend="inline", progress="none", local_tz="UTC")
 
@@ -408,15 +410,14 @@ def test_s_saves_the_plot_where_it_is_told_to(visit, until, shows, tmp_path):
     async def walk(pilot):
         await pilot.press("enter")
         await on_run(pilot, until)
-        for suffix, begins in ((".pdf", b"%PDF"), (".svg", b"<?xml"), (".png", b"\x89PNG")):
-            await pilot.press("s")
-            await until(pilot, lambda: isinstance(pilot.app.screen, SaveDialog), "the question")
-            path = tmp_path / "deep" / f"plot{suffix}"
-            pilot.app.screen.query_one("#path", Input).value = str(path)
-            await pilot.press("enter")
-            await until(pilot, lambda: isinstance(pilot.app.screen, LabRunScreen), "saved")
-            assert path.read_bytes().startswith(begins)
-            await shows(pilot, f"plot{suffix}")
+        await pilot.press("s")
+        await until(pilot, lambda: isinstance(pilot.app.screen, SaveDialog), "the question")
+        path = tmp_path / "deep" / "plot.pdf"
+        pilot.app.screen.query_one("#path", Input).value = str(path)
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, LabRunScreen), "saved")
+        assert path.read_bytes().startswith(b"%PDF")
+        await shows(pilot, "plot.pdf")
 
     visit(walk)
 
@@ -439,7 +440,7 @@ def test_saving_says_what_is_wrong_and_does_not_replace_a_file_unasked(
         await shows(pilot, "cannot be saved as 'plot.bmp'")
         field.value = str(tmp_path)
         await pilot.press("enter")
-        await shows(pilot, "is a folder")
+        await shows(pilot, "add the name of a file")
         field.value = str(taken)
         await pilot.press("enter")
         await shows(pilot, "this file exists")
@@ -451,17 +452,18 @@ def test_saving_says_what_is_wrong_and_does_not_replace_a_file_unasked(
     visit(walk)
 
 
-@pytest.mark.parametrize("theme", ["textual-dark", "textual-light", "nord"])
-def test_curves_have_the_colours_of_the_theme(visit, until, theme):
+def test_curves_have_the_colours_of_the_theme(visit, until):
     async def walk(pilot):
         await pilot.press("enter")
         await on_run(pilot, until)
         canvas = pilot.app.screen.query_one(Canvas)
-        pilot.app.theme = theme
-        await pilot.pause()
-        colors = {canvas.color(number) for number in range(4)}
-        assert len(colors) > 1
-        assert canvas.render().plain.count("a") > 1
+        seen = set()
+        for theme in ("textual-dark", "textual-light", "nord"):
+            pilot.app.theme = theme
+            await pilot.pause()
+            seen.add(tuple(canvas.color(number) for number in range(4)))
+            assert canvas.render().plain.count("a") > 1
+        assert len(seen) == 3
 
     visit(walk)
 

@@ -289,7 +289,7 @@ def test_what_cannot_be_gone_on_with_is_told_with_a_hint(mapped, finished, own_r
     assert f"treadle resume {row.id}" in raised.value.hint
     program = next(row for row in all_of(Listing([own_runs])) if row.id == finished.name)
     noted(program, program="/x/mine.py")
-    with pytest.raises(UsageError, match="made by /x/mine.py") as raised:
+    with pytest.raises(UsageError, match=r"made by /x/mine\.py") as raised:
         going_on(program)
     assert "treadle.run(..., resume=" in raised.value.hint
     noted(program, program="/usr/bin/treadle")
@@ -299,5 +299,5 @@ def test_what_cannot_be_gone_on_with_is_told_with_a_hint(mapped, finished, own_r
 
 def test_nothing_is_retried_where_nothing_has_failed(own_runs):
     treadle.run(str, range(3), backend="inline", runs_dir=own_runs)
-    with pytest.raises(UsageError, match="no item of the run .* has failed"):
+    with pytest.raises(UsageError, match=r"no item of the run .* has failed"):
         going_on(all_of(Listing([own_runs]))[0], retry=True)

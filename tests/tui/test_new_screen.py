@@ -251,6 +251,17 @@ def test_a_function_and_several_sources_are_picked(form, until):
     form(walk)
 
 
+def test_several_values_read_as_they_are_written(form):
+    values = ["data/**/*.csv", "two words.csv", "it's", "$HOME", "back\\slash"]
+
+    async def walk(pilot):
+        source = row(pilot.app.screen, "source")
+        assert source.value == values
+        assert source.entry.value.startswith("data/**/*.csv 'two words.csv' ")
+
+    form(walk, values={**FULL, "source": values})
+
+
 @pytest.mark.parametrize("name", ["new\nline.csv", b"\xff.csv".decode("utf-8", "surrogateescape")])
 def test_what_cannot_be_shown_is_still_what_is_run(form, until, launched, folder, text_of, name):
     (folder / name).touch()

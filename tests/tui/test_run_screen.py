@@ -150,7 +150,7 @@ def test_the_number_of_workers_follows_plus_minus_and_the_dialog(held, watch, sh
         await shows(pilot, "a whole number from 1 to 10,000")
         await pilot.press("backspace", "1", "enter")
         await shows(pilot, ", 1 worker on")
-        assert held.begun() == {0, 1, 2, 3}
+        assert len(held.begun()) == 4
 
     watch(held.folder, walk)
 
@@ -205,51 +205,52 @@ def test_a_driver_killed_while_it_is_watched_has_crashed_and_is_resumed_from_her
     watch(held.folder, walk)
 
 
-def hostile(key):
-    print(f"{key} says [/] \x1b[31mred\x1b[0m\tafter")
-    raise ValueError(f"[red]no[/] \x1b[2J {key}")
+KEYS = ["\x1b[31mc", "f\udc80g", "[/]b", "d\te", "h\u202ei", "[red]a"]
 
 
-KEYS = ["[red]a", "[/]b", "\x1b[31mc", "d\te", "f\udc80g", "h\u202ei"]
+@pytest.fixture(scope="module")
+def hostile_run(tmp_path_factory):
+    """A run whose keys, messages and words are anything but plain text."""
+
+    def hostile(key):  # travels by value: workers need not import this module
+        print(f"{key} says [/] \x1b[31mred\x1b[0m\tafter")
+        raise ValueError(f"[red]no[/] \x1b[2J {key}")
+
+    place = tmp_path_factory.mktemp("hostile")
+    report = treadle.run(hostile, KEYS, workers=1, key=str, runs_dir=place)
+    return place / report.run_id
 
 
-def test_nothing_from_outside_is_taken_for_anything_but_text(own_runs, watch, shows, text_of):
-    report = treadle.run(hostile, KEYS, workers=2, key=str, runs_dir=own_runs)
-
+def test_nothing_from_outside_is_taken_for_anything_but_text(hostile_run, watch, shows, text_of):
     async def walk(pilot):
         await shows(pilot, "finished: 0 ok, 6 failed")
-        await shows(pilot, "[red]no[/] \\x1b[2J [red]a")
+        await shows(pilot, "[red]no[/] \\x1b[2J \\x1b[31mc")
         await pilot.press("enter")
         await shows(pilot, "6 items: raised ValueError")
         items = text_of(pilot.app)
         for key in ("[red]a", "[/]b", "\\x1b[31mc", "d\\te", "f\\udc80g", "h\\u202ei"):
             assert key in items
-        for _ in KEYS:
-            await pilot.press("enter")
-            await shows(pilot, "ValueError: [red]no[/] \\x1b[2J")
-            await shows(pilot, "Traceback (most recent call last):")
-            text_of(pilot.app).encode()  # as a terminal takes it
-            await pilot.press("escape", "down")
         await pilot.press("escape", "4")
-        await shows(pilot, "says [/]")
+        await shows(pilot, "f\\udc80g says [/] \\x1b[31mred\\x1b[0m")
         assert "\x1b" not in text_of(pilot.app)
+        text_of(pilot.app).encode()  # as a terminal takes it
 
-    watch(own_runs / report.run_id, walk)
+    watch(hostile_run, walk)
 
 
-def test_the_log_keeps_only_lines_with_the_words_that_are_looked_for(own_runs, watch, shows, text_of):
-    report = treadle.run(hostile, KEYS, workers=2, key=str, runs_dir=own_runs)
-
+def test_the_log_keeps_only_lines_with_the_words_that_are_looked_for(
+    hostile_run, watch, shows, text_of
+):
     async def walk(pilot):
         await pilot.press("4")
         await shows(pilot, "6 lines")
         await pilot.press("slash", *"[/]b", "enter")
-        await shows(pilot, "1 lines with '[/]b'")
+        await shows(pilot, "1 line with '[/]b'")
         assert "d\\te" not in text_of(pilot.app)
         await pilot.press("escape")
         await shows(pilot, "6 lines ·")
 
-    watch(own_runs / report.run_id, walk)
+    watch(hostile_run, walk)
 
 
 def test_a_command_that_is_not_right_shows_what_it_wrote_and_how_it_ended(tmp_path, watch, shows):
@@ -331,7 +332,7 @@ def seats(count):
     )
 
 
-def figures(kinds=2, each=3):
+def figures_of(kinds=2, each=3):
     return Figures(
         bins=tuple(Bin(float(start), start % 7 * 5, start % 2) for start in range(40)),
         width=1.0,
@@ -372,8 +373,9 @@ def seen(monkeypatch):
 
     monkeypatch.setattr("treadle.tui.screens.run.Watcher", Made)
 
-    def see(*views, figures=figures(), said=()):
-        Made.sight = Sight(tuple(Stage(None, view, figures, {}, said) for view in views))
+    def see(*views, figures=None, said=()):
+        added = figures or figures_of()
+        Made.sight = Sight(tuple(Stage(None, view, added, {}, said) for view in views))
 
     return see
 
@@ -387,10 +389,12 @@ def test_each_pane_fits_a_small_terminal(tab, seen, watch, shows, text_of, golde
     seen(view_of(seats=seats(3), lanes=LANES), said=said)
 
     async def walk(pilot):
-        await shows(pilot, "812" if tab == "nothing" else "815/2,000")
+        await shows(pilot, "815/2,000")
         if tab == "log":  # told once, as by a real run
             seen(view_of(seats=seats(3), lanes=LANES))
-        number = "workers failures slowest log lanes output about".split().index(tab) + 1
+        number = ["workers", "failures", "slowest", "log", "lanes", "output", "about"].index(
+            tab
+        ) + 1
         await pilot.press(str(number))
         await pilot.pause()
         if tab != "log":
@@ -405,7 +409,13 @@ def test_a_run_of_two_stages_has_a_line_for_each_and_one_is_looked_at(
     seen, watch, shows, text_of, golden
 ):
     first = view_of(
-        state="finished", live=False, ok=1997, total=2000, left=None, elapsed=100.0, name="lab stage"
+        state="finished",
+        live=False,
+        ok=1997,
+        total=2000,
+        left=None,
+        elapsed=100.0,
+        name="lab stage",
     )
     second = view_of(name="lab segment", stage=1, ok=10, failed=0, total=500, seats=seats(2))
     seen(first, second)
@@ -422,7 +432,7 @@ def test_a_run_of_two_stages_has_a_line_for_each_and_one_is_looked_at(
 
 
 def test_a_hundred_workers_and_ten_thousand_failures_of_fifty_kinds(seen, watch, shows, text_of):
-    seen(view_of(seats=seats(100), failed=10_000), figures=figures(50, 200))
+    seen(view_of(seats=seats(100), failed=10_000), figures=figures_of(50, 200))
 
     async def walk(pilot):
         await shows(pilot, "Workers 100")
@@ -457,7 +467,8 @@ def test_a_record_that_cannot_be_read_is_told_once(tmp_path, watch, shows):
     (folder / "run.json").write_text("{[red]")
 
     async def walk(pilot):
-        await shows(pilot, "run.json")
+        await shows(pilot, "260101-000000")
+        await shows(pilot, "no run so far")
 
     watch(folder, walk)
     assert watching.Watcher(Session.of_run(folder)).look().troubles

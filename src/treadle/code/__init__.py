@@ -7,7 +7,7 @@ one file           reading (bytes, encodings), languages (which one), grammars (
                    trees (what a syntax tree says), budget (what fits), cutting (where),
                    describing (what is said of a chunk); chunking puts them together
 all of them        mapping (outcomes), running (into a file, incrementally; store, outputs)
-what comes out     values (the words), schema
+what comes out     values (the words), schema; contents (an output, to look at)
 for the eye        page, cli
 
 Built on Treadle's public names alone, as any other package could be.

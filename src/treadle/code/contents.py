@@ -11,12 +11,13 @@ from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import NamedTuple
 
 import treadle
 from treadle.code.kept import kept_files, kept_report
 from treadle.code.outputs import format_of
-from treadle.code.places import Place
+from treadle.code.places import HIDDEN, Place
 from treadle.code.rendering import chunk_of
 from treadle.code.report import Report
 from treadle.code.values import Chunk
@@ -193,10 +194,7 @@ def entries_of(chunks: list[Chunk]) -> list[Entry]:
     return [_entry(chunk) for chunk in chunks]
 
 
-def outputs_in(folder: os.PathLike[str] | str) -> list[Any]:
-    """Return the outputs in a folder, as paths; those that ``treadle code chunk`` has made."""
-    from pathlib import Path
-
-    home = Path(folder)
-    names = (each.name for each in (home / ".treadle" / "code").glob("*/"))
-    return sorted(home / name for name in names if (home / name).is_file())
+def outputs_in(folder: Path) -> list[Path]:
+    """Return the outputs in a folder; those that ``treadle code chunk`` has made there."""
+    names = (each.name for each in (folder / HIDDEN / "code").glob("*/"))
+    return sorted(folder / name for name in names if (folder / name).is_file())

@@ -12,6 +12,7 @@ to whom, how fast  settings (treadle.toml, .env), lanes (into ``treadle.Lanes``)
 asking             calling (one request), providers (one module for each wire), faults, errors
 doing all of it    experiment (put together), running, places and lock (where it is kept)
 what comes out     record, ended, columns, results_files, flatten, scoring, exporting
+to look at         answers (rows and models side by side, while it goes on)
 for the eye        display, summary, page, cli
 
 The words are in ``values``. Built on Treadle's public names alone, as any other package could be.

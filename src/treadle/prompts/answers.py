@@ -121,8 +121,8 @@ class Brief(NamedTuple):
 
     @property
     def has_failed(self) -> bool:
-        """Whether there is no answer, and one was wanted."""
-        return self.status in ("error", "skipped")
+        """Whether it was asked, and there is no answer."""
+        return self.status == "error"
 
 
 @dataclass(slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -56,6 +57,7 @@ class TreadleApp(App[int]):
         self.remembered = Remembered.load() if remembered is None else remembered
         self.started: list[Started] = []
         self._is_leaving = False
+        self._parent = 0
 
     def get_default_screen(self) -> Screen[Any]:
         """Return the first screen."""
@@ -68,11 +70,19 @@ class TreadleApp(App[int]):
         if self.remembered.theme in self.available_themes:
             self.theme = str(self.remembered.theme)
         self.theme_changed_signal.subscribe(self, lambda theme: self._keep_theme(theme.name))
+        if self.is_web:
+            self._parent = os.getppid()
+            self.set_interval(1.0, self._end_with_the_server)
         if self.remembered.damaged is not None:
             self.complain(
                 "what was remembered from last time could not be read",
                 hint=f"it was put aside as {self.remembered.damaged}",
             )
+
+    def _end_with_the_server(self) -> None:
+        """End when the server behind --web was killed: nobody is left to look at us."""
+        if os.getppid() != self._parent:
+            self.exit(0)
 
     # ── going somewhere ─────────────────────────────────────────────────────────────────────
 

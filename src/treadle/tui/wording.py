@@ -137,10 +137,10 @@ def totals(rows: list[Row], to_go: int = 0) -> str:
     unreadable = sum(row.entry is None for row in rows)
     parts = [
         plural(len(rows), "run"),
+        f"{number(to_go)} still to read" if to_go else "",
         f"{number(live)} live",
         f"{number(unreadable)} unreadable" if unreadable else "",
         f"{number(stopped)} stopped early" if stopped else "",
         f"{number(failures)} with failures" if failures else "",
-        f"{number(to_go)} still to read" if to_go else "",
     ]
     return " · ".join(part for part in parts if part)

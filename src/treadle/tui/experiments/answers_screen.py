@@ -38,7 +38,7 @@ class AnswersScreen(AppScreen):
     AnswersScreen.-beside #beside { display: block; }
     AnswersScreen.-beside #below { display: none; }
     AnswersScreen #beside > VerticalScroll {
-        width: 1fr; min-width: 38; border-left: solid $primary 50%; padding: 0 1;
+        min-width: 38; border-left: solid $primary 50%; padding: 0 1;
     }
     AnswersScreen #below { height: 1fr; padding: 0 1; }
     AnswersScreen .answer { margin-top: 1; }
@@ -112,6 +112,8 @@ class AnswersScreen(AppScreen):
         await beside.mount(
             VerticalScroll(Static(asked)), *(VerticalScroll(Static(part)) for part in parts)
         )
+        for each in beside.children:
+            each.styles.width = f"{100 / len(beside.children):.2f}%"
         below.scroll_home(animate=False)
         (beside.children[0] if self.has_class("-beside") else below).focus()
 

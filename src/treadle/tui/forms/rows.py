@@ -214,7 +214,7 @@ class FieldRow(Vertical):
             if shown(each) != each:
                 self._exact[shown(each)] = each
         if self.field.several:
-            return shlex.join(map(shown, texts))
+            return " ".join(_word(shown(each)) for each in texts)
         return shown(texts[0]) if texts else ""
 
     def on_input_changed(self, event: Input.Changed) -> None:
@@ -241,6 +241,15 @@ class FieldRow(Vertical):
         """Have something picked."""
         event.stop()
         self.post_message(self.Browse(self))
+
+
+def _word(text: str) -> str:
+    """Return *text* in quotes only if it must be: no shell reads a field, so a ``*`` is one."""
+    try:
+        is_plain = shlex.split(text) == [text]
+    except ValueError:
+        is_plain = False
+    return text if is_plain else shlex.quote(text)
 
 
 def _of_several(field: Field) -> str:

@@ -241,8 +241,8 @@ def _words(rows: pl.DataFrame) -> pl.Expr:
     light = pl.col("has_light").replace_strict(
         {True: "light", False: "dark"}, return_dtype=pl.String
     )
-    wavelength = (
-        pl.when("has_light").then(pl.format("{}nm", pl.col("wavelength_nm").cast(pl.Int64)))
+    wavelength = pl.when("has_light").then(
+        pl.format("{}nm", pl.col("wavelength_nm").cast(pl.Int64))
     )
     there = [each for each, name in zip(texts, _FOUND_IN, strict=True) if name in rows.columns]
     return pl.concat_str(

@@ -254,14 +254,11 @@ class NewRunScreen(Screen[None]):
             return "✓ ready: ctrl+s starts it"
         if WHOLE in self._wrong:
             return f"✗ {shown(str(self._wrong[WHOLE]))}"
-        missing = [self._label(name) for name, each in self._wrong.items() if each.missing]
-        bad = [self._label(name) for name, each in self._wrong.items() if not each.missing]
+        known = [(each.label, self._wrong.get(each.name)) for each in self._fields.all]
+        missing = [label for label, wrong in known if wrong is not None and wrong.missing]
+        bad = [label for label, wrong in known if wrong is not None and not wrong.missing]
         said = [f"✗ look at {', '.join(bad)}"] if bad else []
         return "; ".join([*said, *([f"· needed: {', '.join(missing)}"] if missing else [])])
-
-    def _label(self, name: str) -> str:
-        field = self._fields.get(name)
-        return name if field is None else field.label
 
     # ── what is done ────────────────────────────────────────────────────────────────────────
 

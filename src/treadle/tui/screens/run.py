@@ -3,30 +3,25 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from textual import events, on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.message import Message
-from textual.screen import Screen
 from textual.widgets import Footer, Static, TabbedContent, TabPane
 from textual.worker import get_current_worker
 
-from treadle import TreadleError
 from treadle.progress.text import number
-from treadle.tui.dialogs.confirm import ConfirmDialog
-from treadle.tui.dialogs.workers import MOST, WorkersDialog
-from treadle.tui.following import Follower, Session, View
+from treadle.tui.following import Follower, Session
 from treadle.tui.screens.failure import FailureScreen, KindScreen
 from treadle.tui.widgets import again, notice, panes, stages
 from treadle.tui.widgets.about import about
 from treadle.tui.widgets.lines import Entry, Lines
-from treadle.tui.widgets.literal import toned, visible, visible_lines
+from treadle.tui.widgets.literal import Piece, toned, visible, visible_lines
 from treadle.tui.widgets.log import LogPane
 from treadle.tui.widgets.rows import Rows
+from treadle.tui.widgets.steering import STEERING, SteeringScreen
 from treadle.tui.widgets.throughput import Throughput
 from treadle.tui.widgets.watching import KindOfFailure, Sight, Stage, Watcher
 
@@ -43,18 +38,9 @@ TABS = {
     "output": "Output",
     "about": "About",
 }
-_STEERING = ("pause", "go_on", "cancel", "kill", "workers", "more", "fewer")
 
 
-@dataclass(slots=True)
-class _Asked:
-    """What a run was asked for: in words, and how one sees that it is done."""
-
-    words: str
-    is_done: Callable[[View], bool]
-
-
-class RunScreen(Screen[None]):
+class RunScreen(SteeringScreen):
     """
     Watches a session, and steers it.
 
@@ -70,13 +56,6 @@ class RunScreen(Screen[None]):
     RunScreen.low Throughput { display: none; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("p", "pause", "Pause"),
-        Binding("p", "go_on", "Continue"),
-        Binding("x", "cancel", "Cancel"),
-        Binding("k", "kill", "Kill"),
-        Binding("w", "workers", "Workers"),
-        Binding("plus,equals_sign", "more", "One worker more", show=False),
-        Binding("minus", "fewer", "One worker less", show=False),
         Binding("r", "resume", "Resume"),
         Binding("t", "retry", "Retry failed"),
         Binding("o", "report", "Report"),
@@ -98,26 +77,13 @@ class RunScreen(Screen[None]):
             super().__init__()
             self.sight = sight
 
-    class Refused(Message):
-        """What was asked for was not done."""
-
-        def __init__(self, error: TreadleError) -> None:
-            super().__init__()
-            self.error = error
-
     def __init__(self, session: Session) -> None:
-        super().__init__()
-        self._session = session
-        self._sight = Sight()
-        self._at: int | None = None  # the stage that was chosen; None for the newest
-        self._asked: _Asked | None = None
-        self._wanted: int | None = None  # workers that were asked for
+        super().__init__(session)
         self._is_opened = False  # the first tab has been chosen
         self._allowed: tuple[object, ...] = ()
         self._told: set[str] = set()
         self._shown: dict[str, object] = {}
         self._taken = threading.Event()  # what was seen last has been drawn
-        self._woken = threading.Event()
 
     # ── how it is put together ──────────────────────────────────────────────────────────────
 
@@ -165,14 +131,6 @@ class RunScreen(Screen[None]):
     def _tabs(self) -> TabbedContent:
         return self.query_one(TabbedContent)
 
-    @property
-    def _stage(self) -> Stage | None:
-        """The stage that is looked at."""
-        found = self._sight.stages
-        if not found:
-            return None
-        return found[-1 if self._at is None else min(self._at, len(found) - 1)]
-
     # ── watching ────────────────────────────────────────────────────────────────────────────
 
     @work(thread=True, exclusive=True, group="watch")
@@ -209,22 +167,17 @@ class RunScreen(Screen[None]):
 
     def _show(self) -> None:
         stage = self._stage
-        self._see_what_is_done(stage)
+        self._see_what_is_done()
         if not self._is_opened:
             self._open_first_tab(stage)
         self._show_head(stage)
         self._show_labels(stage)
         self._show_pane()
-        names = (*_STEERING, "resume", "retry")
+        names = (*STEERING, "resume", "retry")
         allowed = (len(self._sight.stages), *(self.check_action(name, ()) for name in names))
         if allowed != self._allowed:
             self._allowed = allowed
             self.refresh_bindings()
-
-    def _see_what_is_done(self, stage: Stage | None) -> None:
-        asked = self._asked
-        if stage is None or not stage.view.live or (asked and asked.is_done(stage.view)):
-            self._asked = self._wanted = None
 
     def _open_first_tab(self, stage: Stage | None) -> None:
         """Begin where there is most to see."""
@@ -245,7 +198,7 @@ class RunScreen(Screen[None]):
         lines.show(views, names, at)
         started = self._session.started
         if stage is None:
-            said = notice.of_command(self._sight.code)
+            said = self._said_of_none()
             title = visible(self._session.title)
         else:
             view, figures = stage.view, stage.figures
@@ -262,6 +215,14 @@ class RunScreen(Screen[None]):
             title = f"{sign} {stages.word(view)} · {visible(what)} · {view.id}"
         self._put("#title", title)
         self._put("#notice", toned(self.app, [said]))
+
+    def _said_of_none(self) -> Piece:
+        """Say why there is no run to be seen."""
+        if self._sight.troubles:
+            return visible(self._sight.troubles[0]), "bad"
+        if self._session.started is None:
+            return "reading the record", "dim"
+        return notice.of_command(self._sight.code)
 
     def _put(self, where: str, what: Any) -> None:
         if self._shown.get(where) != what:
@@ -375,13 +336,13 @@ class RunScreen(Screen[None]):
         else:
             self.app.push_screen(KindScreen(follower, kind))
 
-    # ── steering ────────────────────────────────────────────────────────────────────────────
+    # ── what can be done ──────────────────────────────────────────────────────────────────────────
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
         """Tell what can be done now: False hides a key, None greys it."""
         stage = self._stage
-        if action in _STEERING:
-            return self._can_steer(action, stage)
+        if action in STEERING:
+            return self._can_steer(action)
         if action in ("resume", "retry"):
             if stage is None or stage.view.live or self._is_command_alive:
                 return False
@@ -394,26 +355,6 @@ class RunScreen(Screen[None]):
             return len(self._sight.stages) > 1
         return True
 
-    def _can_steer(self, action: str, stage: Stage | None) -> bool | None:
-        if stage is None or not stage.view.live:
-            return action in ("cancel", "kill") and self._is_command_alive
-        view = stage.view
-        if action in ("pause", "go_on") and (action == "go_on") != view.paused:
-            return False
-        if action in ("cancel", "kill") and self._is_command_alive:
-            return True
-        if view.steerable or view.ending:
-            return None
-        if action == "cancel" and view.cancelling:
-            return None
-        if action in ("workers", "more", "fewer") and view.backend == "inline":
-            return None
-        return True
-
-    @property
-    def _is_command_alive(self) -> bool:
-        return self._session.started is not None and self._sight.code is None
-
     @property
     def _resuming(self) -> again.Command | None:
         stage = self._stage
@@ -425,113 +366,6 @@ class RunScreen(Screen[None]):
     def _retrying(self) -> again.Command | None:
         stage = self._stage
         return None if stage is None else again.retrying(stage.view.folder, stage.facts)
-
-    def action_pause(self) -> None:
-        """Start nothing further."""
-        self._steer("pausing …", lambda follower: follower.pause(), lambda view: view.paused)
-
-    def action_go_on(self) -> None:
-        """Go on after a pause."""
-        self._steer("continuing …", lambda follower: follower.go_on(), lambda view: not view.paused)
-
-    def action_cancel(self) -> None:
-        """Start nothing further, let what runs finish, and end."""
-        started = self._session.started
-        if started is not None and self._is_command_alive:
-            # As Ctrl-C: of a command with several runs, none further is to begin.
-            started.interrupt()
-            self._asked = _Asked("cancelling …", lambda view: view.cancelling is not None)
-            self._show()
-            return
-        self._steer(
-            "cancelling …",
-            lambda follower: follower.cancel(),
-            lambda view: view.cancelling is not None,
-        )
-
-    def action_kill(self) -> None:
-        """End it now, after asking."""
-        dialog = ConfirmDialog(
-            "End it now?",
-            [("stay", "Let it run", "primary"), ("kill", "Kill", "error")],
-            details="Items that run are given up.\nWhat has settled is kept, to be resumed.",
-        )
-        self.app.push_screen(dialog, self._after_question)
-
-    def _after_question(self, answer: str | None) -> None:
-        stage, started = self._stage, self._session.started
-        if answer != "kill":
-            return
-        if stage is not None and stage.view.live and not stage.view.steerable:
-            self._steer("ending …", lambda follower: follower.cancel(now=True), lambda _: False)
-        if started is not None and self._is_command_alive:
-            if stage is None or not stage.view.live or stage.view.steerable:
-                started.kill()
-            else:
-                started.interrupt()  # what would come after this run
-            self._woken.set()
-
-    def action_workers(self) -> None:
-        """Ask for a number of workers."""
-        stage = self._stage
-        if stage is not None:
-            self.app.push_screen(WorkersDialog(stage.view.workers), self._resize)
-
-    def action_more(self) -> None:
-        """Have one worker more."""
-        self._step(1)
-
-    def action_fewer(self) -> None:
-        """Have one worker less."""
-        self._step(-1)
-
-    def _step(self, way: int) -> None:
-        stage = self._stage
-        if stage is not None:
-            now = self._wanted or stage.view.workers
-            self._resize(max(1, min(now + way, MOST)))
-
-    def _resize(self, workers: int | None) -> None:
-        if workers is None:
-            return
-        self._wanted = workers
-        noun = "worker" if workers == 1 else "workers"
-        self._steer(
-            f"asking for {number(workers)} {noun} …",
-            # The number of now: of two requests the later one may be sent first.
-            lambda follower: follower.resize(self._wanted or workers),
-            lambda view: view.workers == workers,
-        )
-
-    def _steer(
-        self, words: str, request: Callable[[Follower], None], is_done: Callable[[View], bool]
-    ) -> None:
-        stage = self._stage
-        if stage is None:
-            return
-        self._asked = _Asked(words, is_done)
-        self._show()
-        self._ask(stage.follower, request)
-
-    @work(thread=True, group="steer")
-    def _ask(self, follower: Follower, request: Callable[[Follower], None]) -> None:
-        try:
-            request(follower)
-        except TreadleError as error:
-            self.post_message(self.Refused(error))
-        self._woken.set()
-
-    def on_run_screen_refused(self, event: Refused) -> None:
-        """Say why it was not done."""
-        event.stop()
-        self._asked = self._wanted = None
-        hint = f"\n{visible(event.error.hint)}" if event.error.hint else ""
-        self.app.notify(
-            visible(event.error.message) + hint, severity="error", timeout=10, markup=False
-        )
-        self._show()
-
-    # ── what is next ────────────────────────────────────────────────────────────────────────
 
     def action_resume(self) -> None:
         """Go on with it, in a command of its own."""

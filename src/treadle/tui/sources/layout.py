@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from rich.style import Style
 from rich.text import Text
 
 from treadle.code.values import Chunk
@@ -93,7 +94,15 @@ def _coloured(lines: list[str], chunk: Chunk | None, *, dark: bool) -> list[Text
     if syntax.lexer is None:
         return [Text(line) for line in lines]
     text = syntax.highlight("\n".join(lines))
-    text.style = ""  # with that of the theme goes its background
+    text.style = ""
+    text.spans = [span._replace(style=_bare(span.style)) for span in text.spans]
     found = list(text.split("\n", allow_blank=True))
     found += [Text() for _ in range(len(lines) - len(found))]
     return found[: len(lines)]
+
+
+def _bare(style: Style | str) -> Style | str:
+    """Return a style without its background, which is not that of the screen."""
+    if isinstance(style, str):
+        return style
+    return Style(color=style.color, bold=style.bold, italic=style.italic)

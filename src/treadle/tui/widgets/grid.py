@@ -11,7 +11,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.geometry import Region, Size
+from textual.geometry import Size
 from textual.message import Message
 from textual.reactive import reactive
 from textual.scroll_view import ScrollView
@@ -273,10 +273,6 @@ class Grid(ScrollView, can_focus=True):
                 return number
             at += width + _GAP
         return None
-
-    def region_of(self, row: int) -> Region:
-        """Return where a row is drawn, seen from the corner of the table."""
-        return Region(0, row - self.scroll_offset.y + 1, self.size.width, 1)
 
 
 def _fitted(text: str, width: int, column: Column) -> str:

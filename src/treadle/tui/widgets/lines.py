@@ -68,8 +68,8 @@ class Lines(ScrollView, can_focus=True, inherit_bindings=False):
         Binding("end", "scroll_end", "Last", show=False),
     ]
 
-    class Moved(Message):
-        """It has begun to follow the end, or has ceased to."""
+    class Changed(Message):
+        """There are other lines, or it has begun to follow the end, or has ceased to."""
 
     def __init__(self, *, nothing: str, id: str, grows: bool = True) -> None:  # noqa: A002
         super().__init__(id=id)
@@ -123,6 +123,7 @@ class Lines(ScrollView, can_focus=True, inherit_bindings=False):
         elif gone:
             self.scroll_to(y=max(self.scroll_y - gone, 0), animate=False)
         self.refresh()
+        self.post_message(self.Changed())
 
     def _broken(self, entries: Iterable[Entry]) -> list[Sequence[Piece]]:
         width = max(self.scrollable_content_region.width, 20)
@@ -157,7 +158,7 @@ class Lines(ScrollView, can_focus=True, inherit_bindings=False):
     def _now(self, *, following: bool) -> None:
         if following != self.following:
             self.following = following
-            self.post_message(self.Moved())
+            self.post_message(self.Changed())
 
     def render_line(self, y: int) -> Strip:
         """Draw one line."""

@@ -12,7 +12,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.widgets import Input, Static
 
-from treadle.progress.text import middle, number
+from treadle.progress.text import middle, plural
 from treadle.tui.widgets.lines import Entry, Lines
 from treadle.tui.widgets.literal import visible, visible_lines
 
@@ -114,13 +114,13 @@ class LogPane(Vertical):
         if not event.value:
             self.action_all()
 
-    @on(Lines.Moved)
+    @on(Lines.Changed)
     def _tell(self) -> None:
         lines = self._lines
         where = "follows the end" if lines.following else "stays here (f follows)"
         words = self._input.value
         found = f" with {visible(words, 40)!r}" if words else ""
-        told = f"{number(lines.count)} lines{found} · {where} · / search"
+        told = f"{plural(lines.count, 'line')}{found} · {where} · / search"
         if told != self._told:
             self._told = told
             self._state.update(told)

@@ -52,7 +52,10 @@ def _of_live(view: View) -> Piece:
         return f"paused: {running}, nothing new starts · p continues", "warn"
     retried = f", {number(view.retried)} tried again" if view.retried else ""
     where = f" on {visible(view.backend, 40)}" if view.backend else ""
-    return f"{plural(view.running, 'item')} running, {plural(view.workers, 'worker')}{where}{retried}", "dim"
+    return (
+        f"{plural(view.running, 'item')} running, {plural(view.workers, 'worker')}{where}{retried}",
+        "dim",
+    )
 
 
 def _of_ended(view: View, *, again: bool, retry: bool, program: str) -> Piece:

@@ -160,7 +160,7 @@ class StageLines(Widget):
         """Draw the lines."""
         width = self.size.width
         if not self._views:
-            return toned(self.app, [("waiting for its first run", "dim")])
+            return toned(self.app, [("  no run so far", "dim")])
         lines = []
         if len(self._views) > 1:
             lines.append(line_of_all(self._views, width - 2))
