@@ -23,7 +23,7 @@ def tried(tmp_path_factory):
         raise error
 
     place = tmp_path_factory.mktemp("tried")
-    retry = treadle.Retry(attempts=2, backoff=0.0)
+    retry = treadle.Retry(attempts=2, base=0.01)
     report = treadle.run(fail, KEYS, workers=1, key=str, retry=retry, runs_dir=place)
     return place / report.run_id
 

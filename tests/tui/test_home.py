@@ -23,6 +23,7 @@ from treadle.tui.app import TreadleApp
 from treadle.tui.dialogs.prune import PruneDialog, Wanted, chosen_of
 from treadle.tui.listing import Batch, Listing, Row, by_age
 from treadle.tui.remembered import Remembered
+from treadle.tui.screens import home_columns
 from treadle.tui.widgets.grid import Grid
 
 WHERE_RUNS_ARE = "/home/me/project/.treadle/runs"
@@ -116,7 +117,7 @@ def test_runs_are_listed_with_all_there_is_to_know(home, text_of, golden, size, 
     rows = sample_rows()
     monkeypatch.setattr(Listing, "read", lambda _: iter([Batch(rows)]))
     monkeypatch.setattr(Listing, "look", lambda _: Batch())
-    monkeypatch.setattr("treadle.tui.wording.ago", lambda row: "5 min ago")
+    monkeypatch.setitem(home_columns.CELLS, "began", lambda row: "5 min ago")
 
     async def walk(pilot):
         golden(name, text_of(pilot.app))

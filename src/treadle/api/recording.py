@@ -106,7 +106,7 @@ class Request:
         """Return what ``run.json`` shall say."""
         return {
             "name": self.name,
-            "began": datetime.now().astimezone().isoformat(timespec="seconds"),
+            "began": datetime.now().astimezone().isoformat(timespec="milliseconds"),
             "function": identity(self.function),
             "into": place_of(sink),
             "backend": self.backend,

@@ -209,7 +209,7 @@ class TreadleApp(App[int]):
                     ("leave", "Let it go on", "default"),
                     ("cancel", "Cancel it", "error"),
                 ],
-                details=f"{lines}\n\nWhat goes on is found here again, and by: treadle watch latest",
+                details=f"{lines}\n\nWhat goes on is found here again, and by treadle watch latest",
             ),
             self._after_question,
         )
