@@ -109,7 +109,7 @@ def test_a_folder_that_cannot_be_removed_is_told_of(treadle_command, three, monk
     def refuse(folder):
         raise PermissionError(13, "Permission denied", str(folder))
 
-    monkeypatch.setattr("treadle.cli.commands.prune.shutil.rmtree", refuse)
+    monkeypatch.setattr("treadle.cli.pruning.shutil.rmtree", refuse)
     code, _, err = treadle_command("prune", "--keep", 2, "--yes")
     assert code == 1
     assert f"warning: the record {three[0]} cannot be removed: Permission denied" in err

@@ -105,17 +105,16 @@ class Terminal:
         self.until("code chunk", "prompts run")
         self.type(command)
         self.press("Enter")
-        self.until(f"New run {command}", f"needed: {', '.join(needed)}")
+        self.until(f"New run {command}", f"needed: {', '.join(needed)}", gone="Dismiss menu")
 
     def fill(self, *texts: str) -> None:
         """Fill in the next fields of a form, one after the other."""
         for text in texts:
-            before = self._cursor()
+            before = self._place_of_keys()
             self.press("Tab")
-            self.wait(lambda before=before: self._cursor() != before, "Tab went nowhere")
-            if text:
-                self.type(text)
-                self.until(f" {text} ")
+            self.wait(lambda before=before: self._place_of_keys() != before, "Tab went nowhere")
+            self.type(text)
+            self.until(f" {text} ")
 
     def start(self) -> None:
         """Start what the form says."""
@@ -123,8 +122,9 @@ class Terminal:
         self.press("C-s")
         self.until("Workers", "Failures", "Log", "Output")
 
-    def _cursor(self) -> str:
-        return self._tmux("display", "-p", "#{cursor_x},#{cursor_y}")
+    def _place_of_keys(self) -> tuple[str, bool]:
+        """Return where the cursor is, and whether letters are keys: it stays where it was then."""
+        return self._tmux("display", "-p", "#{cursor_x},#{cursor_y}"), "q Quit" in self.text()
 
     def resize(self, width: int, height: int) -> None:
         """Have another size."""
@@ -143,11 +143,16 @@ class Terminal:
         return self._tmux("capture-pane", "-p")
 
     def until(self, *wanted: str, gone: str = "") -> str:
-        """Wait until all of *wanted* stand on the screen, and *gone* does not; return the screen."""
+        """
+        Wait until all of *wanted* stand on the screen, and *gone* does not; return the screen.
+
+        Where a line is broken does not matter.
+        """
 
         def seen() -> str:
             text = self.text()
-            is_there = all(each in text for each in wanted)
+            flat = " ".join(text.split())
+            is_there = all(each in text or each in flat for each in wanted)
             return text if is_there and not (gone and gone in text) else ""
 
         return self.wait(seen, f"{wanted} never came" + (f", or {gone!r} never went" * bool(gone)))

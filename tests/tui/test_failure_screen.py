@@ -34,8 +34,9 @@ def look_at(tried, use, monkeypatch):
     follower = Follower(tried)
 
     def look_at(key, walk, *, size=(80, 24)):
-        screen = FailureScreen(follower, key)
-        monkeypatch.setattr(TreadleApp, "get_default_screen", lambda _: screen)
+        monkeypatch.setattr(
+            TreadleApp, "get_default_screen", lambda _: FailureScreen(follower, key)
+        )
         use(walk, size=size)
 
     yield look_at

@@ -166,7 +166,7 @@ def plain(value):
     return value if isinstance(value, bool) else str(value)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(filled_in())
 def test_values_survive_the_command_line(made):
     offer, fields, values = made
@@ -177,7 +177,7 @@ def test_values_survive_the_command_line(made):
     assert command_line.read_line(shlex.join(argv)) == (offer.words, values)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(filled_in())
 def test_the_command_reads_the_same_values(made):
     offer, fields, values = made

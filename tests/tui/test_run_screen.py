@@ -415,9 +415,9 @@ def test_a_run_of_two_stages_has_a_line_for_each_and_one_is_looked_at(
         total=2000,
         left=None,
         elapsed=100.0,
-        name="lab stage",
+        name="stage /raw",
     )
-    second = view_of(name="lab segment", stage=1, ok=10, failed=0, total=500, seats=seats(2))
+    second = view_of(name="segment", stage=1, ok=10, failed=0, total=500, seats=seats(2))
     seen(first, second)
 
     async def walk(pilot):
@@ -427,6 +427,8 @@ def test_a_run_of_two_stages_has_a_line_for_each_and_one_is_looked_at(
         await shows(pilot, "finished: 1,997 ok, 3 failed")
         await pilot.press("full_stop")
         await shows(pilot, "2 items running")
+        seen(first, view_of(name="segment", stage=1, ok=9, failed=0, live=False, state="finished"))
+        await shows(pilot, "finished: 9 ok, 0 failed · o report · 3 failed in another stage")
 
     watch(Path("/runs/261121-180000"), walk)
 

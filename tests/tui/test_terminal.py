@@ -32,9 +32,9 @@ import warnings
 from pathlib import Path
 
 
-def wait(line):
-    """Hold up all but the first lines until somebody says go."""
-    number = int(line)
+def wait(path):
+    """Hold up all but the first files until somebody says go."""
+    number = int(path.stem)
     while number >= 20 and not Path("go").exists():
         time.sleep(0.01)
     if number % 10 == 7:
@@ -42,8 +42,9 @@ def wait(line):
     return number
 
 
-def say(line):
+def say(path):
     """Write on every way there is."""
+    line = int(path.stem)
     print(f"RAW-print [red]{line}[/red] [")
     print(f"RAW-stderr {line} \\x1b[31mred\\x1b[2J\\x1b]0;title\\x07", file=sys.stderr)
     os.write(1, f"RAW-fd1 {line}\\n".encode())
@@ -51,7 +52,7 @@ def say(line):
     subprocess.run([sys.executable, "-S", "-c", f"print('RAW-child {line}')"], check=True)
     warnings.warn(f"RAW-warning [{line}]")
     logging.getLogger("mine").warning("RAW-log [/%s]", line)
-    return wait(line)
+    return wait(path)
 '''
 
 
@@ -70,9 +71,12 @@ def terminal(tmp_path):
 
 @pytest.fixture
 def mine(terminal):
-    """Lines and functions on them, in the folder of the terminal."""
+    """Files and functions on them, in the folder of the terminal."""
     (terminal.folder / "mine.py").write_text(MINE)
-    (terminal.folder / "lines.txt").write_text("".join(f"{number}\n" for number in range(40)))
+    data = terminal.folder / "data"
+    data.mkdir()
+    for number in range(40):
+        (data / f"{number:02}.txt").touch()
     return terminal.folder
 
 
@@ -138,11 +142,8 @@ def test_a_newcomer_starts_watches_cancels_resumes_and_leaves_a_pipeline(termina
 def test_nothing_that_workers_write_reaches_the_screen(terminal, mine, start_method):
     terminal.ui()
     terminal.form("map", "FILE_OR_MODULE:FUNCTION", "SOURCE")
-    terminal.fill("mine.py:say", "lines.txt", "out.csv")
-    terminal.press("Tab")
-    terminal.until("--lines")
-    terminal.press("Tab", "Space")
-    terminal.until("mine.py:say lines.txt --into out.csv --lines")
+    terminal.fill("mine.py:say", "data", "out.csv")
+    terminal.until("$ treadle map mine.py:say data --into out.csv")
     terminal.press("f3")
     terminal.until("search options")
     terminal.type("start-method")
@@ -152,7 +153,7 @@ def test_nothing_that_workers_write_reaches_the_screen(terminal, mine, start_met
     terminal.press("Enter")
     terminal.until(f"--start-method {start_method}")
     terminal.start()
-    terminal.until("● running", " 18/40 ", "2 failed", "2 items running")
+    terminal.until("● running", " 20/40 ", "2 failed", "2 items running")
     assert "RAW-" not in terminal.raw.read_text(errors="replace")
     terminal.press("4")
     terminal.until("follows the end")
@@ -179,3 +180,132 @@ def test_nothing_that_workers_write_reaches_the_screen(terminal, mine, start_met
     terminal.until(PROMPT)
     assert terminal.left() == []
     assert terminal.is_restored()
+
+
+def in_another_terminal(terminal: Terminal, *words: str) -> subprocess.Popen:
+    """Start a command, as somebody does elsewhere."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "treadle", *words, "--progress", "none"],
+        cwd=terminal.folder,
+        env=terminal.environ,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+
+WAITING = ("map", "mine.py:wait", "data", "--into", "out.csv", "--workers", "2")
+
+
+def test_a_run_of_another_terminal_that_is_killed_is_resumed(terminal, mine):
+    terminal.ui()
+    elsewhere = in_another_terminal(terminal, *WAITING)
+    try:
+        terminal.until("1 live", "running", "of 40")
+        terminal.press("Enter")
+        terminal.until("● running", " 20/40 ")
+    finally:
+        elsewhere.send_signal(signal.SIGKILL)
+        elsewhere.wait()
+    terminal.until("crashed", "r Resume")
+    terminal.wait(lambda: terminal.commands("map") == [], "its workers go on")
+    (mine / "go").touch()
+    terminal.press("r")
+    terminal.until("▲ finished", "40/40")
+    lines = (mine / "out.csv").read_text().splitlines()
+    assert len(lines) == len(set(lines)) == 1 + 36
+    terminal.press("q")
+    terminal.until(PROMPT)
+    assert terminal.left() == []
+
+
+def test_what_was_started_goes_on_when_the_ui_is_left_and_is_found_again(terminal, mine):
+    start_waiting(terminal)
+    terminal.press("q")
+    terminal.until("Leave? This goes on:", "treadle map mine.py:wait", "Let it go on")
+    terminal.press("Escape")
+    terminal.until(" 20/40 ", gone="Leave?")
+    terminal.press("q")
+    terminal.until("Let it go on")
+    terminal.press("Right", "Enter")
+    terminal.until(PROMPT)
+    assert terminal.is_restored()
+    assert terminal.commands("ui") == []
+    assert len(terminal.commands("map")) == 1
+    terminal.press("C-l")
+    terminal.ui()
+    terminal.until("1 live", "running")
+    terminal.press("Enter")
+    terminal.until("● running", " 20/40 ", "2 items running")
+    (mine / "go").touch()
+    terminal.until("▲ finished", "40/40")
+    terminal.press("q")
+    terminal.until(PROMPT)
+    assert terminal.left() == []
+
+
+def test_what_was_started_is_cancelled_when_the_ui_is_left_and_that_is_asked_for(terminal, mine):
+    start_waiting(terminal)
+    terminal.press("q")
+    terminal.until("Leave? This goes on:", "Cancel it")
+    terminal.press("Right", "Right", "Enter")
+    terminal.until("cancelling")
+    (mine / "go").touch()  # what runs may finish
+    terminal.until(PROMPT)
+    assert terminal.left() == []
+    assert terminal.is_restored()
+    terminal.press("C-l")
+    terminal.enter("python -m treadle runs")
+    terminal.until("interrupted")
+
+
+def start_waiting(terminal: Terminal) -> None:
+    """Start a run by the form that stands still after 20 items."""
+    terminal.ui()
+    terminal.form("map", "FILE_OR_MODULE:FUNCTION", "SOURCE")
+    terminal.fill("mine.py:wait", "data", "out.csv")
+    terminal.until("$ treadle map mine.py:wait data --into out.csv")
+    terminal.start()
+    terminal.until("● running", " 20/40 ", "2 items running")
+
+
+@pytest.mark.parametrize("ending", ["ctrl+c", "the terminal is closed", "SIGTERM"])
+def test_the_ui_is_ended_from_outside_and_the_run_goes_on(terminal, mine, ending):
+    start_waiting(terminal)
+    if ending == "ctrl+c":
+        terminal.press("C-c")
+        terminal.until("Leave? This goes on:")
+        terminal.press("Right", "Enter")
+        terminal.until(PROMPT)
+        assert terminal.is_restored()
+    elif ending == "SIGTERM":
+        (ui,) = terminal.commands("ui")
+        ui.terminate()
+        terminal.until(PROMPT)
+        assert terminal.is_restored()
+    else:
+        terminal.close()
+    terminal.wait(lambda: not terminal.commands("ui"), "the UI goes on")
+    (command,) = terminal.commands("map")
+    assert command.is_running()
+    (mine / "go").touch()
+    assert terminal.left() == []
+    assert len((mine / "out.csv").read_text().splitlines()) == 1 + 36
+
+
+def test_without_colour_nothing_is_coloured(terminal):
+    terminal.enter("NO_COLOR=1 python -m treadle ui")
+    terminal.until("Nothing has run here yet", "? Help")
+    shades = set(re.findall(r"[34]8;2;(\d+);(\d+);(\d+)", terminal.raw.read_text("utf-8", "replace")))
+    assert all(red == green == blue for red, green, blue in shades), shades
+    terminal.press("q")
+    terminal.until(PROMPT)
+    assert terminal.left() == []
+    assert terminal.is_restored()
+
+
+def test_where_there_is_no_terminal_the_command_says_what_to_do_instead(terminal):
+    terminal.enter("python -m treadle ui < /dev/null; echo code $?")
+    terminal.until("the UI needs a terminal, and this is none", "--plain", "code 2")
+    assert terminal.left() == []

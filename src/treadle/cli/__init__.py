@@ -22,6 +22,7 @@ For applications only:
 settings   what a section of ``treadle.toml`` sets
 locking    one process at a time in a folder
 libraries  whether the libraries of an extra are there
+typed      the command line, for the records of what it runs
 following  displays, for commands with closing words of their own
 
 The names below are for packages that add a command through the entry point ``treadle.commands``:
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from treadle.cli.people import hint, problem, say, warn, width
     from treadle.cli.settings import SETTINGS_FILE, Table
     from treadle.cli.signals import terminate_like_ctrl_c
+    from treadle.cli.typed import typed
 
 _HOME_OF = {
     "Command": "helping",
@@ -63,6 +65,7 @@ _HOME_OF = {
     "put": "data",
     "say": "people",
     "terminate_like_ctrl_c": "signals",
+    "typed": "typed",
     "warn": "people",
     "width": "people",
 }
@@ -83,6 +86,7 @@ __all__ = [
     "put",
     "say",
     "terminate_like_ctrl_c",
+    "typed",
     "warn",
     "width",
 ]

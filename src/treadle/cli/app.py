@@ -16,6 +16,7 @@ from treadle.cli import people
 from treadle.cli.data import put
 from treadle.cli.exits import Exit
 from treadle.cli.plugins import Commands
+from treadle.cli.typed import carrying_out
 
 # No markup in help and messages: brackets are then brackets, wherever they come from.
 app = typer.Typer(
@@ -49,12 +50,10 @@ def _root(
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; see :func:`treadle.cli.main`."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        result = app(
-            args=None if arguments is None else list(arguments),
-            prog_name="treadle",
-            standalone_mode=False,
-        )
+        with carrying_out(words):
+            result = app(args=words, prog_name="treadle", standalone_mode=False)
     except TreadleError as error:
         people.complain(error)
         nothing_ran = isinstance(error, (UsageError, NotPicklable))

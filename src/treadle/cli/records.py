@@ -130,7 +130,7 @@ def survey(runs_dir: str | None) -> Survey:
         except UsageError as error:
             gone = not folder.exists()  # by another process, meanwhile
             if not gone:
-                (found.damaged if _is_damaged(folder, error) else found.unknown).append(folder)
+                (found.damaged if is_damaged(folder, error) else found.unknown).append(folder)
     return found
 
 
@@ -146,7 +146,7 @@ def _entry(folder: Path) -> Entry:
         run.record.close()
 
 
-def _is_damaged(folder: Path, error: UsageError) -> bool:
+def is_damaged(folder: Path, error: UsageError) -> bool:
     """Tell a folder that nobody can read from one that a newer treadle, or another user, could."""
     if isinstance(error.__cause__, sqlite3.OperationalError | PermissionError):
         return False

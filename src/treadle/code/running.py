@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, Unpack
 
 import treadle
-from treadle.cli import left_alone, locked
+from treadle.cli import left_alone, locked, typed
 from treadle.code import kept
 from treadle.code.chunking import RETRY, VERSION, Chunker
 from treadle.code.discovery import Found
@@ -325,6 +325,7 @@ class _Session:
             anew=True,
             name=f"code {self._place.typed}",
             runs_dir=runs,
+            command=typed(),
             retry=RETRY,
             **workers(Files(each.found for each in todo), self._working),
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import deque
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -227,6 +228,8 @@ class Record:
         """Let go of the database; the next look opens it again."""
         database, self._database = self._database, None
         if database is not None:
+            with suppress(ValueError):  # else it may be closed for us in the middle of a later read
+                _opened.remove(self)
             database.close()
 
     def _rows(self, query: str, values: tuple[Any, ...]) -> list[Row]:

@@ -57,7 +57,7 @@ class TreadleApp(App[int]):
         self.remembered = Remembered.load() if remembered is None else remembered
         self.started: list[Started] = []
         self._is_leaving = False
-        self._parent = 0
+        self._server = 0
 
     def get_default_screen(self) -> Screen[Any]:
         """Return the first screen."""
@@ -71,7 +71,7 @@ class TreadleApp(App[int]):
             self.theme = str(self.remembered.theme)
         self.theme_changed_signal.subscribe(self, lambda theme: self._keep_theme(theme.name))
         if self.is_web:
-            self._parent = os.getppid()
+            self._server = os.getppid()
             self.set_interval(1.0, self._end_with_the_server)
         if self.remembered.damaged is not None:
             self.complain(
@@ -81,7 +81,7 @@ class TreadleApp(App[int]):
 
     def _end_with_the_server(self) -> None:
         """End when the server behind --web was killed: nobody is left to look at us."""
-        if os.getppid() != self._parent:
+        if os.getppid() != self._server:
             self.exit(0)
 
     # ── going somewhere ─────────────────────────────────────────────────────────────────────
@@ -237,8 +237,8 @@ class TreadleApp(App[int]):
     def on_unmount(self) -> None:
         """Let go of what was started here."""
         for each in self.started:
-            each.leave()
             each.forget()
+            each.leave()
 
     def _keep_theme(self, name: str) -> None:
         self.remembered.theme = name

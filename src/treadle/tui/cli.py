@@ -102,7 +102,9 @@ def _show(places: list[Path]) -> int:
         )
     from treadle.tui.app import TreadleApp
 
-    return TreadleApp(places).run() or Exit.OK
+    ui = TreadleApp(places)
+    ui.run()
+    return ui.return_code or Exit.OK
 
 
 def _is_in_browser() -> bool:

@@ -20,8 +20,7 @@ from typing import Any
 
 import treadle
 from treadle import NotRunning, Remote, Run, TreadleError, UsageError
-from treadle.cli.records import Entry
-from treadle.cli.records import _is_damaged as is_damaged
+from treadle.cli.records import Entry, is_damaged
 from treadle.ledger import format as layout
 from treadle.ledger import store
 from treadle.ledger.reader import Record

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from treadle import UsageError
+from treadle import TreadleError, UsageError
 from treadle.cli import flags, options, people
-from treadle.cli.commands.runs import place
 from treadle.cli.data import put
 from treadle.cli.exits import Exit
 from treadle.cli.options import whole
-from treadle.cli.records import Entry, Survey, survey
-from treadle.ledger.lock import RunLock
-from treadle.progress.text import number, one_line, plural
+from treadle.cli.pruning import Chosen, choose, remove
+from treadle.cli.records import survey
+from treadle.progress.text import plural
 from treadle.sinks import columns
 
 EPILOG = """\
@@ -41,17 +36,6 @@ Exit codes: 0 removed, or not wanted, 1 some could not be removed, 2 usage,
 3 nothing to remove.
 """
 
-# Seconds. A run that begins right now has no run.json yet, and looks damaged.
-_YOUNG = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class _Chosen:
-    """A folder to remove, and why that is."""
-
-    folder: Path
-    says: str
-
 
 def prune(
     *,
@@ -70,7 +54,7 @@ def prune(
     age = None if older_than is None else options.seconds("--older-than", older_than)
     newest = whole("--keep", keep, least=0) or 0
     found = survey(runs_dir)
-    chosen = list(_chosen(found, age, newest, time.time()))
+    chosen = list(choose(found, age, newest, time.time()))
     if not chosen:
         if json:
             put(_as_json([], []))
@@ -94,24 +78,6 @@ def prune(
     return Exit.ITEMS_FAILED if left else Exit.OK
 
 
-def _chosen(found: Survey, age: float | None, keep: int, now: float) -> Iterator[_Chosen]:
-    spared = {entry.id for entry in found.entries[len(found.entries) - keep :]} if keep else set()
-    for entry in found.entries:
-        old = age is None or now - entry.touched > age
-        if old and not entry.is_running and entry.id not in spared:
-            yield _Chosen(entry.folder, _says(entry))
-    for folder in found.damaged:
-        with suppress(OSError):  # gone meanwhile
-            if now - folder.stat().st_mtime > _YOUNG:
-                yield _Chosen(folder, f"{folder.name}  damaged")
-
-
-def _says(entry: Entry) -> str:
-    into = "with its values" if entry.into is None else f"-> {place(entry.into)}"
-    counts = f"{number(entry.ok)} ok, {number(entry.failed)} failed"
-    return one_line(f"{entry.id}  {entry.state}, {counts}  {entry.function} {into}")
-
-
 def _agreed(count: int) -> bool:
     if sys.stdin is None or not sys.stdin.isatty():
         raise UsageError(
@@ -122,23 +88,16 @@ def _agreed(count: int) -> bool:
 
 
 def _remove(folder: Path) -> bool:
-    """Remove *folder*, unless somebody has begun to write there; say so if that is not possible."""
+    """Remove *folder*; say so if that is not possible."""
     try:
-        lock = RunLock(folder)
-    except UsageError as error:
+        remove(folder)
+    except TreadleError as error:
         people.warn(error.message, error.hint)
         return False
-    try:
-        shutil.rmtree(folder)
-    except OSError as error:
-        people.warn(f"the record {folder.name} cannot be removed: {error.strerror or error}")
-        return False
-    finally:
-        lock.release()
     return True
 
 
-def _as_json(removed: list[_Chosen], left: list[_Chosen]) -> str:
+def _as_json(removed: list[Chosen], left: list[Chosen]) -> str:
     found: dict[str, Any] = {
         "removed": [one.folder.name for one in removed],
         "not_removed": [one.folder.name for one in left],

@@ -228,7 +228,6 @@ def _close_fonts() -> None:
     """Close the files of fonts: matplotlib keeps some open for each thread that has ever drawn."""
     from matplotlib import font_manager
 
-    if threading.current_thread() is not threading.main_thread():
-        cache = getattr(font_manager, "_get_font", None)  # no public name; a UI has many workers
-        if cache is not None:
-            cache.cache_clear()
+    cache = getattr(font_manager, "_get_font", None)  # no public name; a UI has many workers
+    if cache is not None:
+        cache.cache_clear()

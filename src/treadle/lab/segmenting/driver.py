@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import treadle
+from treadle.cli import typed
 from treadle.lab import manifest_file, places
 from treadle.lab.errors import Unreadable
 from treadle.lab.lock import only_one
@@ -280,6 +281,7 @@ class _Session:
             timeout=timeout,
             progress=progress,  # type: ignore[arg-type]  # checked there
             listeners=[self._ran],
+            command=typed(),
             **again,
         )
 

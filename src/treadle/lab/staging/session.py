@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import treadle
+from treadle.cli import typed
 from treadle.lab import manifest_file, places
 from treadle.lab.errors import BreaksSchema, Rejected
 from treadle.lab.recorded import Ran, Refusal, newest, newest_of_each, refusal, stored
@@ -58,6 +59,7 @@ class Session:
             timeout=timeout,
             progress=progress,  # type: ignore[arg-type]  # checked there
             listeners=[self._ran],
+            command=typed(),
             **again,
         )
 

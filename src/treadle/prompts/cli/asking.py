@@ -8,11 +8,20 @@ import shlex
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import treadle
-from treadle.cli import Exit, exported, hint, put, say, terminate_like_ctrl_c, warn, width
+from treadle.cli import (
+    Exit,
+    exported,
+    hint,
+    put,
+    say,
+    terminate_like_ctrl_c,
+    typed,
+    warn,
+    width,
+)
 from treadle.prompts.cli import options, words
 
 if TYPE_CHECKING:
@@ -185,7 +194,7 @@ def _run(
                 prompts,
                 results,
                 progress=told.progress,
-                command={"typed": _as_typed(), "cwd": str(Path.cwd())},
+                command=typed(),
                 listeners=listeners,
                 heard=lambda planned: told.warn(planned.warnings),
                 **made,
@@ -195,11 +204,6 @@ def _run(
         if report is not None:
             told.end(report, f"what was answered is safe; this asks the rest:\n{_again()}")
         raise
-
-
-def _as_typed() -> str:
-    """Return what ``treadle resume`` says of a run that is ours."""
-    return shlex.join(["treadle", *sys.argv[1:]])
 
 
 def _again() -> str:

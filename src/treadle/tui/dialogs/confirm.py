@@ -28,7 +28,8 @@ class ConfirmDialog(ModalScreen[str | None]):
         width: 70; max-width: 95%; height: auto; max-height: 90%;
         padding: 1 2; background: $surface; border: round $primary;
     }
-    ConfirmDialog #details { color: $text-muted; margin-top: 1; }
+    ConfirmDialog #question { width: 100%; }
+    ConfirmDialog #details { width: 100%; color: $text-muted; margin-top: 1; }
     ConfirmDialog Horizontal { height: auto; margin-top: 1; align-horizontal: right; }
     ConfirmDialog Button { margin-left: 2; min-width: 8; }
     """

@@ -15,6 +15,7 @@ from textual.binding import Binding, BindingType
 from textual.widgets import Footer, Input, Static
 
 import treadle
+from treadle import UsageError
 from treadle.prompts.answers import Answers, Line
 from treadle.prompts.exporting import export, report
 from treadle.prompts.places import Place
@@ -23,6 +24,7 @@ from treadle.tui.experiments import words
 from treadle.tui.experiments.answers_screen import AnswersScreen
 from treadle.tui.experiments.reader import Reader
 from treadle.tui.following import Follower, LaneView
+from treadle.tui.resuming import command_for
 from treadle.tui.widgets.grid import Column, Grid
 from treadle.tui.widgets.literal import visible
 
@@ -287,14 +289,13 @@ class ExperimentScreen(AppScreen):
         """Start the command again, which asks what is missing."""
         if self._answers is None:
             return
-        command = self._answers.run.record.facts.get("command") or {}
-        argv = words.typed_again(str(command.get("typed", "")))
-        if not argv:
-            self.ui.complain(
-                "it was begun by a program, not by a command", "the same program asks the rest"
-            )
+        run = self._answers.run
+        try:
+            command = command_for(run.folder, run.record.facts)
+        except UsageError as error:
+            self.ui.complain(error)
             return
-        self.ui.launch(argv, Path(command.get("cwd") or self._place.home))
+        self.ui.launch(command.argv, command.cwd)
 
     @work(group="writing", exclusive=True)
     async def action_report(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -336,12 +335,3 @@ def _lines(text: str, most: int) -> list[str]:
     if len(text) > most:
         found.append(f"… {len(text) - most:,} further letters stand in the results")
     return found
-
-
-def typed_again(typed: str) -> list[str]:
-    """Return what stands after ``treadle`` of a command line; empty when it is no such line."""
-    try:
-        argv = shlex.split(typed)
-    except ValueError:
-        return []
-    return argv[1:] if argv[:1] == ["treadle"] else []

@@ -41,8 +41,9 @@ def write(plot: Plot, to: Path) -> Path:
 
 
 def file_name(plot: Plot, kind: str) -> str:
-    """Propose the name of a file: ``Alisson67-IVg-2025-10-14-195028.png``."""
-    words = f"{kind}-{plot.title}".replace(":", "")
+    """Propose the name of a file: ``IVg-Alisson67-2025-10-14-195028.png``."""
+    parts = dict.fromkeys([kind, *plot.title.split(" · ")[:4]])  # chip, procedure, date, time
+    words = "-".join(parts).replace(":", "")
     kept = "".join(letter if letter.isalnum() or letter in "-." else " " for letter in words)
     return "-".join(kept.split())[:80].strip("-.") + ".png"
 

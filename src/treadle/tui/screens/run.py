@@ -12,10 +12,12 @@ from textual.message import Message
 from textual.widgets import Footer, Static, TabbedContent, TabPane
 from textual.worker import get_current_worker
 
+from treadle import UsageError
 from treadle.progress.text import number
 from treadle.tui.following import Follower, Session
+from treadle.tui.resuming import Command, command_for
 from treadle.tui.screens.failure import FailureScreen, KindScreen
-from treadle.tui.widgets import again, notice, panes, stages
+from treadle.tui.widgets import notice, panes, stages
 from treadle.tui.widgets.about import about
 from treadle.tui.widgets.lines import Entry, Lines
 from treadle.tui.widgets.literal import Piece, toned, visible, visible_lines
@@ -60,7 +62,7 @@ class RunScreen(SteeringScreen):
         Binding("t", "retry", "Retry failed"),
         Binding("o", "report", "Report"),
         Binding("escape", "app.back", "Back"),
-        Binding("full_stop", "stage(1)", "Next stage", key_display="."),
+        Binding("full_stop", "stage(1)", "Stages", key_display=", ."),
         Binding("left", "turn(-1)", "Tab before", show=False),
         Binding("right", "turn(1)", "Next tab", show=False),
         Binding("comma", "stage(-1)", "Stage before", key_display=",", show=False),
@@ -210,11 +212,19 @@ class RunScreen(SteeringScreen):
                 retry=self._retrying is not None,
                 program=str(stage.facts.get("program") or "the program that made it"),
             )
+            said = (said[0] + self._said_of_others(stage), said[1])
             sign = stages.symbol(view)[0]
             what = started.line if started is not None else f"{view.name}  {view.function}"
             title = f"{sign} {stages.word(view)} · {visible(what)} · {view.id}"
         self._put("#title", title)
         self._put("#notice", toned(self.app, [said]))
+
+    def _said_of_others(self, stage: Stage) -> str:
+        """Say that another stage has failures: those of this one are not all there are."""
+        if self._sight.live:
+            return ""
+        others = sum(each.view.failed for each in self._sight.stages if each is not stage)
+        return f" · {number(others)} failed in another stage: , and . show it" if others else ""
 
     def _said_of_none(self) -> Piece:
         """Say why there is no run to be seen."""
@@ -356,16 +366,23 @@ class RunScreen(SteeringScreen):
         return True
 
     @property
-    def _resuming(self) -> again.Command | None:
+    def _resuming(self) -> Command | None:
+        started = self._session.started
+        again = Command(started.argv, started.cwd) if started else None
+        return self._command() or again
+
+    @property
+    def _retrying(self) -> Command | None:
+        return self._command(retry=True)
+
+    def _command(self, *, retry: bool = False) -> Command | None:
         stage = self._stage
         if stage is None:
             return None
-        return again.resuming(stage.view.folder, stage.facts, self._session.started)
-
-    @property
-    def _retrying(self) -> again.Command | None:
-        stage = self._stage
-        return None if stage is None else again.retrying(stage.view.folder, stage.facts)
+        try:
+            return command_for(stage.view.folder, stage.facts, retry=retry)
+        except UsageError:  # only the program that made it can; the notice says which
+            return None
 
     def action_resume(self) -> None:
         """Go on with it, in a command of its own."""
@@ -375,9 +392,9 @@ class RunScreen(SteeringScreen):
         """Run again what has failed, in a command of its own."""
         self._launch(self._retrying)
 
-    def _launch(self, command: again.Command | None) -> None:
+    def _launch(self, command: Command | None) -> None:
         if command is not None:
-            self._treadle.launch(*command)
+            self._treadle.launch(command.argv, command.cwd)
 
     def action_report(self) -> None:
         """Write the page about it, and show it."""

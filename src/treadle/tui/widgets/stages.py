@@ -183,11 +183,10 @@ class StageLines(Widget):
 
 
 def names_of(views: Sequence[View]) -> list[str]:
-    """Return a short name for each stage: the last word of the run's name, or the function."""
-    names = []
-    for view in views:
-        name = view.name or view.function.rpartition(":")[2]
-        names.append(visible(name.split("/")[-1].split(" ")[0] if len(views) > 1 else name, 60))
-    if len(set(names)) < len(names):
-        return [f"{view.stage + 1} {name}" for view, name in zip(views, names, strict=True)]
+    """Return a short name for each stage: the first word where there are several, or a path."""
+    names = [visible(view.name or view.function.rpartition(":")[2], 60) for view in views]
+    if len(names) > 1:
+        names = [f"{place} {name.split(' ')[0]}" for place, name in enumerate(names, 1)]
+    elif names and "/" in names[0]:
+        names = [names[0].split(" ")[0]]
     return [middle(name, 40) for name in names]
