@@ -23,6 +23,7 @@ CASES = (
     "lab",
     "prompts",
     "code",
+    "ui",
 )
 
 

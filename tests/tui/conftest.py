@@ -10,6 +10,8 @@ import time
 from pathlib import Path
 
 import pytest
+from textual import pilot
+from textual._wait import wait_for_idle
 
 import treadle
 from treadle.api import control
@@ -34,6 +36,16 @@ def as_on_a_usual_terminal(monkeypatch):
         monkeypatch.delenv(name, raising=False)
     # Frames of an animation would come between a key and what it does.
     monkeypatch.setenv("TEXTUAL_ANIMATIONS", "none")
+
+
+@pytest.fixture(autouse=True)
+def keys_do_not_wait_for_idle_processes(monkeypatch):
+    """
+    After each key Pilot waits up to a second for a process that does next to nothing.
+
+    Ours watches runs; tests wait for what they want to see.
+    """
+    monkeypatch.setattr(pilot, "wait_for_idle", lambda least=0.02: wait_for_idle(least, 0.1))
 
 
 @pytest.fixture(autouse=True)

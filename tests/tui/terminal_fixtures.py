@@ -50,6 +50,7 @@ class Terminal:
         self.environ = {
             **{name: value for name, value in os.environ.items() if name not in NOT_TO_BE_SEEN},
             MARK: self.mark,
+            "COLORTERM": "truecolor",
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
             "PYTHONPATH": str(SOURCE),
             "TMPDIR": self._place,
@@ -98,14 +99,15 @@ class Terminal:
         self.until("? Help", gone="reading …")
 
     def form(self, command: str, *needed: str) -> None:
-        """Open the form of *command* from Home, by keys; wait until it asks for what is *needed*."""
+        """Open the form of *command* from Home; wait until it asks for what is *needed*."""
         self.press("n")
         self.until("New run", "needed: ")
         self.press("BTab", "Enter")
         self.until("code chunk", "prompts run")
         self.type(command)
         self.press("Enter")
-        self.until(f"New run {command}", f"needed: {', '.join(needed)}", gone="Dismiss menu")
+        # Where letters go into no field, the footer offers to quit.
+        self.until(f"New run {command}", f"needed: {', '.join(needed)}", "q Quit")
 
     def fill(self, *texts: str) -> None:
         """Fill in the next fields of a form, one after the other."""
@@ -123,7 +125,7 @@ class Terminal:
         self.until("Workers", "Failures", "Log", "Output")
 
     def _place_of_keys(self) -> tuple[str, bool]:
-        """Return where the cursor is, and whether letters are keys: it stays where it was then."""
+        """Return where the cursor is, and whether letters are keys: then it is where it was."""
         return self._tmux("display", "-p", "#{cursor_x},#{cursor_y}"), "q Quit" in self.text()
 
     def resize(self, width: int, height: int) -> None:
@@ -174,12 +176,12 @@ class Terminal:
 
     def is_restored(self) -> bool:
         """Tell whether a shell is there that one can use, with nothing left of a UI."""
-        modes = {name: "0" for name in self.state()} | {"cursor_flag": "1"}
+        modes = dict.fromkeys(self.state(), "0") | {"cursor_flag": "1"}
         self.wait(lambda: self.state() == modes, f"modes were left on: {self.state()}")
         self.press("C-l")
-        self.type("stty -a | grep -c -E '[^-]icanon.*[^-]echo '; echo it-$((40 + 2))")
+        self.type(r"stty -a | grep -oE -- '-?(icanon|echo)\b' | tr '\n' +; echo it-$((40 + 2))")
         self.press("Enter")
-        text = self.until("\nit-42")
+        text = self.until("icanon+echo+it-42")  # no minus before: both are on
         return "stty -a" in text  # it was echoed
 
     # ── what runs ───────────────────────────────────────────────────────────────────────────

@@ -175,9 +175,11 @@ def test_a_run_is_started_and_watched_in_a_browser(served, browser, tmp_path):
     window.type("mine.py:wait")
     window.until("wait(path)")
     window.press("Tab")
+    window.until("SOURCE   ctrl+o browses")  # drawn anew, with the cursor
     window.type("data")
-    window.until("60 txt files")
+    window.until("$ treadle map mine.py:wait data")
     window.press("Tab")
+    window.until("PATH   ctrl+o browses")
     window.type("out.csv")
     window.until("out.csv", "✓ ready")
     window.press("Control+s")

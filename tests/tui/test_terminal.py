@@ -157,18 +157,16 @@ def test_nothing_that_workers_write_reaches_the_screen(terminal, mine, start_met
     assert "RAW-" not in terminal.raw.read_text(errors="replace")
     terminal.press("4")
     terminal.until("follows the end")
-    terminal.press("/")
-    terminal.type("RAW-print")
-    terminal.until("RAW-print [red]18[/red] [")
     (mine / "go").touch()
-    terminal.press("Escape")
     terminal.until("▲ finished", "40/40")
-    for way in ("stderr", "fd1", "fd2", "child", "warning", "log"):
+    for way in ("print", "stderr", "fd1", "fd2", "child", "warning", "log"):
         terminal.press("/")
+        terminal.until("words to look for")
         terminal.type(f"RAW-{way}")
-        bracketed = {"warning": "[39]", "log": "[/39]"}.get(way, "39")
-        terminal.until(f"RAW-{way} {bracketed}")
+        bracketed = {"print": "[red]39[/red] [", "warning": "[39]", "log": "[/39]"}
+        terminal.until(f"RAW-{way} {bracketed.get(way, '39')}", f"with 'RAW-{way}'")
         terminal.press("Escape")
+        terminal.until("follows the end", gone=f"with 'RAW-{way}'")
     raw = terminal.raw.read_text(errors="replace")
     assert "\x1b]0;title" not in raw
     assert "[red]39[/red] [" in raw
@@ -202,7 +200,7 @@ def test_a_run_of_another_terminal_that_is_killed_is_resumed(terminal, mine):
     terminal.ui()
     elsewhere = in_another_terminal(terminal, *WAITING)
     try:
-        terminal.until("1 live", "running", "of 40")
+        terminal.until("1 live", "running", "50 %")
         terminal.press("Enter")
         terminal.until("● running", " 20/40 ")
     finally:
@@ -297,7 +295,9 @@ def test_the_ui_is_ended_from_outside_and_the_run_goes_on(terminal, mine, ending
 def test_without_colour_nothing_is_coloured(terminal):
     terminal.enter("NO_COLOR=1 python -m treadle ui")
     terminal.until("Nothing has run here yet", "? Help")
-    shades = set(re.findall(r"[34]8;2;(\d+);(\d+);(\d+)", terminal.raw.read_text("utf-8", "replace")))
+    drawn = terminal.raw.read_text("utf-8", "replace")
+    shades = set(re.findall(r"[34]8;2;(\d+);(\d+);(\d+)", drawn))
+    assert shades
     assert all(red == green == blue for red, green, blue in shades), shades
     terminal.press("q")
     terminal.until(PROMPT)

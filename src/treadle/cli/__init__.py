@@ -22,7 +22,7 @@ For applications only:
 settings   what a section of ``treadle.toml`` sets
 locking    one process at a time in a folder
 libraries  whether the libraries of an extra are there
-typed      the command line, for the records of what it runs
+line       the command line, for the records of what it runs
 following  displays, for commands with closing words of their own
 
 The names below are for packages that add a command through the entry point ``treadle.commands``:
@@ -44,11 +44,11 @@ if TYPE_CHECKING:
     from treadle.cli.following import displayed, exported
     from treadle.cli.helping import Command
     from treadle.cli.libraries import check_libraries
+    from treadle.cli.line import typed
     from treadle.cli.locking import left_alone, locked
     from treadle.cli.people import hint, problem, say, warn, width
     from treadle.cli.settings import SETTINGS_FILE, Table
     from treadle.cli.signals import terminate_like_ctrl_c
-    from treadle.cli.typed import typed
 
 _HOME_OF = {
     "Command": "helping",
@@ -65,7 +65,7 @@ _HOME_OF = {
     "put": "data",
     "say": "people",
     "terminate_like_ctrl_c": "signals",
-    "typed": "typed",
+    "typed": "line",
     "warn": "people",
     "width": "people",
 }

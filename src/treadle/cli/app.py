@@ -15,8 +15,8 @@ from treadle import NotPicklable, TreadleError, UsageError
 from treadle.cli import people
 from treadle.cli.data import put
 from treadle.cli.exits import Exit
+from treadle.cli.line import carrying_out
 from treadle.cli.plugins import Commands
-from treadle.cli.typed import carrying_out
 
 # No markup in help and messages: brackets are then brackets, wherever they come from.
 app = typer.Typer(
