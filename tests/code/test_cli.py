@@ -532,7 +532,7 @@ def test_after_ctrl_c_the_same_command_goes_on(folder, type_in, monkeypatch):
 
     with monkeypatch.context() as patched:
         patched.setattr(chunking, "read", interrupting)
-        patched.setattr(command, "displayed", lambda choice: nullcontext(listen))
+        patched.setattr(command, "displayed", lambda choice, **_: nullcontext(listen))
         code, _, err = type_in("chunk", "src", "-o", "c.jsonl", "--backend", "threads", "-w", 1)
     assert code == 130
     assert "what is done is kept: the same command goes on with the rest" in err

@@ -7,6 +7,7 @@ still carries the mark at the end is an orphan.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -101,7 +102,9 @@ class Terminal:
     def form(self, command: str, *needed: str) -> None:
         """Open the form of *command* from Home; wait until it asks for what is *needed*."""
         self.press("n")
-        self.until("New run", "needed: ")
+        self.until("New run map", "needed: ", gone="q Quit")
+        if command == "map":
+            return  # the first of them, and the first of its fields has the keys
         self.press("BTab", "Enter")
         self.until("code chunk", "prompts run")
         self.type(command)
@@ -110,11 +113,12 @@ class Terminal:
         self.until(f"New run {command}", f"needed: {', '.join(needed)}", "q Quit")
 
     def fill(self, *texts: str) -> None:
-        """Fill in the next fields of a form, one after the other."""
-        for text in texts:
+        """Fill in this field of a form and the next ones; without one, the next ones."""
+        for number, text in enumerate(texts):
             before = self._place_of_keys()
-            self.press("Tab")
-            self.wait(lambda before=before: self._place_of_keys() != before, "Tab went nowhere")
+            if number or before[1]:
+                self.press("Tab")
+                self.wait(lambda before=before: self._place_of_keys() != before, "Tab did nothing")
             self.type(text)
             self.until(f" {text} ")
 
@@ -167,6 +171,16 @@ class Terminal:
                 pytest.fail(f"{what}\n{self.text()}")
             time.sleep(0.03)
         return found
+
+    def held(self, total: int, most: int) -> None:
+        """Wait until two items run, and of *total* about *most* have settled: batches are moved."""
+
+        def seen() -> bool:
+            text = self.text()
+            found = re.search(rf" (\d+)/{total} ", text)
+            return bool(found and most // 2 <= int(found[1]) <= most and "2 items running" in text)
+
+        self.wait(seen, f"no two items run after about {most} of {total}")
 
     def state(self) -> dict[str, str]:
         """Return the modes of the terminal."""
