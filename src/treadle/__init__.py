@@ -24,12 +24,12 @@ TYPE_CHECKING = False  # ``typing`` alone would take most of the time
 if TYPE_CHECKING:
     from typing import Any
 
-    from treadle.api.control import Remote
     from treadle.api.executor import Executor
     from treadle.api.history import Run, live, open, runs  # noqa: A004  the name is the point
     from treadle.api.mapping import amap, map  # noqa: A004  the name is the point
     from treadle.api.outcomes import Outcomes
     from treadle.api.pool import Pool
+    from treadle.api.remote import Remote
     from treadle.api.running import Report, run
     from treadle.backends.cpus import usable_cpus
     from treadle.core import events
@@ -76,12 +76,12 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "treadle.api.control": ("Remote",),
     "treadle.api.executor": ("Executor",),
     "treadle.api.history": ("Run", "live", "open", "runs"),
     "treadle.api.mapping": ("amap", "map"),
     "treadle.api.outcomes": ("Outcomes",),
     "treadle.api.pool": ("Pool",),
+    "treadle.api.remote": ("Remote",),
     "treadle.api.running": ("Report", "run"),
     "treadle.backends.cpus": ("usable_cpus",),
     "treadle.core.context": ("Current", "current"),

@@ -19,9 +19,11 @@ from hypothesis import strategies as st
 
 import treadle
 from treadle.api import control
-from treadle.api.control import Control, NotRunning, Remote
+from treadle.api import remote as asking
+from treadle.api.control import Control
 from treadle.api.heard import Heard
-from treadle.errors import TreadleError, UsageError
+from treadle.api.remote import Remote
+from treadle.errors import NotRunning, TreadleError, UsageError
 from treadle.ledger.reader import Record
 from treadle.ledger.writer import Ledger
 
@@ -346,7 +348,7 @@ def test_a_run_on_another_machine_is_named(live):
 
 
 def test_a_process_that_does_not_answer_is_named(live, place, monkeypatch):
-    monkeypatch.setattr(control, "ANSWERED_WITHIN", 0.05)
+    monkeypatch.setattr(asking, "ANSWERED_WITHIN", 0.05)
     with socket.socket(socket.AF_UNIX) as stuck:
         stuck.bind(str(place / "stuck"))
         stuck.listen()
@@ -356,7 +358,7 @@ def test_a_process_that_does_not_answer_is_named(live, place, monkeypatch):
 
 
 def test_a_run_that_does_not_say_where_it_listens_cannot_be_steered(live, monkeypatch):
-    monkeypatch.setattr(control, "BEGINNING", 0.0)
+    monkeypatch.setattr(asking, "BEGINNING", 0.0)
     live.ledger.lock.say()
     with pytest.raises(UsageError, match="does not say where"):
         Remote(live.record)

@@ -66,7 +66,7 @@ class Begun:
         self.run = treadle.runs()[-1]
 
     def status(self):
-        from treadle.api.control import Remote
+        from treadle.api.remote import Remote
 
         return Remote(self.run.record).status()
 

@@ -219,6 +219,20 @@ def test_failures_and_retries_are_told_with_their_reasons(collector):
     assert collector.items["good"].events == []
 
 
+def test_names_that_are_no_unicode_are_told_with_escapes(collector, recwarn):
+    def fail(value):
+        raise ValueError(f"no \udc80 {value}")
+
+    list(
+        treadle.map(
+            fail, ["\udcff.csv"], backend="inline", key=str, listeners=[treadle.OpenTelemetry()]
+        )
+    )
+    (item,) = collector.items
+    assert item == "\\udcff.csv"
+    assert not recwarn.list
+
+
 def test_metrics_count_what_has_happened(collector):
     treadle.run(
         third_time,

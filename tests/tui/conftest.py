@@ -14,7 +14,7 @@ from textual import pilot
 from textual._wait import wait_for_idle
 
 import treadle
-from treadle.api import control
+from treadle.api import remote
 from treadle.tui.app import TreadleApp
 from treadle.tui.remembered import Remembered
 
@@ -54,7 +54,7 @@ def own_sockets(monkeypatch):
     with tempfile.TemporaryDirectory(prefix="tu") as place:
         monkeypatch.setenv("XDG_RUNTIME_DIR", place)
         # Else those in the folder for temporary files, too, which all tests have in common.
-        monkeypatch.setattr(control, "_folders", lambda: iter([Path(place) / "treadle"]))
+        monkeypatch.setattr(remote, "folders", lambda: iter([Path(place) / "treadle"]))
         yield
 
 

@@ -6,13 +6,15 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
 import treadle
-from treadle.tui.following import Follower, Session
+from treadle.tui.following import Follower
+from treadle.tui.session import Session
 
 PATIENCE = 30.0
 
@@ -85,10 +87,10 @@ def test_workers_have_a_process_an_item_and_memory(follower):
 
     def both_at_work():
         view = follower.look()
-        return sum(seat.item is not None for seat in view.seats) == 2 and view
+        return {seat.item.key for seat in view.seats if seat.item} == {2, 3} and view
 
     view = soon(both_at_work)
-    assert {seat.item.key for seat in view.seats} == {2, 3}
+    assert len(view.seats) == 2
     assert all(seat.memory > 1 << 20 and seat.cpu is not None for seat in view.seats)
 
 
@@ -129,6 +131,7 @@ def test_a_run_that_is_killed_is_crashed_at_the_next_look(follower, held):
 
 
 def test_a_cancelled_run_keeps_what_has_settled(follower):
+    soon(lambda: follower.look().settled == 2)
     follower.cancel(now=True)
     view = soon(lambda: not (seen := follower.look()).live and seen)
     assert (view.state, view.settled) == ("cancelled from outside", 2)
@@ -191,3 +194,61 @@ def test_a_record_that_is_no_longer_there_is_said(tmp_path):
     with pytest.raises(treadle.UsageError, match="cannot be read"):
         Follower(tmp_path / "260101-000000")
     assert Session.of_run(Path(tmp_path / "260101-000000")).folders()
+
+
+def test_a_run_that_does_not_answer_holds_up_no_look_for_long_and_repeats_nothing(follower, held):
+    soon(lambda: len(follower.look().seats) == 2)
+    told = [said.text for said in follower.look().said]
+    os.kill(held[1].pid, signal.SIGSTOP)
+    try:
+        view = follower.look()
+        assert (view.live, view.seats) == (True, ())
+        assert "does not answer" in view.steerable
+        assert follower.look().steerable == view.steerable  # not asked again so soon
+    finally:
+        os.kill(held[1].pid, signal.SIGCONT)
+
+    def later():
+        seen = follower.look()
+        told.extend(said.text for said in seen.said)
+        return not seen.steerable
+
+    soon(later)
+    assert len(told) == len(set(told))
+
+
+def test_stages_are_those_of_the_pool_and_not_all_of_the_process(tmp_path, own_runs):
+    begun, go_on = threading.Event(), threading.Event()
+
+    def wait(number):
+        begun.set()
+        assert go_on.wait(PATIENCE)
+        return number
+
+    def other():
+        treadle.run(wait, [1], backend="threads", runs_dir=tmp_path / "other")
+
+    beside = threading.Thread(target=other)
+    beside.start()
+    try:
+        assert begun.wait(PATIENCE)
+        report = treadle.run(str, [1], backend="inline", runs_dir=own_runs)
+        session = Session.of_run(own_runs / report.run_id)
+        session.folders()
+        session._pids.add(os.getpid())  # as it was while the run went on
+        session._looked = 0.0
+        assert session.folders() == [own_runs / report.run_id]
+    finally:
+        go_on.set()
+        beside.join()
+
+
+def test_runs_that_a_call_makes_are_its_own_affair(tmp_path, monkeypatch, own_runs):
+    monkeypatch.setenv("TREADLE_RUNS_NOTED", str(tmp_path / "noted"))
+
+    def nested(number):
+        treadle.run(str, range(number), backend="inline", runs_dir=tmp_path / "inner")
+        return number
+
+    report = treadle.run(nested, [2], backend="inline", runs_dir=own_runs)
+    assert (tmp_path / "noted").read_text().splitlines() == [str(own_runs / report.run_id)]

@@ -1,10 +1,11 @@
-"""Steer a run from another process: what it listens to, and how it is asked.
+"""Steer a run from another process: what the run listens to. ``remote`` asks it.
 
 A recorded run listens on a Unix socket in a folder that only its owner can enter; the run's lock
 says where. Requests and answers are JSON objects, one to a line:
 
     {"do": "status", "known": 0, "heard": 0}   {"ok": true, "status": {…}}
-    {"do": "pause"}                the same
+    {"do": "where"}                {"ok": true, "status": {…}}, with its folder and process alone
+    {"do": "pause"}                as for status
     {"do": "continue"}             the same
     {"do": "workers", "workers": 4}
     {"do": "cancel", "now": false}
@@ -34,31 +35,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from treadle.core.stats import FailureKind, Stats
-from treadle.errors import NotRunning, TreadleError, UsageError
+from treadle.errors import UsageError
 from treadle.ledger.rows import row_of
 
 if TYPE_CHECKING:
     from treadle.api.heard import Heard
     from treadle.api.outcomes import Outcomes
-    from treadle.ledger.reader import Record
     from treadle.ledger.writer import Ledger
 
 REASON = "cancelled from outside"  # what the report of a run says that was cancelled this way
 
 LONGEST_REQUEST = 4096  # bytes
-LONGEST_ANSWER = 1 << 22
 LONGEST_PATH = 100  # bytes; Linux takes 107, macOS 103
 CLIENTS = 32  # at once; one more, and the oldest is dropped
 PATIENCE = 10.0  # seconds that a client has for a request, and to take its answer
-ANSWERED_WITHIN = 5.0  # seconds that we, as a client, wait
-ASKED_ALL_WITHIN = 0.5  # ... for each, where all are asked
-BEGINNING = 2.0  # seconds in which a run that has just begun says where it listens
 MOST_WORKERS = 10_000
 SHOWN = 100  # running items in a status, the longest running first
 KINDS = 12  # examples of failures in one status
 TEXT = 2000  # characters of a text in a status
 
-_NAME = re.compile(r".*-(\d+)-\d+\.sock")
+NAME = re.compile(r".*-(\d+)-\d+\.sock")  # of a socket; the number is its process
 _numbers = itertools.count(1)  # two runs of one process may have the same id, in two places
 
 
@@ -191,25 +187,28 @@ class Control:
     def _answer(self, line: bytes) -> dict[str, Any]:
         try:
             request = _request_in(line)
-            now = time.monotonic()
-            status = {
-                **self._place,
-                **status_of(self._outcomes.stats, now, _number_in(request, "known")),
-                **self._heard.told(now, _number_in(request, "heard")),
-            }
+            status = self._place if request.get("do") == "where" else self._status(request)
             self._obey(request)
         except UsageError as error:
             return {"ok": False, "error": error.message, "hint": error.hint}
         return {"ok": True, "status": status}
 
+    def _status(self, request: dict[str, Any]) -> dict[str, Any]:
+        now = time.monotonic()
+        return {
+            **self._place,
+            **status_of(self._outcomes.stats, now, _number_in(request, "known")),
+            **self._heard.told(now, _number_in(request, "heard")),
+        }
+
     def _obey(self, request: dict[str, Any]) -> None:
         do, outcomes = request.get("do"), self._outcomes
-        if do not in ("status", "cancel", "pause", "continue", "workers"):
+        if do not in ("status", "where", "cancel", "pause", "continue", "workers"):
             raise UsageError(
                 f"there is no request {str(do)[:40]!r}",
-                hint="there are status, cancel, pause, continue and workers",
+                hint="there are status, where, cancel, pause, continue and workers",
             )
-        if do != "status" and outcomes.stats.ended is not None:
+        if do not in ("status", "where") and outcomes.stats.ended is not None:
             raise UsageError(
                 "the run has come to its end and is being stored", hint="wait for it to finish"
             )
@@ -365,7 +364,7 @@ def _listen(run_id: str) -> tuple[socket.socket, Path]:
     if not hasattr(socket, "AF_UNIX"):
         raise OSError(f"this system, {sys.platform}, has no Unix sockets")
     refused = OSError("there is no folder for its socket")
-    for folder in _folders():
+    for folder in folders():
         path = folder / f"{run_id}-{os.getpid()}-{next(_numbers)}.sock"
         try:
             _make_private(folder)
@@ -376,7 +375,8 @@ def _listen(run_id: str) -> tuple[socket.socket, Path]:
     raise refused
 
 
-def _folders() -> Iterator[Path]:
+def folders() -> Iterator[Path]:
+    """Yield where sockets of this user's runs are, the first choice first."""
     if runtime := os.environ.get("XDG_RUNTIME_DIR"):
         yield Path(runtime) / "treadle"
     yield Path(tempfile.gettempdir()) / f"treadle-{os.geteuid()}"
@@ -409,7 +409,7 @@ def _bound(path: Path) -> socket.socket:
 def _sweep(folder: Path) -> None:
     """Remove the sockets of processes that ended without a word."""
     for path in folder.iterdir():
-        name = _NAME.fullmatch(path.name)
+        name = NAME.fullmatch(path.name)
         # Both: a process of another container has no pid here, and one that has just begun does
         # not listen yet.
         if name and not _lives(int(name[1])) and _refuses(path):
@@ -449,188 +449,3 @@ def _is_ours(connection: socket.socket) -> bool:
         return False
     _, user, _ = struct.unpack("3i", found)
     return bool(user == os.geteuid())
-
-
-# ── the other side ──────────────────────────────────────────────────────────────────────────────
-
-
-class Remote:
-    """
-    A run that goes on in another process of this machine.
-
-    Args:
-        record: Its record.
-
-    Raises:
-        NotRunning: It does not go on.
-        UsageError: It goes on elsewhere, or cannot be steered.
-    """
-
-    def __init__(self, record: Record) -> None:
-        self._record = record
-        self._pid, self._path = _whereabouts(record)
-
-    def status(self, known: int = 0, heard: int = 0) -> dict[str, Any]:
-        """
-        Return how it is.
-
-        ``folder``, ``pid``, ``parent`` and ``stage`` say which run it is, and ``name`` to
-        ``examples`` where it stands, as ``status_of`` has it. ``seats`` are the workers that are
-        there, with ``pid`` (None where it is a thread of the run's process) and ``since``, the
-        seconds that they have been. ``lanes`` have ``key``, ``waiting``, ``in_flight``, ``limit``,
-        ``paused`` (seconds to go) and ``closed`` (why, or empty). ``said`` is what workers have
-        printed and logged: lists of number, time (seconds since the epoch), worker, key or None,
-        stream or level, and text; the newest 200 of them.
-
-        Args:
-            known: Kinds of failure whose example the caller has.
-            heard: Number of the last line of ``said`` that the caller has.
-
-        Raises:
-            NotRunning: It has ended.
-            TreadleError: It does not answer.
-        """
-        return self._ask(do="status", known=known, heard=heard)
-
-    def cancel(self, *, now: bool = False) -> dict[str, Any]:
-        """
-        Have it start nothing further and end: when what runs has ended, or *now*.
-
-        It can be resumed. Its report says ``stopped="cancelled from outside"``.
-
-        Raises:
-            NotRunning: It has ended.
-            UsageError: It is at its end, and being stored.
-            TreadleError: It does not answer.
-        """
-        return self._ask(do="cancel", now=now)
-
-    def pause(self) -> dict[str, Any]:
-        """
-        Have it start nothing further until ``resume``; running items go on.
-
-        Raises:
-            NotRunning, UsageError, TreadleError: As for ``cancel``.
-        """
-        return self._ask(do="pause")
-
-    def resume(self) -> dict[str, Any]:
-        """
-        Have it go on after ``pause``.
-
-        Raises:
-            NotRunning, UsageError, TreadleError: As for ``cancel``.
-        """
-        return self._ask(do="continue")
-
-    def resize(self, workers: int) -> dict[str, Any]:
-        """
-        Have so many workers; those too many end when their running item has.
-
-        Raises:
-            UsageError: It runs inline, or that is no number of workers.
-            NotRunning, TreadleError: As for ``cancel``.
-        """
-        return self._ask(do="workers", workers=workers)
-
-    def _ask(self, **request: Any) -> dict[str, Any]:
-        try:
-            answer = json.loads(_exchange(self._path, json.dumps(request).encode() + b"\n"))
-        except (OSError, ValueError) as error:
-            if self._record.holder is None:
-                raise _not_running(self._record) from error
-            raise TreadleError(
-                f"process {self._pid}, which runs {self._record.id}, does not answer: "
-                f"{str(error) or type(error).__name__}",
-                hint=f"it may be stopped or very busy: try again; kill -INT {self._pid} ends it",
-            ) from error
-        if not answer.get("ok"):
-            raise UsageError(str(answer.get("error")), hint=answer.get("hint"))
-        status: dict[str, Any] = answer["status"]
-        return status
-
-
-def listening() -> list[Path]:
-    """
-    Return the records of this user's runs that go on on this machine and answer, oldest first.
-
-    Raises:
-        OSError: The folders of their sockets cannot be read.
-    """
-    found = set()
-    for folder in _folders():
-        names = [path for path in folder.glob("*.sock") if _NAME.fullmatch(path.name)]
-        found |= {place for path in names if (place := _record_behind(path)) is not None}
-    return sorted(found, key=lambda place: place.name)
-
-
-def _record_behind(path: Path) -> Path | None:
-    """Ask who listens which run it is; None when nobody does, or one that cannot say."""
-    request = json.dumps({"do": "status"}).encode() + b"\n"
-    try:
-        answer = json.loads(_exchange(str(path), request, within=ASKED_ALL_WITHIN))
-        return Path(answer["status"]["folder"])
-    except (OSError, ValueError, LookupError, TypeError):  # gone, stopped, or an older treadle
-        return None
-
-
-def _exchange(path: str, request: bytes, within: float = ANSWERED_WITHIN) -> bytes:
-    """
-    Send one line and return the one that comes back.
-
-    Raises:
-        OSError: None comes back.
-    """
-    until = time.monotonic() + within
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-        connection.settimeout(within)
-        connection.connect(path)
-        connection.sendall(request)
-        answer = b""
-        while not answer.endswith(b"\n"):
-            connection.settimeout(max(0.001, until - time.monotonic()))
-            data = connection.recv(1 << 16)
-            if not data or len(answer) > LONGEST_ANSWER:
-                raise ConnectionError("it hung up")
-            answer += data
-    return answer
-
-
-def _whereabouts(record: Record) -> tuple[object, str]:
-    """Return the process that runs *record*, and the path of its socket."""
-    holder = record.holder
-    until = time.monotonic() + BEGINNING
-    pause = threading.Event()
-    while holder is not None and not holder.keys() & {"socket", "control"}:
-        if time.monotonic() > until:
-            break
-        pause.wait(0.02)  # it has begun a moment ago
-        holder = record.holder
-    if holder is None:
-        raise _not_running(record)
-    pid, host = holder.get("pid"), holder.get("host")
-    if host != socket.gethostname():
-        raise UsageError(
-            f"the run {record.id} goes on in process {pid} on {host}, not on this machine",
-            hint=f"log in to {host} and ask there",
-        )
-    path = holder.get("socket")
-    if not isinstance(path, str) or not hasattr(socket, "AF_UNIX"):
-        why = holder.get("control") or "it does not say where it listens"
-        raise UsageError(
-            f"the run {record.id}, in process {pid}, cannot be steered from here: {why}",
-            hint=f"Ctrl-C in its own terminal, or kill -INT {pid}, ends it in an orderly way",
-        )
-    return pid, path
-
-
-def _not_running(record: Record) -> NotRunning:
-    state = record.state
-    done = state == "finished"
-    word = {"finished": "it has finished", "crashed": "it has crashed"}.get(
-        state, f"it was stopped: {state}"
-    )
-    return NotRunning(
-        f"the run {record.id} is not running; {word}",
-        hint=f"treadle show {record.id}" if done else f"treadle resume {record.id} goes on with it",
-    )

@@ -9,8 +9,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from treadle.api.control import listening
 from treadle.api.recording import KEPT
+from treadle.api.remote import listening
 from treadle.core.item import Key
 from treadle.core.outcome import AnyOutcome, FailedOutcome
 from treadle.core.protocols import DurableSink, Sink

@@ -27,6 +27,7 @@ from typing import Any, Literal, TypeAlias
 from treadle.api.heard import Heard
 from treadle.core import events
 from treadle.core.call import name_of
+from treadle.core.context import current
 from treadle.core.failures import failure_from
 from treadle.core.item import Item, Key
 from treadle.core.outcome import AnyOutcome, Raised
@@ -174,7 +175,7 @@ def _note(folder: Path) -> None:
         UsageError: The file that is to be told cannot be written.
     """
     place = os.environ.get(NOTED)
-    if not place:
+    if not place or _is_within_a_call():  # what a function runs itself is its own affair
         return
     try:
         with open(place, "a", encoding="utf-8", errors="surrogateescape") as file:  # noqa: PTH123  any path
@@ -185,6 +186,14 @@ def _note(folder: Path) -> None:
             hint=f"{NOTED} names a file that is told the folder of each run: unset it, or name "
             "another",
         ) from error
+
+
+def _is_within_a_call() -> bool:
+    try:
+        current()
+    except UsageError:
+        return False
+    return True
 
 
 def _installed_version() -> str | None:

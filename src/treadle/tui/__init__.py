@@ -7,6 +7,7 @@
     widgets      parts of screens
     forms        fields of a command, from its own options
     following    how a run is, at any moment: its record and its control socket
+    session      which runs one screen shows
     launching    commands started from here: processes of their own
     listing      the runs of Home, read fast
     remembered   what is kept from one time to the next

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import signal
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -17,10 +20,10 @@ from treadle import TreadleError
 from treadle.ledger.reader import Record
 from treadle.tui import opening
 from treadle.tui.dialogs.confirm import ConfirmDialog
-from treadle.tui.following import Session
 from treadle.tui.launching import Started, start
 from treadle.tui.remembered import Remembered
 from treadle.tui.screens.help import HelpScreen
+from treadle.tui.session import Session
 
 _GRACE = 10.0  # seconds for commands to end when the UI is left
 
@@ -44,7 +47,8 @@ class TreadleApp(App[int]):
     ENABLE_COMMAND_PALETTE = True
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("q", "leave", "Quit", priority=False),
-        Binding("ctrl+q", "leave", "Quit", show=False, priority=True),
+        Binding("ctrl+q", "leave", "Quit", show=False, system=True, priority=True),
+        Binding("ctrl+c", "leave", "Quit", show=False, system=True),
         Binding("question_mark", "show_keys", "Help", key_display="?"),
         Binding("escape", "back", "Back", show=False),
     ]
@@ -67,6 +71,9 @@ class TreadleApp(App[int]):
 
     def on_mount(self) -> None:
         """Begin as it was left."""
+        with suppress(NotImplementedError, RuntimeError, ValueError):  # no such signal, or a thread
+            # Else SIGTERM would leave the terminal as the UI has it.
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self.exit, 0)
         if self.remembered.theme in self.available_themes:
             self.theme = str(self.remembered.theme)
         self.theme_changed_signal.subscribe(self, lambda theme: self._keep_theme(theme.name))
@@ -92,11 +99,12 @@ class TreadleApp(App[int]):
 
         self.push_screen(RunScreen(Session.of_run(folder)))
 
-    def show_started(self, started: Started) -> None:
-        """Show a command that was started here."""
+    def show_started(self, started: Started, *, instead: bool = False) -> None:
+        """Show a command that was started here, on top of the screen that is shown or *instead*."""
         from treadle.tui.screens.run import RunScreen
 
-        self.push_screen(RunScreen(Session.of_started(started)))
+        show = self.switch_screen if instead else self.push_screen
+        show(RunScreen(Session.of_started(started)))
 
     def show_new(
         self, command: tuple[str, ...] | None = None, values: Mapping[str, Any] | None = None
@@ -145,15 +153,27 @@ class TreadleApp(App[int]):
 
     # ── what screens ask for ────────────────────────────────────────────────────────────────
 
-    def launch(self, argv: Sequence[str], cwd: Path | None = None) -> Started | None:
-        """Start a command and show it; None, after saying why, when it cannot be started."""
+    def launch(
+        self, argv: Sequence[str], cwd: Path | None = None, *, instead: bool = False
+    ) -> Started | None:
+        """
+        Start a command and show it.
+
+        Args:
+            argv: What stands after ``treadle``.
+            cwd: Where; default: here.
+            instead: In the place of the screen that is shown, not on top of it.
+
+        Returns:
+            The command; None, after saying why, when it cannot be started.
+        """
         try:
             started = start(argv, cwd)
         except TreadleError as error:
             self.complain(error)
             return None
         self.started.append(started)
-        self.show_started(started)
+        self.show_started(started, instead=instead)
         return started
 
     def complain(self, error: TreadleError | str, hint: str | None = None) -> None:
@@ -209,7 +229,7 @@ class TreadleApp(App[int]):
                     ("leave", "Let it go on", "default"),
                     ("cancel", "Cancel it", "error"),
                 ],
-                details=f"{lines}\n\nWhat goes on is found here again, and by treadle watch latest",
+                details=f"{lines}\n\nWhat goes on is found again on the first screen",
             ),
             self._after_question,
         )

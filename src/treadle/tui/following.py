@@ -8,24 +8,21 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 import psutil
 
-import treadle
-from treadle import AnyOutcome, NotRunning, Remote, TreadleError, UsageError
+from treadle import AnyOutcome, NotRunning, Remote, TreadleError
 from treadle.core.item import Key
 from treadle.ledger.reader import Attempt, Message, Record
 from treadle.progress.pace import Pace
 from treadle.report.tally import Tally
-from treadle.tui.launching import Started
 
-_NEIGHBOURS = 20  # runs after a first stage that are looked at for further ones of its pool
-_LIVE_EVERY = 1.0  # seconds between looks for further stages of a process
+_ANSWERED_WITHIN = 0.5  # seconds that a look waits
+_REST = 2.0  # seconds for which a run that did not answer is not asked again
 
 Found = TypeVar("Found")
 
@@ -171,6 +168,7 @@ class Follower:
         self._remote: Remote | None = None
         self._heard = 0
         self._session: object = None
+        self._silent = (0.0, "")  # until when it is not asked again, and why
         self._pace = Pace()
         self._processes: dict[int, psutil.Process] = {}
 
@@ -240,29 +238,32 @@ class Follower:
             return None, "it does not run"
         if not holder.keys() & {"socket", "control"}:
             return None, "it has just begun"
+        until, why = self._silent
+        if time.monotonic() < until:
+            return None, why
+        self._begin_session((holder.get("pid"), holder.get("socket")))
         try:
             if self._remote is None:
                 self._remote = Remote(self.record)
-                self._heard = 0
-            status = self._remote.status(heard=self._heard)
+            status = self._remote.status(heard=self._heard, within=_ANSWERED_WITHIN)
         except NotRunning:
             self._remote = None
             return None, "it does not run"
         except TreadleError as error:
             self._remote = None
+            self._silent = time.monotonic() + _REST, error.message
             return None, error.message
-        self._note_session(holder, status)
         if said := status["said"]:
             self._heard = said[-1][0]
         return status, ""
 
-    def _note_session(self, holder: dict[str, Any], status: dict[str, Any]) -> None:
-        """Begin to measure the pace anew when another session has begun: it counts from 0."""
-        session = (holder.get("pid"), holder.get("socket"))
+    def _begin_session(self, session: object) -> None:
+        """Count from 0 when another process, or another session of it, has taken the run up."""
         if session != self._session:
             self._session = session
+            self._remote = None
+            self._heard = 0
             self._pace = Pace()
-            self._pace.note(time.monotonic() - status["elapsed"], 0)
 
     # ── putting together ────────────────────────────────────────────────────────────────────
 
@@ -300,7 +301,10 @@ class Follower:
         )
 
     def _live(self, status: dict[str, Any]) -> View:
-        self._pace.note(time.monotonic(), status["succeeded"] + status["failed"])
+        now = time.monotonic()
+        if not self._pace.rate:  # until more is known, the average
+            self._pace.note(now - status["elapsed"], 0)
+        self._pace.note(now, status["succeeded"] + status["failed"])
         # What is committed, a fifth of a second late: what the run itself counts is its session's.
         ok, failed, total = self.tally.ok, self.tally.failed, status["total"]
         items = tuple(Item(**item) for item in status["items"])
@@ -368,90 +372,3 @@ class Follower:
 def _number(seat: Seat) -> tuple[str, int]:
     word, _, number = seat.worker.rpartition("-")
     return (word, int(number)) if number.isdecimal() else (seat.worker, 0)
-
-
-@dataclass(slots=True)
-class Session:
-    """
-    What one screen shows: a run, or all runs of a command that was started here.
-
-    Args:
-        first: Folder of the run that it was opened with; None for a command.
-        started: The command; None for a run that was found.
-    """
-
-    first: Path | None = None
-    started: Started | None = None
-    _found: list[Path] = field(default_factory=list)
-    _looked: float = 0.0
-
-    @classmethod
-    def of_run(cls, folder: Path) -> Session:
-        """Show a run, and further ones on its pool."""
-        return cls(first=folder)
-
-    @classmethod
-    def of_started(cls, started: Started) -> Session:
-        """Show the runs of a command that was started here."""
-        return cls(started=started)
-
-    def folders(self) -> list[Path]:
-        """Return the records, in the order in which their runs began; there may be none yet."""
-        if self.started is not None:
-            return [folder for folder in self.started.folders() if folder.is_dir()]
-        if self.first is None:
-            return []
-        if not self._found:
-            self._found = [self.first, *_neighbours(self.first)]
-        now = time.monotonic()
-        if now - self._looked > _LIVE_EVERY:
-            self._looked = now
-            self._found += [each for each in _of_its_process(self._found) if each.is_dir()]
-        return list(self._found)
-
-    @property
-    def title(self) -> str:
-        """The command, or the id of the run."""
-        if self.started is not None:
-            return self.started.line
-        return "" if self.first is None else self.first.name
-
-    @property
-    def over(self) -> bool:
-        """True when nothing of it goes on."""
-        if self.started is not None:
-            return self.started.code is not None
-        return not any(_holder(folder) for folder in self._found)
-
-
-def _neighbours(first: Path) -> list[Path]:
-    """Return the records of later stages on the pool of *first*, in the same folder."""
-    later = sorted(
-        each for each in first.parent.glob("*/run.json") if each.parent.name > first.name
-    )
-    found = []
-    for path in later[:_NEIGHBOURS]:
-        with suppress(UsageError):
-            if Record(path.parent).facts.get("parent") == first.name:
-                found.append(path.parent)
-    return found
-
-
-def _of_its_process(known: list[Path]) -> list[Path]:
-    """Return live runs, not known yet, of the process that runs what is known."""
-    pids = {holder["pid"] for folder in known if (holder := _holder(folder)) and "pid" in holder}
-    if not pids:
-        return []
-    found = []
-    for run in treadle.live():
-        holder = run.record.holder
-        if holder and holder.get("pid") in pids and run.folder not in known:
-            found.append(run.folder)
-    return found
-
-
-def _holder(folder: Path) -> dict[str, Any] | None:
-    try:
-        return Record(folder).holder
-    except UsageError:  # removed
-        return None

@@ -27,6 +27,8 @@ from treadle.tui.remembered import state_dir
 
 TAIL = 1 << 16  # bytes of what a command has written that are looked at
 _STARTED = "started"
+_PROCESS = "process.json"
+_KEPT = 86400.0  # seconds
 _CONTROL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[@-_])|[\x00-\x08\x0b-\x1f\x7f\x80-\x9f]")
 
 
@@ -50,12 +52,21 @@ class Started:
             _sweep(place)
             self._folder = Path(tempfile.mkdtemp(dir=place))
             self._process = self._start()
+            self._sign()
         except OSError as error:
             raise TreadleError(
                 f"{self.line!r} cannot be started: {error.strerror or error}",
                 hint=f"is there room, and a right to write, in {str(place)!r}?",
             ) from error
-        (self._folder / "process.json").write_text(json.dumps(_name(self._process.pid)))
+
+    def _sign(self) -> None:
+        """Note whose folder this is; a command of which that cannot be noted does not run."""
+        try:
+            (self._folder / _PROCESS).write_text(json.dumps(_name(self._process.pid)))
+        except OSError:
+            self._process.kill()
+            self._process.wait()
+            raise
 
     def _start(self) -> subprocess.Popen[bytes]:
         environment = {
@@ -171,8 +182,9 @@ def _sweep(place: Path) -> None:
     """Remove what was kept of commands whose process and UI have gone."""
     for folder in place.iterdir():
         try:
-            pid, created = json.loads((folder / "process.json").read_text())
+            pid, created = json.loads((folder / _PROCESS).read_text())
         except (OSError, ValueError, TypeError):
-            continue  # it is just being started
-        if _name(int(pid)) != [pid, created] and time.time() - folder.stat().st_mtime > 86400:
+            pid, created = 0, -1.0  # it is just being started, or was never
+        # A UI may still show what its command has written.
+        if _name(int(pid)) != [pid, created] and time.time() - folder.stat().st_mtime > _KEPT:
             shutil.rmtree(folder, ignore_errors=True)

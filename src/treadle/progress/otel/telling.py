@@ -258,9 +258,11 @@ def _grown(now: Mapping[str, int], told: Counter[str]) -> list[tuple[str, int]]:
 def _exception(failure: Failure) -> Attributes:
     about = {"exception.type": failure.type, "exception.message": _cut(failure.message, _MESSAGE)}
     if failure.traceback:
-        about["exception.stacktrace"] = failure.traceback[-_STACK:]
+        about["exception.stacktrace"] = _cut(failure.traceback[-_STACK:], _STACK)
     return about
 
 
 def _cut(text: str, most: int) -> str:
+    """Shorten *text*; what is no Unicode, such as some names of files, becomes escapes."""
+    text = text.encode("utf-8", "backslashreplace").decode()
     return text if len(text) <= most else f"{text[: most - 1]}…"
