@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 import treadle
 from treadle.code import Chunk, run
 from treadle.code.outputs import csvfile, format_of, jsonl, parquet
-from treadle.code.outputs.whole import whole
 from treadle.code.rendering import chunk_of, lines
 from treadle.code.schema import FIELDS
 from treadle.code.stored import Stored
+from treadle.sinks.whole import whole
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12) | st.sampled_from(
     ['"', "a,b", "\r", "\n", "\r\n", "\0", "\u2028", "é\u0301", "🧵", "null", "[]", "=1+1", " "]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import webbrowser
 from pathlib import Path
 
 import pytest
@@ -33,15 +32,19 @@ def test_report_writes_a_page_beside_the_record_and_prints_its_path(runs_dir, ca
     assert "raised ValueError" in page.read_text(encoding="utf-8")
 
 
-def test_report_takes_a_place_and_opens_it(runs_dir, capsys, tmp_path, monkeypatch):
-    opened = []
-    monkeypatch.setattr(webbrowser, "open", lambda url: opened.append(url) or False)
-    page = tmp_path / "a page.html"
-    assert typed("report", "latest", "-o", str(page), "--open", "--runs-dir", runs_dir) == 0
-    said = capsys.readouterr()
-    assert said.out == f"{page}\n"
-    assert opened == [page.as_uri()]
-    assert "warning: no browser could be started" in said.err
+def test_report_takes_a_place_or_stdout(runs_dir, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    page = tmp_path / "new" / "a page.html"
+    assert typed("report", "latest", "-o", str(page), "--runs-dir", runs_dir) == 0
+    assert capsys.readouterr().out == f"{page}\n"
+    assert typed("report", "latest", "-o", "-", "--runs-dir", runs_dir) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith("<!DOCTYPE html>")
+    assert printed.endswith("</html>\n")
+    assert not (tmp_path / "-").exists()
+    for flag in ("--open", "--json"):
+        assert typed("report", "latest", "-o", "-", flag, "--runs-dir", runs_dir) == 2
+        assert f"nothing for {flag}" in capsys.readouterr().err
 
 
 def test_report_tells_programs_where_it_is(runs_dir, capsys):
@@ -65,8 +68,9 @@ def test_trace_writes_to_stdout_or_into_a_file(runs_dir, capsys, tmp_path):
 def test_what_cannot_be_done_is_said_with_a_hint(command, runs_dir, capsys, tmp_path):
     assert typed(command, "nobody", "--runs-dir", runs_dir) == 2
     assert "there is no run 'nobody'" in capsys.readouterr().err
-    nowhere = str(tmp_path / "no" / "where")
-    assert typed(command, "latest", "-o", nowhere, "--runs-dir", runs_dir) == 2
-    said = capsys.readouterr().err
-    assert "cannot be written" in said
-    assert "-o FILE" in said
+    (tmp_path / "file").touch()
+    for nowhere in (str(tmp_path / "file" / "no"), "/", ""):
+        assert typed(command, "latest", "-o", nowhere, "--runs-dir", runs_dir) == 2
+        said = capsys.readouterr().err
+        assert "cannot be written" in said
+        assert "-o FILE" in said

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import webbrowser
 from html.parser import HTMLParser
 
 import pytest
@@ -81,16 +80,6 @@ def test_reports_and_runs_are_shown(tmp_path):
         assert "<i>numbers</i>" in shown.words
         assert shown.tags <= PLAIN
     run.close()
-
-
-def test_a_report_opens_as_a_page(tmp_path, monkeypatch):
-    opened = []
-    monkeypatch.setattr(webbrowser, "open", opened.append)
-    report = treadle.run(abs, [-1], backend="inline", runs_dir=tmp_path)
-    page = report.open()
-    assert opened == [page.as_uri()]
-    assert page == report.folder.resolve() / "report.html"
-    assert page.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
 
 
 def test_without_a_record_there_is_no_page_and_the_hint_says_why():

@@ -16,7 +16,9 @@ import treadle
 from treadle.core.outcome import Succeeded
 from treadle.ledger.rows import row_of
 from treadle.report.page import axes, write
+from treadle.report.page.charts import timeline
 from treadle.report.page.words import TIMES, rate, span, text
+from treadle.report.tally import Tally
 
 VOID = {"meta", "img", "br", "input", "link"}
 
@@ -59,6 +61,12 @@ class Page(HTMLParser):
     @property
     def plain(self):
         return " ".join(" ".join(self.words).split())
+
+
+def tallied(record) -> Tally:
+    tally = Tally(record)
+    tally.refresh()
+    return tally
 
 
 def titles(page: Page) -> list[str]:
@@ -104,10 +112,10 @@ def test_the_charts_say_in_words_what_they_show(full):
 @pytest.mark.parametrize(
     ("state", "said"),
     [
-        ("finished", "✓ finished"),
-        ("running", "treadle resume 260102-030405 does the rest"),  # nobody holds its lock
+        ("finished", " finished"),
+        ("running", "✗ crashed"),  # nobody holds its lock
         ("interrupted", "The run was stopped early"),
-        ("failure limit", "■ failure limit"),
+        ("failure limit", "▲ failure limit"),
     ],
 )
 @pytest.mark.parametrize("outcomes", [[], [ok(0)], [bad(0)]], ids=["none", "ok", "failed"])
@@ -117,6 +125,62 @@ def test_any_run_has_a_page(made, state, said, outcomes):
     assert said in page.plain
     assert ("No item has settled" in page.plain) == (not outcomes)
     assert bool(page.of("figure")) == bool(outcomes)
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "said", "colour"),
+    [
+        ([ok(0)], "✓ finished", "good"),
+        ([ok(0), bad(1)], "▲ finished, 1 failed", "ended"),
+        ([bad(0), bad(1)], "✗ finished, 2 failed", "bad"),
+    ],
+)
+def test_a_run_in_which_items_failed_does_not_look_like_one_that_went_well(
+    made, outcomes, said, colour
+):
+    made.with_items(*outcomes).close()
+    page = Page(made.page())
+    assert said in page.plain
+    assert len(page.of("p", class_=f"state {colour}")) == 1
+
+
+MAP = {"map": {"function": "m.py:f", "source": ["my data"], "lines": True, "retries": 2}}
+TYPED = {"typed": "treadle lab stage raw --force", "cwd": "/"}
+
+
+@pytest.mark.parametrize(
+    ("command", "state", "said"),
+    [
+        (MAP, "crashed", "treadle resume 260102-030405 --runs-dir {} does the rest."),
+        (MAP, "finished", "treadle retry 260102-030405 --runs-dir {} runs again what failed."),
+        (TYPED, "interrupted", "cd / && treadle lab stage raw does the rest."),
+        (None, "failure limit", "call treadle.run(..., resume='260102-030405') from that program"),
+        (None, "finished", "resume='260102-030405', retry_failed=True) from that program"),
+    ],
+)
+def test_what_to_type_is_what_goes_on_with_the_run_from_wherever_one_is(made, command, state, said):
+    made.with_items(bad(0), state=state, command=command, program="live.py").close()
+    words = Page(made.page()).plain
+    assert said.format(made.folder.parent) in words
+
+
+def test_how_it_was_run_is_told_as_one_types_it(made):
+    made.with_items(ok(0), command={**MAP, "cwd": "/there"}, durability="item", stage=0).close()
+    page = Page(made.page()).plain
+    how = page[page.index("How it was run") :]
+    assert "command treadle map m.py:f 'my data' --lines --retries 2" in how
+    assert "workers seen 1" in how
+    assert "backend processes" in how
+    assert "durability item" in how
+    assert "stage" not in how
+
+
+def test_calls_at_once_are_of_the_time_in_which_it_ran(made):
+    outcomes = [ok(i, start=i + (3600 if i >= 5 else 0), took=1.0) for i in range(10)]
+    record = made.with_items(*outcomes)
+    chart = timeline(tallied(record), elapsed=10.0)
+    record.close()
+    assert "1.0 calls at once on average" in chart
 
 
 def test_a_run_that_goes_on_says_so(tmp_path):
@@ -173,6 +237,10 @@ def test_the_policy_allows_this_script_and_this_style_and_no_network(full):
         digest = base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()
         assert f"'sha256-{digest}'" in policy["content"]
     assert not [found for _, found in page.elements if {"src", "href", "style"} & found.keys()]
+
+
+def test_colours_of_a_terminal_are_told_as_what_they_are():
+    assert text("a \x1b[31m b\x9b0m") == "a \\x1b[31m b\\x9b0m"
 
 
 @given(st.text(st.characters(exclude_categories=())))
@@ -262,7 +330,8 @@ def test_a_page_replaces_the_one_before_and_leaves_nothing_beside_it(made):
 
 def test_a_page_that_cannot_be_written_is_named(made, tmp_path):
     record = made.with_items(ok(0))
+    (tmp_path / "file").touch()
     with pytest.raises(treadle.UsageError, match="cannot be written") as caught:
-        write(record, tmp_path / "nowhere" / "page.html")
+        write(record, tmp_path / "file" / "page.html")
     record.close()
     assert "-o FILE" in (caught.value.hint or "")

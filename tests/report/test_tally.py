@@ -11,7 +11,7 @@ import treadle
 from treadle.core.outcome import Failure, Raised, Succeeded, TimedOut
 from treadle.ledger.reader import Record
 from treadle.ledger.writer import Ledger
-from treadle.report.spans import SPANS, Cells, Span
+from treadle.report.spans import SPANS, WORKERS, Cells, Span
 from treadle.report.tally import BINS, FINEST, KEYS, KINDS, SLOWEST, Tally
 
 BEGAN = "2026-01-02T03:04:05+00:00"
@@ -92,13 +92,17 @@ def test_durations_are_sorted_into_ranges_that_touch(ledger, record):
     assert durations[-1].count == 1
 
 
-def test_quantiles_are_near_those_of_the_items(ledger, record):
+def test_quantiles_are_those_of_the_items(ledger, record):
     write(ledger, *[ok(i, took=0.001 * (i + 1)) for i in range(1000)])
     tally = tallied(record)
     assert tally.mean == pytest.approx(0.5005)
-    assert tally.median == pytest.approx(0.5, rel=0.15)
-    assert tally.p95 == pytest.approx(0.95, rel=0.15)
-    assert tally.quantile(1.0) <= 1.0  # no item took longer
+    assert (tally.median, tally.p95) == pytest.approx((0.5, 0.95), rel=1e-9)
+    assert (tally.quantile(0.0), tally.quantile(1.0)) == (0.001, 1.0)
+    never = Raised("b", 1000, 0, 0.0, 0.0, None, None, None, Failure("E", ""), ValueError())
+    write(ledger, never, *[ok(2000 + i, took=3.0) for i in range(2000)])
+    assert tally.median == 0.5  # of what has been read
+    tally.refresh()
+    assert tally.median == 3.0
 
 
 def test_failures_are_counted_by_their_verdict_with_the_first_keys(ledger, record):
@@ -217,6 +221,15 @@ def test_spans_too_many_for_a_chart_are_joined_and_say_how_busy_they_were():
     assert line.spans[1] == Span(40.0, 74.0, 8, 4, 12.0)
     assert line.spans[1].load == pytest.approx(12 / 34)
     assert (line.items, line.busy) == (1200, 1800.0)
+
+
+def test_workers_without_number_are_counted_together():
+    cells = Cells()
+    for number in range(2 * WORKERS):
+        cells.add(f"process-{number}", 0, Span(number, number + 1.0, 1, 0, 1.0))
+    lines = cells.lines()
+    assert len(lines) == WORKERS + 1
+    assert (lines[-1].worker, lines[-1].items) == ("further workers", WORKERS)
 
 
 def test_calls_that_overlap_are_shown_one_after_the_other(ledger, record):

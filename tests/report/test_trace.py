@@ -179,7 +179,8 @@ def test_memory_does_not_grow_with_the_run(made):
 
 
 def test_a_trace_that_cannot_be_written_is_named(made, tmp_path):
+    (tmp_path / "file").touch()
     record = made.with_items(ok(0))
     with pytest.raises(treadle.UsageError, match="cannot be written"):
-        write(record, tmp_path / "nowhere" / "t.json")
+        write(record, tmp_path / "file" / "t.json")
     record.close()

@@ -20,6 +20,7 @@ from treadle.tui.remembered import Remembered
 
 GOLDEN = Path(__file__).parent / "golden"
 PATIENCE = 20.0  # a net, not a delay
+OFTEN = 0.05  # seconds between two looks at a screen, which is drawn for each
 
 
 @pytest.fixture(autouse=True)
@@ -93,7 +94,7 @@ async def until(pilot, condition, what=""):
     while not condition():
         if time.monotonic() > end:
             pytest.fail(f"never came: {what or condition}\n{text_of(pilot.app)}")
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(OFTEN)
         await pilot.pause()
     await pilot.pause()
 

@@ -22,7 +22,7 @@ import pytest
 SOURCE = Path(__file__).parents[2] / "src"
 MARK = "TREADLE_TEST_MARK"
 PROMPT = "at-the-prompt"
-PATIENCE = 15.0  # a net under busy machines, not a measure
+PATIENCE = 40.0  # a net under busy machines, not a measure
 ORPHANS_GONE = 8.0  # seconds; a worker notices within 2 that its driver is gone
 _OF_THE_TERMINAL = ("tmux: server", "tmux", "bash", "cat")
 NOT_TO_BE_SEEN = (
@@ -127,6 +127,20 @@ class Terminal:
         self.until("✓ ready")
         self.press("C-s")
         self.until("Workers", "Failures", "Log", "Output")
+
+    def open_choice(self, *offered: str) -> None:
+        """Open the choice that the keys are coming to; a key that comes before them is lost."""
+        pressed = 0.0
+
+        def seen() -> bool:
+            nonlocal pressed
+            is_open = all(each in self.text() for each in offered)
+            if not is_open and time.monotonic() - pressed > 2:
+                self.press("Enter")
+                pressed = time.monotonic()
+            return is_open
+
+        self.wait(seen, f"{offered} are not offered")
 
     def _place_of_keys(self) -> tuple[str, bool]:
         """Return where the cursor is, and whether letters are keys: then it is where it was."""

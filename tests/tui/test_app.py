@@ -44,7 +44,7 @@ def waiting(tmp_path, monkeypatch):
         process.wait()
 
 
-def test_help_names_the_keys_of_the_screen_and_the_words(use, shows):
+def test_help_names_keys_and_words_and_what_is_typed_into_a_field_is_text(use, shows, until):
     async def walk(pilot):
         await pilot.press("question_mark")
         await shows(pilot, "Keys here")
@@ -52,8 +52,11 @@ def test_help_names_the_keys_of_the_screen_and_the_words(use, shows):
         await shows(pilot, "start nothing further")
         assert isinstance(pilot.app.screen, HelpScreen)
         await pilot.press("question_mark")
-        assert not isinstance(pilot.app.screen, HelpScreen)
-        await pilot.press("q")
+        await until(pilot, lambda: not isinstance(pilot.app.screen, HelpScreen), "what was before")
+        await pilot.press("slash", "q", "question_mark")
+        await until(pilot, lambda: isinstance(pilot.app.focused, Input), "a field")
+        await until(pilot, lambda: pilot.app.focused.value == "q?", "text, and no commands")
+        await pilot.press("escape", "q")
 
     assert use(walk, size=(80, 24)).return_code == 0
 
@@ -62,17 +65,6 @@ def test_the_palette_offers_all_screens():
     app = TreadleApp(remembered=Remembered())
     titles = {command.title for command in app.get_system_commands(app.get_default_screen())}
     assert {"New run", "Laboratory", "Prompts", "Code", "Help"} <= titles
-
-
-def test_a_key_typed_into_a_field_is_text_and_no_command(use, until):
-    async def walk(pilot):
-        await pilot.press("slash")
-        await pilot.press("q", "question_mark")
-        await until(pilot, lambda: pilot.app.focused is not None)
-        assert isinstance(pilot.app.focused, Input)
-        assert pilot.app.focused.value == "q?"
-
-    use(walk)
 
 
 def test_the_theme_is_kept_for_the_next_time(use, state_dir):
@@ -101,32 +93,29 @@ def test_what_is_remembered_comes_back_the_newest_place_first(state_dir):
     assert [each.name for each in state_dir.iterdir()] == ["ui.json"]
 
 
-@pytest.mark.parametrize(
-    "text", ["{", "[]", '{"forms": 3}', '{"places": 5}', "\x00", "[" * 100_000]
-)
-def test_a_damaged_memory_is_put_aside_and_said(state_dir, use, shows, text):
-    (state_dir / "ui.json").write_text(text)
+def test_a_damaged_memory_is_put_aside_and_said(state_dir, use, shows):
+    remembered = Remembered()
+    for text in ("{", "[]", '{"forms": 3}', '{"places": 5}', "\x00", "[" * 100_000):
+        (state_dir / "ui.json").write_text(text)
+        remembered = Remembered.load()
+        assert remembered.damaged == state_dir / "ui.json.damaged"
+        assert remembered.damaged.read_text() == text
 
     async def walk(pilot):
         await shows(pilot, "could not be read")
 
-    use(walk, remembered=Remembered.load())
-    assert (state_dir / "ui.json.damaged").read_text() == text
+    use(walk, remembered=remembered)
 
 
-def test_a_memory_that_cannot_be_written_is_said(state_dir, use, shows, monkeypatch):
+def test_errors_are_said_as_they_are_and_so_is_a_memory_that_cannot_be_written(
+    state_dir, use, shows, monkeypatch
+):
     monkeypatch.setenv("TREADLE_STATE_DIR", str(state_dir / "file" / "none"))
     (state_dir / "file").touch()
 
     async def walk(pilot):
         pilot.app.keep()
         await shows(pilot, "cannot be kept")
-
-    use(walk)
-
-
-def test_an_error_says_what_and_what_to_do_as_it_is(use, shows):
-    async def walk(pilot):
         pilot.app.complain(UsageError("no [red]run[/] there", hint="make [b]one[/b]"))
         await shows(pilot, "no [red]run[/] there")
         await shows(pilot, "make [b]one[/b]")
@@ -145,19 +134,7 @@ def test_leaving_asks_when_a_command_goes_on_and_can_let_it(use, until, waiting)
     assert psutil.pid_exists(waiting.pid)
 
 
-def test_leaving_can_cancel_what_goes_on(use, until, waiting):
-    async def walk(pilot):
-        pilot.app.started.append(waiting)
-        await pilot.press("q")
-        await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmDialog))
-        await pilot.click("#cancel")
-        await until(pilot, lambda: waiting.code is not None)
-
-    assert use(walk).return_code == 0
-    assert waiting.code == 130
-
-
-def test_staying_keeps_both(use, until, waiting):
+def test_one_can_stay_or_cancel_what_goes_on(use, until, waiting):
     async def walk(pilot):
         pilot.app.started.append(waiting)
         await pilot.press("q")
@@ -165,10 +142,13 @@ def test_staying_keeps_both(use, until, waiting):
         await pilot.press("escape")
         await until(pilot, lambda: not isinstance(pilot.app.screen, ConfirmDialog))
         assert waiting.code is None
-        waiting.kill()
-        waiting.wait(PATIENCE)
+        await pilot.press("q")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmDialog))
+        await pilot.click("#cancel")
+        await until(pilot, lambda: waiting.code is not None)
 
-    use(walk)
+    assert use(walk).return_code == 0
+    assert waiting.code == 130
 
 
 def test_without_a_terminal_it_says_what_else_there_is(capsys):

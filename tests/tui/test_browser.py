@@ -81,25 +81,28 @@ class Served:
             time.sleep(0.02)
         return found[0]
 
-    def living(self) -> list[str]:
+    def living(self) -> list[psutil.Process]:
         """Return what runs of it, the server included."""
         found = []
         for process in psutil.process_iter():
             try:
                 if process.environ().get(MARK) == self.mark:
-                    found.append(" ".join(process.cmdline()))
+                    found.append(process)
             except psutil.Error:  # gone, or somebody else's
                 continue
         return found
 
     def close(self) -> list[str]:
-        """End it as Ctrl-C does; return what is left."""
+        """End it as Ctrl-C does, and what is left; return what that was."""
         self._process.send_signal(signal.SIGINT)
         self._process.wait(PATIENCE)
         end = time.monotonic() + 8
-        while (left := self.living()) and time.monotonic() < end:
+        while self.living() and time.monotonic() < end:
             time.sleep(0.05)
-        return left
+        left = self.living()
+        for process in left:
+            process.kill()
+        return [str(process) for process in left]
 
 
 @pytest.fixture
@@ -204,7 +207,7 @@ def test_a_run_is_started_and_watched_in_a_browser(served, browser, tmp_path):
     (tmp_path / "go-40").touch()
     window.until(" 60/60 ", "finished")
     window.press("4")
-    window.until("[b]59[/b] [")
+    window.until("60 lines", "[/b] [")
     window.press("q")
     window.page.get_by_text("This session has ended").wait_for()
     assert len((tmp_path / "out.csv").read_text().splitlines()) == 61

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
 import pytest
+from textual.visual import visualize
 
 from treadle import UsageError, code
 from treadle.code.contents import Contents
@@ -34,13 +36,6 @@ def tree(tmp_path, monkeypatch):
     return here / "src"
 
 
-@pytest.fixture(params=["jsonl", "csv", "parquet"])
-def output(request, tree):
-    into = tree.parent / f"chunks.{request.param}"
-    code.run(tree, into, max_chars=600, backend="inline")
-    return into
-
-
 async def opened(pilot, path, until):
     pilot.app.show_code(path)
     await until(pilot, lambda: isinstance(pilot.app.screen, FilesScreen), "the files")
@@ -56,7 +51,13 @@ async def chosen(pilot, path, until):
     await until(pilot, lambda: pilot.app.screen.query_one("#chunks", Grid).count > 0, "chunks")
 
 
-def test_an_output_read_by_its_places_has_what_was_cut(output, tree):
+@pytest.mark.parametrize("suffix", ["jsonl", "csv", "parquet"])
+def test_an_output_read_by_its_places_has_what_was_cut(tree, suffix):
+    output = tree.parent / f"chunks.{suffix}"
+    code.run(tree, output, max_chars=600, backend="inline")
+    stopped = Contents(output)
+    assert not stopped.read(lambda _: False)
+    assert stopped.files == []
     contents = Contents(output)
     assert contents.read()
     cut = {each.key: each.value for each in code.chunk([tree], max_chars=600, backend="inline")}
@@ -64,21 +65,12 @@ def test_an_output_read_by_its_places_has_what_was_cut(output, tree):
     for file in reversed(contents.files):
         assert contents.chunks(file) == list(cut[file.path].chunks)
         assert (file.status, file.size) == (cut[file.path].status, cut[file.path].size)
-
-
-def test_an_output_that_has_changed_is_not_read_as_another(output):
-    contents = Contents(output)
-    contents.read()
-    file = contents.files[-1]
+    assert contents.read()
+    assert sum(file.chunks for file in contents.files) == len(contents.entries)
+    assert contents.chunks(contents.files[-1]) == list(cut[contents.files[-1].path].chunks)
     output.write_bytes(b"{}\n" * 3)
-    with pytest.raises(UsageError):
-        contents.chunks(file)
-
-
-def test_reading_can_be_stopped(output):
-    contents = Contents(output)
-    assert not contents.read(lambda _: False)
-    assert contents.files == []
+    with pytest.raises(UsageError):  # what has changed is not read as another
+        contents.chunks(contents.files[-1])
 
 
 def test_the_lines_of_a_file_are_all_there_once(tree):
@@ -91,8 +83,8 @@ def test_the_lines_of_a_file_are_all_there_once(tree):
     assert [row.chunk for row in rows if not row.number] == list(range(len(cut.chunks)))
 
 
-def test_one_line_of_megabytes_is_cut_off_and_counted(tmp_path):
-    (tmp_path / "min.js").write_text("var a=1;" * 650_000)
+def test_one_line_of_a_megabyte_is_cut_off_and_counted(tmp_path):
+    (tmp_path / "min.js").write_text("var a=1;" * 150_000)
     uncut = Uncut(tmp_path)
     uncut.read()
     (file,) = uncut.files
@@ -103,34 +95,27 @@ def test_one_line_of_megabytes_is_cut_off_and_counted(tmp_path):
     assert laid_out(list(cut.chunks), dark=False)[1].text.plain.endswith(" … 3,000 more")
 
 
-def test_files_and_their_chunks(use, until, shows, text_of, golden, tree):
+def test_files_and_their_chunks_and_the_one_under_the_cursor_is_in_sight(
+    use, until, shows, text_of, golden, tree
+):
     into = tree.parent / "chunks.jsonl"
     code.run(tree, into, max_chars=600, backend="inline")
 
     async def walk(pilot):
         await opened(pilot, into, until)
         await shows(pilot, "1 skipped")
-        golden("code_files", text_of(pilot.app).replace(str(tree.parent), "HERE"))
+        golden("code_files", text_of(pilot.app))
         await chosen(pilot, "[bold]x[.py", until)
         await shows(pilot, "def [red](): # \\x1b[31m")
         golden("code_file", text_of(pilot.app))
-
-    use(walk, size=(80, 24))
-
-
-def test_the_chunk_under_the_cursor_is_in_sight_in_the_whole_file(use, until, shows, tree):
-    into = tree.parent / "chunks.jsonl"
-    code.run(tree, into, max_chars=300, backend="inline")
-
-    async def walk(pilot):
-        await opened(pilot, into, until)
+        await pilot.press("escape")
         await chosen(pilot, ".go", until)
         view, grid = pilot.app.screen.query_one(SourceView), pilot.app.screen.query_one(Grid)
         await pilot.press("n", "n", "down")
         await until(pilot, lambda: grid.cursor == 3 and view.scroll_offset.y > 0)
-        await pilot.click(SourceView, offset=(10, 0))
-        await until(pilot, lambda: grid.cursor == 3)
         await shows(pilot, "━━ 3 ")
+        await pilot.click(SourceView, offset=(10, 0))
+        await until(pilot, lambda: grid.cursor == 2, "the chunk that was clicked on")
         await pilot.press("v")
         await until(pilot, lambda: not grid.display, "the text alone")
 
@@ -203,3 +188,19 @@ def test_what_is_no_output_is_said_to_be_none(use, until, shows, tmp_path):
         await shows(pilot, "cannot be read as chunks")
 
     use(walk, size=(160, 24))
+
+
+def test_a_kind_that_looks_like_markup_is_told_as_it_is(use, until, shows, tree):
+    into = tree.parent / "chunks.jsonl"
+    code.run(tree, into, max_chars=600, backend="inline")
+    lines = [json.loads(line) for line in into.read_text().splitlines()]
+    into.write_text("".join(json.dumps({**each, "kind": "[/nope]"}) + "\n" for each in lines))
+
+    async def walk(pilot):
+        await opened(pilot, into, until)
+        await chosen(pilot, ".go", until)
+        grid = pilot.app.screen.query_one(Grid)
+        await until(pilot, lambda: grid.tooltip, "what it is, of the first one too")
+        assert visualize(grid, grid.tooltip).plain == "[/nope]"
+
+    use(walk, size=(80, 24))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from textual.widgets import Static
 
 import treadle
 from treadle.tui.app import TreadleApp
 from treadle.tui.following import Follower
-from treadle.tui.screens.failure import FailureScreen
+from treadle.tui.screens.failure import FailureScreen, KindScreen
+from treadle.tui.widgets.watching import KindOfFailure
 
 KEYS = ["[red]a[/]", "\x1b[31mb\tc", "d\udc80e"]
 
@@ -90,3 +92,52 @@ def test_what_is_shown_can_be_copied(look_at, shows):
     look_at(KEYS[0], walk)
     assert copied[0].startswith("[red]a[/]: raised LookupError")
     assert copied[0].count("Traceback") == 2
+
+
+def test_only_what_is_in_sight_is_drawn_and_the_last_attempts_are_kept(
+    own_runs, use, monkeypatch, shows
+):
+    def fail(key):
+        raise LookupError("\n".join(f"line {number} of {key}" for number in range(300)))
+
+    retry = treadle.Retry(attempts=12, base=0.0001)
+    report = treadle.run(fail, ["x"], backend="inline", retry=retry, runs_dir=own_runs)
+    follower = Follower(own_runs / report.run_id)
+    monkeypatch.setattr(TreadleApp, "get_default_screen", lambda _: FailureScreen(follower, 0))
+
+    async def walk(pilot):
+        await shows(pilot, "raised LookupError")
+        await shows(pilot, "2 earlier attempts left out")
+        await pilot.press("end")
+        await shows(pilot, "it has printed and logged nothing")
+        assert len(pilot.app.screen.query(Static)) < 10
+
+    use(walk)
+    follower.close()
+
+
+def test_all_items_of_a_kind_can_be_reached_and_one_by_its_key(
+    own_runs, use, monkeypatch, shows, until
+):
+    def fail(number):
+        raise LookupError("none") if number % 2 else ValueError("even")
+
+    report = treadle.run(fail, range(1400), backend="inline", runs_dir=own_runs)
+    follower = Follower(own_runs / report.run_id)
+    kind = KindOfFailure("raised LookupError", 700, "none", None, tuple(range(1, 200, 2)))
+    monkeypatch.setattr(TreadleApp, "get_default_screen", lambda _: KindScreen(follower, kind))
+
+    async def walk(pilot):
+        rows = pilot.app.screen.query_one("#items")
+        await pilot.press("end")
+        await shows(pilot, "the first 600 of 700")
+        await pilot.press("end")
+        await until(pilot, lambda: rows.count == 700, "the last items")
+        await pilot.press("end")
+        await shows(pilot, "> 1399")
+        await pilot.press("slash", *"777", "enter")
+        await shows(pilot, "raised LookupError")
+        await shows(pilot, "778. of the source")
+
+    use(walk)
+    follower.close()

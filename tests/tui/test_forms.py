@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import gzip
 import os
 import shlex
 import shutil
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Annotated
 
@@ -18,7 +22,7 @@ from hypothesis import strategies as st
 import treadle.cli
 from treadle import MissingExtra, UsageError
 from treadle.cli.helping import Command
-from treadle.tui.forms import checking, command_line, functions
+from treadle.tui.forms import checking, command_line, functions, looking
 from treadle.tui.forms.checking import WHOLE, check
 from treadle.tui.forms.fields import LEFT_OUT, Kind, fields_in, fields_of
 from treadle.tui.forms.looking import look
@@ -435,3 +439,63 @@ def test_counting_ends_when_nobody_wants_to_know(folder):
 def test_what_a_run_would_not_keep_or_replace_is_said(folder):
     assert "no record" in notes_of(("map",), source=["data"])["into"]
     assert "replaced" in notes_of(("map",), source=["data"], into="table.csv")["into"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names")
+def test_nothing_is_read_of_what_is_no_regular_file(folder):
+    for name in ("pipe.csv", "pipe.py"):
+        os.mkfifo(folder / name)
+    for flag in ("rows", "lines"):
+        values = {"function": "parse.py:parse", "source": ["pipe.csv"], flag: True}
+        assert "no regular file" in wrong_with(("map",), **values)["source"].message
+        assert "source" not in notes_of(("map",), **values)
+    wrong = wrong_with(("map",), function="pipe.py", source=["/dev/stdin"], lines=True)
+    assert {"function", "source"} <= wrong.keys()
+    assert functions.names_in(folder / "pipe.py") == []
+
+
+def test_a_line_without_an_end_is_not_read_to_its_end(folder, monkeypatch):
+    monkeypatch.setattr(looking, "_MOST_BYTES", 1000)
+    with (folder / "endless").open("wb") as file:
+        file.truncate(1 << 40)  # of which the disk holds nothing
+    found = notes_of(("map",), source=["endless"], lines=True, into="o")
+    assert found["source"] == "1 line and more"
+
+
+def test_packed_rows_are_counted(folder):
+    (folder / "t.csv.gz").write_bytes(gzip.compress(b"a\n1\n2\n"))
+    (folder / "t.ndjson").write_text('{"a": 1}\n')
+    assert notes_of(("map",), source=["t.csv.gz"], rows=True, into="o")["source"] == "2 rows"
+    assert notes_of(("map",), source=["t.ndjson"], rows=True, into="o")["source"] == "1 row"
+
+
+def test_what_python_cannot_parse_at_once_is_said(folder, monkeypatch):
+    def parse(_):
+        raise SystemError("AST constructor recursion depth mismatch")
+
+    monkeypatch.setattr(functions.ast, "parse", parse)
+    with pytest.raises(UsageError, match=r"parse\.py:parse cannot be looked at"):
+        functions.check("parse.py:parse")
+    assert functions.names_in(folder / "parse.py") == []
+
+
+def test_files_are_parsed_one_at_a_time(folder, monkeypatch):
+    parsing, most = [], []
+    real = functions.ast.parse
+
+    def parse(text):
+        parsing.append(text)
+        most.append(len(parsing))
+        with contextlib.suppress(threading.BrokenBarrierError):
+            meeting.wait(0.1)  # for another one, which must not come
+        parsing.pop()
+        return real(text)
+
+    meeting = threading.Barrier(2)
+    monkeypatch.setattr(functions.ast, "parse", parse)
+    with ThreadPoolExecutor(2) as pool:
+        one = pool.submit(functions.check, "parse.py:parse")
+        other = pool.submit(functions.names_in, folder / "parse.py")
+        assert one.result() == "parse(path)"
+        assert other.result() == ["parse", "fetch"]
+    assert most == [1, 1]

@@ -23,6 +23,7 @@ from treadle.tui.app import TreadleApp
 from treadle.tui.dialogs.prune import PruneDialog, Wanted, chosen_of
 from treadle.tui.listing import Batch, Listing, Row, by_age
 from treadle.tui.remembered import Remembered
+from treadle.tui.screens import home as home_module
 from treadle.tui.screens import home_columns
 from treadle.tui.widgets.grid import Grid
 
@@ -103,26 +104,37 @@ def three(own_runs, finished, stopped):
     return [finished.name, stopped.name, last.run_id]
 
 
-def test_a_newcomer_is_told_what_to_do(home, text_of, golden, own_runs, monkeypatch):
+def test_a_newcomer_is_told_what_to_do(home, text_of, golden, own_runs, until):
     async def walk(pilot):
         text = text_of(pilot.app)
         assert str(own_runs)[:60] in text
         golden("home-empty", text.replace(str(own_runs)[:74], WHERE_RUNS_ARE))
+        await pilot.resize_terminal(60, 24)
+        await until(pilot, lambda: "o Report  q Quit  ? Help" in text_of(pilot.app), "the ways out")
+        await pilot.resize_terminal(80, 24)
+        await until(pilot, lambda: "/ Find  q Quit  ? Help" in text_of(pilot.app), "all keys")
 
     home(walk, size=(80, 24))
 
 
-@pytest.mark.parametrize(("size", "name"), [((80, 24), "home"), ((200, 20), "home-wide")])
-def test_runs_are_listed_with_all_there_is_to_know(home, text_of, golden, size, name, monkeypatch):
+def test_live_runs_are_on_top_the_newest_first_with_all_there_is_to_know(
+    home, text_of, golden, until, monkeypatch
+):
     rows = sample_rows()
     monkeypatch.setattr(Listing, "read", lambda _: iter([Batch(rows)]))
     monkeypatch.setattr(Listing, "look", lambda _: Batch())
     monkeypatch.setitem(home_columns.CELLS, "began", lambda row: "5 min ago")
 
     async def walk(pilot):
-        golden(name, text_of(pilot.app))
+        assert names(pilot.app) == [
+            "[b]held[/b]", "nightly", "nightly", None, "nightly", "damaged",
+        ]  # fmt: skip
+        golden("home", text_of(pilot.app))
+        await pilot.resize_terminal(200, 20)
+        await until(pilot, lambda: pilot.app.screen.size.width == 200, "the other size")
+        golden("home-wide", text_of(pilot.app))
 
-    home(walk, size=size)
+    home(walk, size=(80, 24))
 
 
 def sample_rows():
@@ -163,19 +175,7 @@ def sample_rows():
     ]
 
 
-def test_live_runs_are_on_top_and_the_others_newest_first(home, monkeypatch):
-    monkeypatch.setattr(Listing, "read", lambda _: iter([Batch(sample_rows())]))
-    monkeypatch.setattr(Listing, "look", lambda _: Batch())
-
-    async def walk(pilot):
-        assert names(pilot.app) == [
-            "[b]held[/b]", "nightly", "nightly", None, "nightly", "damaged",
-        ]  # fmt: skip
-
-    home(walk)
-
-
-def test_search_filters_while_one_types(home, three, text_of):
+def test_search_filters_while_one_types_and_columns_sort_by_key_and_by_click(home, three, text_of):
     async def walk(pilot):
         app = pilot.app
         assert names(app) == ["whole", "stopped", "halves"]
@@ -192,12 +192,6 @@ def test_search_filters_while_one_types(home, three, text_of):
         assert names(app) == ["whole", "stopped", "halves"]
         assert app.asked == []
 
-    home(walk)
-
-
-def test_columns_sort_by_key_and_by_click(home, three, text_of):
-    async def walk(pilot):
-        app = pilot.app
         await pilot.press("s")
         assert "ITEMS ↓" in text_of(app)
         assert names(app) == ["halves", "whole", "stopped"]
@@ -259,21 +253,66 @@ def test_new_runs_appear_by_themselves_and_are_followed(home, own_runs, until, t
         thread.join()
 
 
-@pytest.mark.parametrize(
-    ("key", "asked"), [("n", "new"), ("l", "lab"), ("m", "prompts"), ("c", "code")]
-)
-def test_keys_lead_on(home, key, asked):
+def test_however_often_it_is_asked_for_runs_are_read_once_at_a_time(home, until, monkeypatch):
+    at_once, most, done = 0, 0, 0
+    go = threading.Event()
+
+    def read(_):
+        nonlocal at_once, most, done
+        at_once += 1
+        most = max(most, at_once)
+        go.wait()
+        yield Batch()
+        at_once -= 1
+        done += 1
+
     async def walk(pilot):
-        await pilot.press(key)
+        go.clear()
+        await pilot.press(*["f5"] * 6)
+        go.set()
+        await until(pilot, lambda: done == 3, "the first, the next, and one for those meanwhile")
 
-    assert home(walk).asked == [(asked,)]
+    monkeypatch.setattr(Listing, "read", read)
+    go.set()
+    home(walk)
+    assert most == 1
 
 
-def test_enter_opens_the_run_and_o_its_report(home, three):
+def test_runs_of_what_was_started_here_are_there_again(use, until, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(home_module, "LOOK_EVERY", 1000.0)  # as if it were left at once
+    Path("mine.py").write_text("def third(line):\n    return {'n': 3 // int(line)}\n")
+    Path("lines.txt").write_text("1\n")
+    command = "map mine.py:third lines.txt --lines --into out.jsonl --backend inline --runs-dir"
+
+    async def start(pilot):
+        started = pilot.app.launch([*command.split(), str(tmp_path / "elsewhere")])
+        await until(pilot, lambda: started.code is not None, "its end")
+
+    async def look(pilot):
+        await until(pilot, lambda: pilot.app.screen._has_read, "all runs")
+        assert [row.folder.parent for row in pilot.app.screen._shown] == [tmp_path / "elsewhere"]
+
+    use(start, app=TreadleApp())
+    assert Remembered.load().places == [str(tmp_path / "elsewhere")]
+    use(look, app=TreadleApp())
+
+
+def test_keys_lead_on_and_folders_with_runs_are_remembered(home, three, own_runs, until):
+    wanted = [("new",), ("lab",), ("prompts",), ("code",), ("run", three[2]), ("report", three[1])]
+
     async def walk(pilot):
-        await pilot.press("enter", "down", "o")
+        await pilot.press("n", "l", "m", "c", "enter", "down", "o", "home", "r", "t")
+        await until(pilot, lambda: len(pilot.app.complaints) == 2, "what cannot be resumed")
+        await until(pilot, lambda: pilot.app.remembered.places, "a place")
 
-    assert home(walk).asked == [("run", three[2]), ("report", three[1])]
+    app = home(walk)
+    assert app.asked == wanted
+    assert "not by a command" in app.complaints[0]
+    assert "resume=" in app.complaints[0]
+    assert "no item of the run" in app.complaints[1]
+    assert app.remembered.places == [str(own_runs.resolve())]
+    assert Remembered.load().places == [str(own_runs.resolve())]
 
 
 def test_resume_and_retry_start_the_command(home, tmp_path, own_runs, monkeypatch):
@@ -300,17 +339,6 @@ def test_resume_and_retry_start_the_command(home, tmp_path, own_runs, monkeypatc
     assert asked[0][2] == tmp_path
 
 
-def test_what_cannot_be_resumed_is_told_with_a_hint(home, three):
-    async def walk(pilot):
-        await pilot.press("r", "t")
-
-    app = home(walk)
-    assert app.asked == []
-    assert "not by a command" in app.complaints[0]
-    assert "resume=" in app.complaints[0]
-    assert "no item of the run" in app.complaints[1]
-
-
 def test_a_damaged_run_says_what_is_wrong_with_it(home, three, own_runs, text_of):
     (own_runs / three[2] / "run.json").write_text("{")
 
@@ -322,14 +350,6 @@ def test_a_damaged_run_says_what_is_wrong_with_it(home, three, own_runs, text_of
     app = home(walk)
     assert app.asked == []
     assert "cannot be read" in app.complaints[0]
-
-
-def test_folders_with_runs_are_remembered(home, three, own_runs, until):
-    async def walk(pilot):
-        await until(pilot, lambda: pilot.app.remembered.places, "a place")
-
-    assert home(walk).remembered.places == [str(own_runs.resolve())]
-    assert Remembered.load().places == [str(own_runs.resolve())]
 
 
 def test_runs_of_remembered_folders_are_listed(home, three, tmp_path):
@@ -375,10 +395,16 @@ def test_prune_says_what_would_go_and_asks_twice(home, three, own_runs, until, t
     assert os.listdir(own_runs) == [three[2]]
 
 
-def test_after_a_change_prune_asks_again(home, three, own_runs):
+def test_after_a_change_prune_asks_again_and_it_says_what_it_does_not_understand(
+    home, three, own_runs, until
+):
     async def walk(pilot):
         await pilot.press("p")
-        screen = await answer(pilot)
+        await until(pilot, lambda: isinstance(pilot.app.screen, PruneDialog))
+        screen = await answer(pilot, age="long")
+        assert "takes a span of time, got 'long'" in str(screen.query_one("#found", Static).content)
+        assert screen.query_one("#remove", Button).disabled
+        await answer(pilot)
         button = screen.query_one("#remove", Button)
         button.press()
         await pilot.pause()
@@ -391,19 +417,10 @@ def test_after_a_change_prune_asks_again(home, three, own_runs):
     assert len(os.listdir(own_runs)) == 3
 
 
-def test_prune_says_what_it_does_not_understand(home, three, text_of):
-    async def walk(pilot):
-        await pilot.press("p")
-        screen = await answer(pilot, age="long")
-        assert "takes a span of time, got 'long'" in str(screen.query_one("#found", Static).content)
-        assert screen.query_one("#remove", Button).disabled
-
-    home(walk)
-
-
 def test_a_run_that_goes_on_is_never_removed(home, three, own_runs, until):
     async def walk(pilot):
         await pilot.press("p")
+        await until(pilot, lambda: isinstance(pilot.app.screen, PruneDialog))
         screen = await answer(pilot)
         lock = RunLock(own_runs / three[1])  # it was resumed while somebody looked at the dialog
         try:

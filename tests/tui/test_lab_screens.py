@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import stat
+import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import polars as pl
 import pytest
@@ -14,7 +16,7 @@ from textual.widgets import Input, OptionList
 
 from treadle import lab
 from treadle.tui.app import TreadleApp
-from treadle.tui.laboratory import history
+from treadle.tui.laboratory import history, places
 from treadle.tui.laboratory.asking import AskForRoot
 from treadle.tui.laboratory.history import Choice
 from treadle.tui.laboratory.saving import SaveDialog
@@ -25,6 +27,7 @@ from treadle.tui.screens.lab_plot import PlotScreen
 from treadle.tui.screens.lab_run import LabRunScreen
 from treadle.tui.screens.lab_trend import TrendScreen
 from treadle.tui.widgets.grid import Grid
+from treadle.tui.widgets.searching import Searching
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "measurements"
 
@@ -79,7 +82,7 @@ async def pick_chip(pilot, until, title):
 async def filter_by(pilot, words):
     """Open the filter, and have *words* in it; Pilot waits up to a second after each key."""
     await pilot.press("slash")
-    pilot.app.screen.query_one("#filter", Input).value = words
+    pilot.app.screen.query_one(Searching).value = words
 
 
 async def on_run(pilot, until, run_id=None):
@@ -112,18 +115,20 @@ def test_all_chips_are_listed_with_their_counts_and_runs_in_order_of_time(
     visit(walk, size=(80, 24))
 
 
-def test_a_chip_shows_its_runs_alone(visit, until):
+def test_runs_are_chosen_by_chip_words_and_light(visit, out, until, text_of):
+    staged = lab.manifest(out / "stage", status="staged")["has_light"]
+
     async def walk(pilot):
         await pick_chip(pilot, until, "Alisson71")
         assert rows(pilot) == 2
         await pick_chip(pilot, until, "no chip")
         assert set(pilot.app.screen._rows["proc"]) == {"LaserCalibration"}
+        await pick_chip(pilot, until, "Alisson79")
+        assert list(pilot.app.screen._rows["segments"]) == [4, 4]
+        await pick_chip(pilot, until, "Alisson67")
+        assert set(pilot.app.screen._rows["segments"]) == {None, 6}
 
-    visit(walk)
-
-
-def test_the_filter_takes_words_that_must_all_be_there(visit, until, text_of):
-    async def walk(pilot):
+        await pick_chip(pilot, until, "all chips")
         await filter_by(pilot, "alisson67 455NM")
         await until(pilot, lambda: rows(pilot) == 1, "one run")
         await pilot.press("enter")
@@ -134,57 +139,43 @@ def test_the_filter_takes_words_that_must_all_be_there(visit, until, text_of):
         await pilot.press("escape")
         await until(pilot, lambda: rows(pilot) == 23, "all runs")
 
-    visit(walk)
-
-
-def test_light_goes_round_and_runs_of_unknown_light_count_as_neither(visit, out):
-    staged = lab.manifest(out / "stage", status="staged")["has_light"]
-
-    async def walk(pilot):
-        seen = []
-        for _ in range(4):
-            seen.append(rows(pilot))
+        for count in (staged.sum(), (~staged).sum(), 23):
             await pilot.press("d")
-        assert seen == [23, staged.sum(), (~staged).sum(), 23]
+            await until(pilot, lambda count=count: rows(pilot) == count, f"{count} runs")
         assert staged.null_count() > 0
 
     visit(walk)
 
 
-def test_it_is_sorted_by_key_and_by_the_title_of_a_column(visit):
+def test_runs_are_sorted_and_rejected_files_have_reason_and_hint(visit, until, text_of):
     async def walk(pilot):
         screen = pilot.app.screen
+
+        async def has(column, *, backwards=False):
+            await until(
+                pilot,
+                lambda: (
+                    list(screen._rows[column]) == sorted(screen._rows[column], reverse=backwards)
+                ),
+                column,
+            )
+
         await pilot.press("o")
-        assert list(screen._rows["run_id"]) == sorted(screen._rows["run_id"])
+        await has("run_id")
         await pilot.press("O")
-        assert list(screen._rows["run_id"]) == sorted(screen._rows["run_id"], reverse=True)
+        await has("run_id", backwards=True)
         await pilot.click(Grid, offset=(3, 0))
-        assert list(screen._rows["start_time_utc"]) == sorted(screen._rows["start_time_utc"])
+        await has("start_time_utc")
 
-    visit(walk)
-
-
-def test_rejected_files_are_there_with_reason_and_hint(visit, until, text_of):
-    async def walk(pilot):
-        chips = pilot.app.screen.query_one("#chips", OptionList)
+        chips = screen.query_one("#chips", OptionList)
         chips.highlighted = chips.option_count - 1
-        await until(pilot, lambda: pilot.app.screen._shows_rejects, "the rejects")
+        await until(pilot, lambda: screen._shows_rejects, "the rejects")
         shown = text_of(pilot.app)
         assert rows(pilot) == 2
         assert "no data" in shown
         assert "there are no rows" in shown
         await filter_by(pilot, "empty DATA")
         await until(pilot, lambda: rows(pilot) == 1, "one reject")
-
-    visit(walk)
-
-
-def test_segments_are_counted_where_there_are_some(visit, until, text_of):
-    async def walk(pilot):
-        await pick_chip(pilot, until, "Alisson79")
-        assert list(pilot.app.screen._rows["segments"]) == [4, 4]
-        await pick_chip(pilot, until, "Alisson67")
-        assert set(pilot.app.screen._rows["segments"]) == {None, 6}
 
     visit(walk)
 
@@ -233,18 +224,47 @@ def test_the_folder_is_asked_for_and_remembered(use, until, out, text_of):
     use(walk, app=Laboratory(None))
 
 
-def test_a_remembered_folder_is_offered_if_it_is_still_there(use, until, out, tmp_path):
-    remembered = Remembered(lab_roots=[str(tmp_path / "gone"), str(out / "stage")])
+class Command(NamedTuple):
+    """A command as it is known that was started here."""
+
+    argv: tuple[str, ...]
+    cwd: Path
+    code: int = 0
+
+    def forget(self):
+        """There is nothing to forget."""
+
+    leave = forget
+
+
+def test_what_a_pipeline_has_made_is_opened_and_of_several_the_newest_is_offered_first(
+    use, until, out, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    remembered = Remembered(lab_roots=[str(tmp_path / "gone")])
+    app = Laboratory(None, remembered)
+    app.started.append(Command(("lab", "pipeline", "raw", out.name), out.parent))
 
     async def walk(pilot):
+        await until(pilot, lambda: getattr(pilot.app.screen, "is_read", False), "the manifest")
+        shutil.copytree(out / "stage", tmp_path / "mine")
+        await pilot.press("f")
         await until(pilot, lambda: isinstance(pilot.app.screen, AskForRoot), "the question")
         known = pilot.app.screen.query_one(OptionList)
-        assert [str(option.prompt) for option in known.options] == [str(out / "stage")]
-        known.focus()
-        await pilot.press("enter")
-        await until(pilot, lambda: getattr(pilot.app.screen, "is_read", False), "the manifest")
+        offered = [str(option.prompt) for option in known.options]
+        assert offered == [str(out.resolve() / "stage"), str(tmp_path.resolve() / "mine")]
+        await pilot.press("down", "enter")
+        await until(pilot, lambda: pilot.app.remembered.lab_roots[0] == offered[1], "the other")
 
-    use(walk, app=Laboratory(None, remembered))
+    use(walk, app=app)
+
+
+def test_the_last_values_of_the_form_lead_to_the_laboratory(out, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    remembered = Remembered()
+    assert places.staged([], remembered) == []
+    remembered.remember(("lab", "pipeline"), {"raw": ["\0", "raw"], "out": str(out)})
+    assert places.staged([], remembered) == [out.resolve() / "stage"]
 
 
 def test_a_folder_without_a_manifest_says_what_makes_one(use, shows, tmp_path):
@@ -272,7 +292,9 @@ def test_without_the_extra_it_says_what_to_install(use, shows, out, monkeypatch)
 # ── one run ─────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_run_is_drawn_with_a_letter_on_each_branch(visit, until, text_of, golden):
+def test_a_run_is_drawn_with_a_letter_on_each_branch_and_all_else_has_its_tab(
+    visit, until, shows, text_of, golden
+):
     async def walk(pilot):
         await pick_chip(pilot, until, "Alisson79")
         pilot.app.screen.query_one(Grid).focus()
@@ -282,11 +304,39 @@ def test_a_run_is_drawn_with_a_letter_on_each_branch(visit, until, text_of, gold
         assert "a 0: 0 to \N{MINUS SIGN}100 mV" in shown
         assert "Drain-source voltage (mV)" in shown
         golden("lab_run", shown)
+        await pilot.resize_terminal(100, 30)
+        await pilot.press("2")
+        await shows(pilot, "Chip group name")
+        await pilot.press("3")
+        await shows(pilot, "return_negative")
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(pilot.app.screen, LabScreen), "the table")
+        await pilot.press("up", "enter")
+        await on_run(pilot, until)
+        await pilot.press("2")
+        await shows(pilot, "after light")
+        await pilot.press("3")
+        await shows(pilot, "INCOMPLETE_SWEEP")
+        await pilot.press("4")
+        await shows(pilot, "information: after light")
+        await pilot.press("1")
+        await shows(pilot, "Gate voltage (V)")
+
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(pilot.app.screen, LabScreen), "the table")
+        await pick_chip(pilot, until, "all chips")
+        await filter_by(pilot, "DEAD_STUCK")
+        await until(pilot, lambda: rows(pilot) == 2, "two runs")
+        await pilot.press("enter", "enter")
+        await on_run(pilot, until)
+        await shows(pilot, "! DEAD_FLAT_IVG")
 
     visit(walk, size=(80, 24))
 
 
-def test_left_and_right_go_through_the_runs_of_the_table(visit, until, text_of):
+def test_left_and_right_go_through_the_runs_of_the_table(visit, until, text_of, monkeypatch):
+    monkeypatch.setenv("NO_COLOR", "1")  # letters and bars tell the same without
+
     async def walk(pilot):
         await pick_chip(pilot, until, "Alisson67")
         first, second = pilot.app.screen._rows["run_id"]
@@ -294,6 +344,7 @@ def test_left_and_right_go_through_the_runs_of_the_table(visit, until, text_of):
         await pilot.press("enter")
         await on_run(pilot, until, first)
         assert "laser on" in text_of(pilot.app)
+        assert text_of(pilot.app).count("▄") > 10
         await pilot.press("right")
         await on_run(pilot, until, second)
         assert "laser on" not in text_of(pilot.app)
@@ -303,37 +354,6 @@ def test_left_and_right_go_through_the_runs_of_the_table(visit, until, text_of):
         await on_run(pilot, until, first)
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(pilot.app.screen, LabScreen), "the table")
-
-    visit(walk)
-
-
-def test_parameters_segments_and_notes_have_their_tabs(visit, until, shows):
-    async def walk(pilot):
-        await pick_chip(pilot, until, "Alisson79")
-        pilot.app.screen.query_one(Grid).focus()
-        await pilot.press("enter")
-        await on_run(pilot, until)
-        await pilot.press("2")
-        await shows(pilot, "Chip group name")
-        await shows(pilot, "after light")
-        await pilot.press("3")
-        await shows(pilot, "return_negative")
-        await shows(pilot, "INCOMPLETE_SWEEP")
-        await pilot.press("4")
-        await shows(pilot, "information: after light")
-        await pilot.press("1")
-        await shows(pilot, "Gate voltage (V)")
-
-    visit(walk)
-
-
-def test_flags_of_a_run_are_seen_at_once(visit, until, shows):
-    async def walk(pilot):
-        await filter_by(pilot, "DEAD_STUCK")
-        await until(pilot, lambda: rows(pilot) == 2, "two runs")
-        await pilot.press("enter", "enter")
-        await on_run(pilot, until)
-        await shows(pilot, "! DEAD_FLAT_IVG")
 
     visit(walk)
 
@@ -377,7 +397,9 @@ def test_what_is_written_in_a_file_is_never_taken_for_markup(visit, until, shows
     visit(walk, root=tmp_path / "stage")
 
 
-def test_v_opens_a_picture_in_the_viewer_of_the_desktop(visit, until, tmp_path, monkeypatch):
+def test_curves_have_the_colours_of_the_theme_and_v_opens_a_picture_of_them(
+    visit, until, tmp_path, monkeypatch
+):
     seen = tmp_path / "seen"
     viewer = tmp_path / "bin" / ("open" if sys.platform == "darwin" else "xdg-open")
     viewer.parent.mkdir()
@@ -389,6 +411,14 @@ def test_v_opens_a_picture_in_the_viewer_of_the_desktop(visit, until, tmp_path, 
     async def walk(pilot):
         await pilot.press("enter")
         await on_run(pilot, until)
+        canvas = pilot.app.screen.query_one(Canvas)
+        colours = set()
+        for theme in ("textual-light", "nord", "textual-dark"):
+            pilot.app.theme = theme
+            await pilot.pause()
+            colours.add(tuple(canvas.color(number) for number in range(4)))
+            assert canvas.render().plain.count("a") > 1
+        assert len(colours) == 3
         await pilot.press("v")
         await until(pilot, seen.exists, "the viewer")
         assert seen.read_bytes() == b"\x89PNG"
@@ -396,33 +426,7 @@ def test_v_opens_a_picture_in_the_viewer_of_the_desktop(visit, until, tmp_path, 
     visit(walk)
 
 
-def test_without_a_desktop_v_says_where_the_picture_is(visit, until, shows):
-    async def walk(pilot):
-        await pilot.press("enter")
-        await on_run(pilot, until)
-        await pilot.press("v")
-        await shows(pilot, "treadle-plots-")
-
-    visit(walk)
-
-
-def test_s_saves_the_plot_where_it_is_told_to(visit, until, shows, tmp_path):
-    async def walk(pilot):
-        await pilot.press("enter")
-        await on_run(pilot, until)
-        await pilot.press("s")
-        await until(pilot, lambda: isinstance(pilot.app.screen, SaveDialog), "the question")
-        path = tmp_path / "deep" / "plot.pdf"
-        pilot.app.screen.query_one("#path", Input).value = str(path)
-        await pilot.press("enter")
-        await until(pilot, lambda: isinstance(pilot.app.screen, LabRunScreen), "saved")
-        assert path.read_bytes().startswith(b"%PDF")
-        await shows(pilot, "plot.pdf")
-
-    visit(walk)
-
-
-def test_saving_says_what_is_wrong_and_does_not_replace_a_file_unasked(
+def test_a_plot_is_saved_where_it_is_told_to_and_replaces_no_file_unasked(
     visit, until, shows, tmp_path
 ):
     taken = tmp_path / "taken.png"
@@ -431,6 +435,8 @@ def test_saving_says_what_is_wrong_and_does_not_replace_a_file_unasked(
     async def walk(pilot):
         await pilot.press("enter")
         await on_run(pilot, until)
+        await pilot.press("v")  # there is no desktop
+        await shows(pilot, "treadle-plots-")
         await pilot.press("s")
         await until(pilot, lambda: isinstance(pilot.app.screen, SaveDialog), "the question")
         field = pilot.app.screen.query_one("#path", Input)
@@ -452,39 +458,12 @@ def test_saving_says_what_is_wrong_and_does_not_replace_a_file_unasked(
     visit(walk)
 
 
-def test_curves_have_the_colours_of_the_theme(visit, until):
-    async def walk(pilot):
-        await pilot.press("enter")
-        await on_run(pilot, until)
-        canvas = pilot.app.screen.query_one(Canvas)
-        seen = set()
-        for theme in ("textual-dark", "textual-light", "nord"):
-            pilot.app.theme = theme
-            await pilot.pause()
-            seen.add(tuple(canvas.color(number) for number in range(4)))
-            assert canvas.render().plain.count("a") > 1
-        assert len(seen) == 3
-
-    visit(walk)
-
-
-def test_without_colours_letters_and_bars_tell_the_same(visit, until, text_of, monkeypatch):
-    monkeypatch.setenv("NO_COLOR", "1")
-
-    async def walk(pilot):
-        await pick_chip(pilot, until, "Alisson67")
-        pilot.app.screen.query_one(Grid).focus()
-        await pilot.press("enter")
-        await on_run(pilot, until)
-        assert text_of(pilot.app).count("▄") > 10
-
-    visit(walk, size=(80, 24))
-
-
 # ── trends ──────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_trend_shows_any_column_of_numbers_over_time(visit, until, text_of, shows):
+def test_a_trend_shows_any_column_of_numbers_over_time_of_all_or_one_procedure(
+    visit, until, text_of, shows
+):
     async def walk(pilot):
         await pilot.press("t")
         await until(pilot, lambda: isinstance(pilot.app.screen, TrendScreen), "the trends")
@@ -494,13 +473,6 @@ def test_a_trend_shows_any_column_of_numbers_over_time(visit, until, text_of, sh
         columns.highlighted = columns.get_option_index("vds_v")
         await shows(pilot, "vds (mV)")
         assert "●" in text_of(pilot.app)
-
-    visit(walk)
-
-
-def test_a_trend_can_be_of_one_procedure(visit, until, shows):
-    async def walk(pilot):
-        await pilot.press("t")
         await shows(pilot, "all procedures · 23 runs")
         await pilot.press("p")
         await shows(pilot, "IV · 7 runs")
@@ -514,7 +486,7 @@ def test_a_trend_can_be_of_one_procedure(visit, until, shows):
 
 
 def test_a_plot_is_made_step_by_step_and_saved(visit, until, shows, tmp_path, text_of, golden):
-    path = tmp_path / "IVg.svg"
+    path = tmp_path / "deep" / "IVg.svg"
 
     async def walk(pilot):
         await pilot.press("p")
@@ -544,31 +516,12 @@ def test_a_plot_is_made_step_by_step_and_saved(visit, until, shows, tmp_path, te
     assert path.read_text().startswith("<?xml")
 
 
-def test_each_step_of_the_wizard_leads_back(visit, until):
+def test_marks_are_taken_away_and_outlive_a_filter_and_each_step_leads_back(visit, until, shows):
     async def walk(pilot):
         await pilot.press("p")
         await until(pilot, lambda: isinstance(pilot.app.screen, PlotScreen), "the wizard")
         screen = pilot.app.screen
         await pilot.press("enter")
-        await until(pilot, lambda: screen.step == "kind", "the kinds")
-        await pilot.press("enter")
-        await until(pilot, lambda: screen.step == "runs", "the runs")
-        await pilot.press("enter")
-        await until(pilot, lambda: screen.step == "preview", "the preview of the run at the cursor")
-        assert len(screen.plot.curves) == 4
-        for step in ("runs", "kind", "chip"):
-            await pilot.press("escape")
-            assert screen.step == step
-        await pilot.press("escape")
-        await until(pilot, lambda: isinstance(pilot.app.screen, LabScreen), "the table")
-
-    visit(walk)
-
-
-def test_marks_are_taken_away_and_outlive_a_filter(visit, until, shows):
-    async def walk(pilot):
-        await pilot.press("p", "enter")
-        screen = pilot.app.screen
         await until(pilot, lambda: screen.step == "kind", "the kinds")
         await pilot.press("enter")
         await until(pilot, lambda: screen.step == "runs", "the runs")
@@ -580,6 +533,16 @@ def test_marks_are_taken_away_and_outlive_a_filter(visit, until, shows):
         await shows(pilot, "0 of 7 marked")
         await pilot.press("d", "d")
         await shows(pilot, "dark only")
+        await pilot.press("d")
+        await shows(pilot, "0 of 7 marked")
+        await pilot.press("enter")
+        await until(pilot, lambda: screen.step == "preview", "the preview of the run at the cursor")
+        assert len(screen.plot.curves) == 4
+        for step in ("runs", "kind", "chip"):
+            await pilot.press("escape")
+            assert screen.step == step
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(pilot.app.screen, LabScreen), "the table")
 
     visit(walk)
 
@@ -624,3 +587,10 @@ def test_the_widget_shows_nothing_before_there_is_something(use):
         assert pilot.app.query_one(Canvas).render().plain == ""
 
     use(walk, app=Empty([], Remembered()))
+
+
+def test_pictures_that_were_only_looked_at_go_with_the_process():
+    told = "from treadle.tui.laboratory import saving; print(saving.folder())"
+    made = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)
+    assert "treadle-plots-" in made.stdout
+    assert not Path(made.stdout.strip()).exists()

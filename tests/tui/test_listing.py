@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 from pathlib import Path
 
 import pytest
@@ -15,9 +16,11 @@ import pytest
 import treadle
 from treadle import UsageError
 from treadle.ledger.lock import RunLock
+from treadle.tui import places, wording
 from treadle.tui.figures import Figures, signature_of
 from treadle.tui.listing import FIRST, Listing
 from treadle.tui.matching import Search
+from treadle.tui.remembered import Remembered
 from treadle.tui.resuming import going_on
 
 ENDLESS = """
@@ -208,6 +211,64 @@ def test_a_live_run_is_asked_and_seen_to_end(endless, own_runs, tmp_path):
 def test_live_runs_are_found_wherever_they_are_recorded(endless, own_runs, tmp_path):
     listing = Listing([tmp_path / "elsewhere"])
     assert live_row(listing, endless).folder.parent == own_runs.resolve()
+
+
+def test_a_run_elsewhere_that_was_seen_to_end_is_read_again_when_it_was_resumed(own_runs, tmp_path):
+    bad, go, gone = {4}, threading.Event(), threading.Event()
+
+    def unsteady(value):
+        go.wait()
+        if value in bad:
+            raise ValueError(value)
+        return value
+
+    options = {"backend": "threads", "workers": 1, "runs_dir": own_runs}
+    listing = Listing([tmp_path / "elsewhere"])
+    thread = threading.Thread(
+        target=treadle.run, args=(unsteady, range(9)), kwargs={"on_error": "stop", **options}
+    )
+    thread.start()
+    try:
+        while not (rows := listing.look().rows):
+            assert not gone.wait(0.01)
+    finally:
+        go.set()
+        thread.join()
+    run = rows[0].id
+    assert [row.state for row in listing.look().rows] == ["failure limit"]
+    bad.clear()
+    treadle.run(unsteady, range(9), resume=run, **options)
+    assert [row.state for row in all_of(listing)] == ["finished"]
+    shutil.rmtree(own_runs / run)
+    assert [each.name for batch in listing.read() for each in batch.gone] == [run]
+
+
+def test_runs_of_a_folder_that_is_watched_later_are_found(finished, own_runs, tmp_path):
+    listing = Listing([tmp_path / "elsewhere"])
+    assert all_of(listing) == []
+    listing.watch([own_runs, own_runs])
+    assert [row.id for row in listing.look().rows] == [finished.name]
+    assert len(listing.roots) == 2
+
+
+def test_places_are_those_of_started_commands_and_gone_temporary_ones_are_dropped(
+    own_runs, state_dir
+):
+    noted = state_dir / "started" / "x" / "runs"
+    noted.parent.mkdir(parents=True)
+    noted.write_text(f"{own_runs}/250101-000000\n/was/removed/250101-000000\n/half/wri")
+    assert places.of_started() == [own_runs]
+    temporary = os.path.realpath(tempfile.gettempdir())
+    remembered = Remembered(places=[f"{temporary}/gone", "/not/there/now"])
+    assert places.note(remembered, places.of_started())
+    assert not places.note(remembered, places.of_started())
+    assert places.roots([], remembered)[1:] == [own_runs.resolve(), Path("/not/there/now")]
+
+
+def test_a_run_with_failures_has_not_the_sign_of_success(finished, own_runs):
+    treadle.run(str, range(3), backend="inline", runs_dir=own_runs)
+    signs = [wording.state(row) for row in all_of(Listing([own_runs]))]
+    assert signs == [("✓ finished", ""), ("▲ finished", "warn")]
 
 
 def test_runs_that_were_removed_are_gone(finished, stopped, own_runs):

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
+from textual import events
 from textual.screen import Screen
 from textual.widgets import Button, Checkbox, Select, Static
 
 from treadle.tui.app import TreadleApp
 from treadle.tui.forms.rows import FieldRow
 from treadle.tui.remembered import Remembered
+from treadle.tui.screens import new
 from treadle.tui.screens.new import NewRunScreen
 from treadle.tui.screens.plan import PlanScreen
 
@@ -83,13 +87,26 @@ def line(screen):
 FULL = {"function": "parse.py:parse", "source": ["data"], "into": "out.csv"}
 
 
-def test_a_run_is_begun_by_keyboard_alone(form, launched, until):
+def row(screen, name):
+    return screen.query_one(f"#field-{name}", FieldRow)
+
+
+@pytest.fixture(autouse=True)
+def _in_the_folder(folder):
+    """Each test stands in it."""
+
+
+def test_a_run_is_begun_by_keyboard_alone_and_what_is_typed_is_completed(form, launched, until):
     async def walk(pilot):
-        await put_in(pilot, "parse.py:parse")
-        await pilot.press("enter", *"data", "tab")
+        screen = pilot.app.screen
+        entry = row(screen, "function").entry
+        await pilot.press(*"par")
+        await until(pilot, lambda: entry._suggestion == "parse.py:", "a suggestion")
+        await pilot.press("right", "p")
+        await until(pilot, lambda: entry._suggestion == "parse.py:parse", "a function")
+        await pilot.press("right", "enter", *"data", "tab")
         await put_in(pilot, "out.csv")
         await settled(pilot, until)
-        screen = pilot.app.screen
         assert line(screen) == "$ treadle map parse.py:parse data --into out.csv"
         assert said(screen, "function") == "· parse(path)"
         assert said(screen, "source") == "· 12 files"
@@ -100,11 +117,6 @@ def test_a_run_is_begun_by_keyboard_alone(form, launched, until):
 
     form(walk)
     assert launched == [["map", "parse.py:parse", "data", "--into", "out.csv"]]
-
-
-@pytest.fixture(autouse=True)
-def _in_the_folder(folder):
-    """Each test stands in it."""
 
 
 def test_what_is_wrong_stands_under_its_field_and_nothing_starts(form, launched, until, text_of):
@@ -123,34 +135,6 @@ def test_what_is_wrong_stands_under_its_field_and_nothing_starts(form, launched,
     assert launched == []
 
 
-def row(screen, name):
-    return screen.query_one(f"#field-{name}", FieldRow)
-
-
-def test_what_is_wrong_among_further_options_is_gone_to(form, launched, until):
-    async def walk(pilot):
-        screen = pilot.app.screen
-        await pilot.press("ctrl+s")
-        await until(
-            pilot,
-            lambda: screen.query("#field-rate") and pilot.app.focused is row(screen, "rate").entry,
-            "the field",
-        )
-        assert said(screen, "rate").startswith("✗ --rate takes")
-
-    form(walk, values={**FULL, "rate": "fast"})
-    assert launched == []
-
-
-def test_the_line_is_copied(form):
-    async def walk(pilot):
-        await pilot.press("ctrl+y")
-        await pilot.pause()
-
-    app = form(walk, values={**FULL, "source": ["two words.csv"]})
-    assert app.clipboard == "treadle map parse.py:parse 'two words.csv' --into out.csv"
-
-
 def test_values_are_kept_for_each_command_and_offered_again(form, until, launched):
     remembered = Remembered()
 
@@ -159,48 +143,96 @@ def test_values_are_kept_for_each_command_and_offered_again(form, until, launche
         await until(pilot, lambda: launched, "a start")
 
     form(start, values={**FULL, "ordered": True, "limit": "5"}, remembered=remembered)
-    lines = []
 
     async def again(pilot):
-        lines.append(line(pilot.app.screen))
+        shown = line(pilot.app.screen)
+        assert shown.endswith("map parse.py:parse data --into out.csv --limit 5 --ordered")
+        await choose(pilot, until, "lab stage")
+        assert line(pilot.app.screen) == "$ treadle lab stage RAW STAGE"
 
     form(again, remembered=Remembered.load())
-    form(again, command=("lab", "stage"), remembered=remembered)
-    assert lines[0].endswith("map parse.py:parse data --into out.csv --limit 5 --ordered")
-    assert lines[1] == "$ treadle lab stage RAW STAGE"
 
 
-def test_reset_empties_the_form(form, until):
+def test_keys_go_where_they_are_meant_however_quickly_they_come(form, until, launched):
     async def walk(pilot):
-        await pilot.press("f8")
-        await settled(pilot, until)
-        assert line(pilot.app.screen) == "$ treadle map FILE_OR_MODULE:FUNCTION SOURCE"
+        screen = pilot.app.screen
+        function, source = row(screen, "function").entry, row(screen, "source").entry
+        assert pilot.app.focused is function
+        # Typed as by a busy terminal: nothing is acted on before all of it has come.
+        for key in (*"parse.py:parse", "tab", *"data", "tab", *"out.csv", "ctrl+s"):
+            pilot.app.post_message(events.Key(key, key if len(key) == 1 else None))
+        await until(pilot, lambda: launched, "a start")
+        assert (function.value, source.value) == ("parse.py:parse", "data")
+
+    form(walk)
+    assert launched == [["map", "parse.py:parse", "data", "--into", "out.csv"]]
+
+
+def test_a_form_that_is_left_hears_nothing_more(form, until, launched, monkeypatch):
+    """Neither by its start nor by Escape: its rows go before it goes."""
+    heard, left = [], threading.Event()
+    real = new.look
+
+    def look(*arguments):
+        left.wait(10)
+        return real(*arguments)
+
+    async def walk(pilot):
+        screen = pilot.app.screen
+        monkeypatch.setattr(new, "look", look)
+        monkeypatch.setattr(screen, "_tell", lambda: heard.append(screen in app.screen_stack))
+        app = pilot.app
+        await pilot.press("x")
+        await until(pilot, lambda: heard, "what is wrong")  # and the notes are awaited
+        row(screen, "timeout").entry.value = "soon"  # which sets off the timer
+        app.pop_screen()
+        left.set()
+        screen._check()
+        await until(pilot, lambda: not screen.is_attached, "the end")
+        assert not any(each is False for each in heard)
 
     form(walk, values=FULL)
+    assert launched == []
+
+
+async def choose(pilot, until, command):
+    """Go to the form of another command."""
+    screen = pilot.app.screen
+    screen.query_one("#command Select", Select).value = command
+    await until(pilot, lambda: screen._words == tuple(command.split()), "the other form")
+    await until(pilot, lambda: pilot.app.focused is screen.query(FieldRow)[0].entry, "its field")
+    await settled(pilot, until)
 
 
 def test_another_command_is_chosen_and_the_first_form_stays_filled_in(form, until):
     async def walk(pilot):
         screen = pilot.app.screen
-        choice = screen.query_one("#command Select", Select)
-        choice.value = "lab stage"
-        await until(pilot, lambda: screen.query("#field-raw_root"), "the other form")
-        await settled(pilot, until)
+        await choose(pilot, until, "lab stage")
         assert line(screen) == "$ treadle lab stage RAW STAGE"
-        choice.value = "map"
-        await until(pilot, lambda: screen.query("#field-function"), "the first form")
-        await settled(pilot, until)
+        pair = screen.query_one("#field-force Select", Select)  # it has three states
+        for value, expected in (("on", " --force"), ("off", " --no-force"), ("", " STAGE")):
+            pair.value = value
+            await settled(pilot, until)
+            assert line(screen).endswith(expected)
+        await choose(pilot, until, "map")
         assert line(screen) == "$ treadle map parse.py:parse data --into out.csv"
         assert row(screen, "source").value == ["data"]
 
     form(walk, values=FULL)
 
 
-def test_further_options_are_searched(form, until, text_of):
+def test_further_options_are_gone_to_if_wrong_and_searched_and_all_is_reset(form, launched, until):
     async def walk(pilot):
         screen = pilot.app.screen
+        await pilot.press("ctrl+s")
+        await until(
+            pilot,
+            lambda: screen.query("#field-rate") and pilot.app.focused is row(screen, "rate").entry,
+            "the field that is wrong",
+        )
+        assert said(screen, "rate").startswith("✗ --rate takes")
+
         await pilot.press("f3")
-        await until(pilot, lambda: screen.query("#field-shuffle"), "further options")
         await until(pilot, lambda: pilot.app.focused.has_class("search"), "the search")
         await put_in(pilot, "random")
         await until(pilot, lambda: not row(screen, "grace").display, "fewer of them")
@@ -211,19 +243,12 @@ def test_further_options_are_searched(form, until, text_of):
         assert "--shuffle" in line(screen)
         assert screen.query_one("#field-shuffle Checkbox", Checkbox).BUTTON_INNER == "✓"
 
-    form(walk, values=FULL)
+        await pilot.press("f8")
+        await settled(pilot, until)
+        assert line(screen) == "$ treadle map FILE_OR_MODULE:FUNCTION SOURCE"
 
-
-def test_an_option_with_a_contrary_has_three_states(form, until):
-    async def walk(pilot):
-        screen = pilot.app.screen
-        pair = screen.query_one("#field-force Select", Select)
-        for value, expected in (("on", "--force"), ("off", "--no-force"), ("", "out")):
-            pair.value = value
-            await settled(pilot, until)
-            assert line(screen).endswith(expected)
-
-    form(walk, command=("lab", "stage"), values={"raw_root": "data", "stage_root": "out"})
+    form(walk, values={**FULL, "rate": "fast"})
+    assert launched == []
 
 
 def test_a_function_and_several_sources_are_picked(form, until):
@@ -251,72 +276,82 @@ def test_a_function_and_several_sources_are_picked(form, until):
     form(walk)
 
 
-def test_several_values_read_as_they_are_written(form):
-    values = ["data/**/*.csv", "two words.csv", "it's", "$HOME", "back\\slash"]
-
-    async def walk(pilot):
-        source = row(pilot.app.screen, "source")
-        assert source.value == values
-        assert source.entry.value.startswith("data/**/*.csv 'two words.csv' ")
-
-    form(walk, values={**FULL, "source": values})
+ODD_NAMES = ["new\nline.csv", b"\xff.csv".decode("utf-8", "surrogateescape")]
 
 
-@pytest.mark.parametrize("name", ["new\nline.csv", b"\xff.csv".decode("utf-8", "surrogateescape")])
-def test_what_cannot_be_shown_is_still_what_is_run(form, until, launched, folder, text_of, name):
-    (folder / name).touch()
+def test_several_values_read_as_they_are_written_and_are_run_so(
+    form, until, launched, folder, text_of
+):
+    names = ["two words.csv", "it's", "$HOME", "back\\slash", *ODD_NAMES]
+    for name in names:
+        (folder / name).touch()
+    values = ["data/**/*.csv", *names]
 
-    async def walk(pilot):
-        text_of(pilot.app).encode()
-        await pilot.press("ctrl+s")
-        await until(pilot, lambda: launched, "a start")
-
-    form(walk, values={**FULL, "source": [name]})
-    assert launched == [["map", "parse.py:parse", name, "--into", "out.csv"]]
-
-
-def test_a_quote_that_is_not_closed_is_said(form, until):
     async def walk(pilot):
         screen = pilot.app.screen
-        row(screen, "source").entry.focus()
-        await pilot.press(*" 'two")
+        source = row(screen, "source")
+        assert source.value == values
+        assert source.entry.value.startswith("data/**/*.csv 'two words.csv' ")
+        text_of(pilot.app).encode()  # as a terminal takes it
+
+        source.entry.focus()
+        await until(pilot, lambda: pilot.app.focused is source.entry, "the field")
+        written = source.entry.value
+        await put_in(pilot, " 'two")
         await until(pilot, lambda: "quote" in said(screen, "source"), "what is wrong")
         assert screen.query_one("#start", Button).disabled
 
-    form(walk, values=FULL)
+        source.entry.value = written
+        await settled(pilot, until)
+        await pilot.press("ctrl+y")
+        await until(pilot, lambda: pilot.app.clipboard, "the copy")
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: launched, "a start")
+
+    app = form(walk, values={**FULL, "source": values})
+    assert app.clipboard.startswith("treadle map parse.py:parse 'data/**/*.csv' 'two words.csv' ")
+    assert launched == [["map", "parse.py:parse", *values, "--into", "out.csv"]]
 
 
-def test_paths_and_functions_are_completed(form, until):
+def test_it_looks_so(form, golden, text_of, until):
     async def walk(pilot):
-        entry = row(pilot.app.screen, "function").entry
-        await pilot.press(*"par")
-        await until(pilot, lambda: entry._suggestion == "parse.py:", "a suggestion")
-        await pilot.press("right", "c")
-        await until(pilot, lambda: entry._suggestion == "parse.py:clean", "a function")
-        await pilot.press("right")
-        assert entry.value == "parse.py:clean"
+        golden("new-80", text_of(pilot.app))
+        await pilot.resize_terminal(140, 40)
+        await until(pilot, lambda: pilot.app.screen.size.width == 140, "the other size")
+        golden("new-140", text_of(pilot.app))
 
-    form(walk)
-
-
-@pytest.mark.parametrize(("size", "name"), [((80, 24), "new-80"), ((140, 40), "new-140")])
-def test_it_looks_so(form, golden, text_of, size, name):
-    async def walk(pilot):
-        golden(name, text_of(pilot.app))
-
-    form(walk, values={**FULL, "timeout": "soon"}, size=size)
+    form(walk, values={**FULL, "timeout": "soon"})
 
 
 ASK = {"prompt": ["prompt.txt"], "experiments": "rows.csv", "output": "out.csv"}
 ASKS = ("prompts", "run")
 
 
-def test_prompts_that_cost_nothing_start_without_a_question(form, until, launched):
+def test_prompts_are_planned_and_start_without_a_question_where_they_cost_nothing(
+    form, until, launched, shows, folder
+):
+    (folder / "prompt.txt").write_text("Say {{nothing}}.")
+
     async def walk(pilot):
+        await pilot.press("f4")
+        await until(pilot, lambda: isinstance(pilot.app.screen, PlanScreen), "the plan")
+        screen = pilot.app.screen
+        await until(pilot, lambda: screen._process is not None, "a process")
+        await pilot.press("escape")
+        await until(pilot, lambda: screen._process.poll() is not None, "its end")
+
+        await pilot.press("f4")
+        await shows(pilot, "✗ problem: 2 rows (1, 2) have no 'nothing'")
+        assert not pilot.app.screen._can_start
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(pilot.app.screen, NewRunScreen), "the form")
+        assert launched == []
+
+        (folder / "prompt.txt").write_text("Say {{word}}.")
         await pilot.press("ctrl+s")
         await until(pilot, lambda: launched, "a start")
 
-    form(walk, command=ASKS, values={**ASK, "model": ["mock/a"]})
+    form(walk, command=ASKS, values={**ASK, "model": ["mock/[red]"]}, size=(100, 30))
     assert launched[0][:2] == ["prompts", "run"]
     assert "--dry-run" not in launched[0]
 
@@ -335,38 +370,10 @@ def test_prompts_that_cost_are_asked_about_once(form, until, launched, text_of, 
         assert launched == []
         await pilot.press("f4")
         await shows(pilot, "at most")
+        assert " ".join(ASKS) not in pilot.app.remembered.forms
         await pilot.press("ctrl+s")
         await until(pilot, lambda: launched, "a start")
+        assert pilot.app.remembered.values(ASKS)["experiments"] == "rows.csv"
 
     form(walk, command=ASKS, values={**ASK, "model": ["openai/gpt-4o-mini"]})
     assert len(launched) == 1
-
-
-def test_a_plan_says_what_is_wrong_and_starts_nothing(form, until, launched, shows, folder):
-    (folder / "prompt.txt").write_text("Say {{nothing}}.")
-
-    async def walk(pilot):
-        await pilot.press("f4")
-        await until(pilot, lambda: isinstance(pilot.app.screen, PlanScreen), "the plan")
-        await shows(pilot, "✗ problem: 2 rows (1, 2) have no 'nothing'")
-        assert not pilot.app.screen._can_start
-        await pilot.press("escape")
-
-    form(walk, command=ASKS, values={**ASK, "model": ["mock/[red]"]}, size=(100, 30))
-    assert launched == []
-
-
-def test_a_plan_that_nobody_waits_for_is_ended(form, until, launched):
-    processes = []
-
-    async def walk(pilot):
-        await pilot.press("f4")
-        await until(pilot, lambda: isinstance(pilot.app.screen, PlanScreen), "the plan")
-        screen = pilot.app.screen
-        await until(pilot, lambda: screen._process is not None, "a process")
-        processes.append(screen._process)
-        await pilot.press("escape")
-        await until(pilot, lambda: processes[0].poll() is not None, "its end")
-
-    form(walk, command=ASKS, values={**ASK, "model": ["mock/a"]})
-    assert processes[0].returncode is not None

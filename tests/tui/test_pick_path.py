@@ -34,30 +34,47 @@ def folder(tmp_path, monkeypatch):
 
 @pytest.fixture
 def pick(use, until):
-    """Open a picker, press keys once it shows its folder, and return what came of it."""
+    """
+    Return what opens a picker, presses keys once it shows its folder, and returns what came of it.
 
-    def pick_with(*keys, kind=Kind.PATH, looked=None, start=None, size=(80, 24), **options):
+    ``pick.each`` opens several, one after the other: an app takes long to start.
+    """
+
+    async def one(pilot, *keys, kind=Kind.PATH, looked=None, start=None, **options):
         picked = []
+        dialog = PickPath("which", kind, start=start, **options)
+        pilot.app.push_screen(dialog, picked.append)
+        await until(pilot, lambda: dialog._entries or dialog._found.problem, "entries")
+        for key in keys:
+            if isinstance(key, Path):
+                await until(pilot, lambda key=key: dialog._found.folder == key, str(key))
+            elif len(key) > 1 and key not in KEYS:
+                dialog.query_one(Input).insert_text_at_cursor(key)
+            else:
+                await pilot.press(key)
+            await pilot.pause()
+        if looked is not None:
+            looked(pilot.app, dialog)
+        if pilot.app.screen is dialog:
+            dialog.dismiss(None)
+        await until(pilot, lambda: picked, "what was picked")
+        return picked[0]
+
+    def each(*wanted):
+        came = []
 
         async def walk(pilot):
-            dialog = PickPath("which", kind, start=start, **options)
-            pilot.app.push_screen(dialog, picked.append)
-            await until(pilot, lambda: dialog._entries or dialog._found.problem, "entries")
-            for key in keys:
-                if isinstance(key, Path):
-                    await until(pilot, lambda key=key: dialog._found.folder == key, str(key))
-                elif len(key) > 1 and key not in KEYS:
-                    dialog.query_one(Input).insert_text_at_cursor(key)
-                else:
-                    await pilot.press(key)
-                await pilot.pause()
-            if looked is not None:
-                looked(pilot.app, dialog)
+            for keys, options in wanted:
+                came.append(await one(pilot, *keys, **options))
 
-        use(walk, size=size)
-        return picked[0] if picked else None
+        use(walk, size=(80, 24))
+        return came
 
-    return pick_with
+    def pick(*keys, **options):
+        return each((keys, options))[0]
+
+    pick.each = each
+    return pick
 
 
 KEYS = {"enter", "down", "up", "backspace", "escape", "ctrl+s", "f2", "full_stop", "slash", "tilde"}
@@ -67,19 +84,33 @@ def names(dialog):
     return [entry.text for entry in dialog._entries]
 
 
-def test_typing_finds_and_enter_takes(pick, folder):
-    assert pick("dat", "enter", folder / "data", "a10", "enter", kind=Kind.FILE) == ["data/a10.csv"]
+def test_typing_finds_and_enter_takes_and_escape_picks_nothing(pick, folder):
+    data, file = folder / "data", {"kind": Kind.FILE}
+    assert pick.each(
+        (["dat", "enter", data, "a10", "enter"], file),
+        (["escape"], file),
+        (["data/a2.csv", "enter"], file),  # a path that is typed is gone to
+        (["data/", data, "a10", "enter"], file),
+    ) == [["data/a10.csv"], None, ["data/a2.csv"], ["data/a10.csv"]]
 
 
-def test_names_stand_in_natural_order_folders_first(pick, folder):
+def test_names_stand_in_natural_order_folders_first_and_hidden_ones_if_asked_for(pick, folder):
     seen = []
-    pick(start=folder / "data", looked=lambda _app, dialog: seen.extend(names(dialog)))
-    assert seen == ["✓ take this folder", "../", "deep/", "a2.csv", "a10.csv"]
+    in_data = {
+        "start": folder / "data",
+        "looked": lambda _app, dialog: seen.append(names(dialog)),
+    }
+    pick.each(([], in_data), (["f2"], in_data))
+    assert seen[0] == ["✓ take this folder", "../", "deep/", "a2.csv", "a10.csv"]
+    assert {".secret/", ".hidden.csv"} <= set(seen[1])
 
 
 def test_a_folder_is_taken_once_one_is_in_it(pick, folder):
-    assert pick("dat", "enter", folder / "data", "enter", kind=Kind.FOLDER) == ["data"]
-    assert pick("ctrl+s", kind=Kind.FOLDER) == ["."]
+    data, kind = folder / "data", {"kind": Kind.FOLDER}
+    assert pick.each((["dat", "enter", data, "enter"], kind), (["ctrl+s"], kind)) == [
+        ["data"],
+        ["."],
+    ]
 
 
 def test_backspace_goes_up_once_nothing_is_left_to_delete(pick, folder):
@@ -90,37 +121,23 @@ def test_backspace_goes_up_once_nothing_is_left_to_delete(pick, folder):
     assert picked == ["data"]  # where one came from was highlighted
 
 
-def test_several_are_taken_together(pick, folder):
-    picked = pick(
-        "a2", "enter", "backspace", "backspace", "a10", "enter", "ctrl+s",
-        kind=Kind.FILE, several=True, start=folder / "data",
-    )  # fmt: skip
-    assert picked == ["data/a2.csv", "data/a10.csv"]
-
-
-def test_what_was_chosen_can_be_left_out_again(pick, folder):
-    picked = pick(
-        "a2", "enter", "enter", "backspace", "backspace", "a10", "enter", "ctrl+s",
-        kind=Kind.FILE, several=True, start=folder / "data",
-    )  # fmt: skip
-    assert picked == ["data/a10.csv"]
-
-
-def test_hidden_names_are_shown_when_asked_for(pick, folder):
-    seen = []
-    pick("f2", start=folder / "data", looked=lambda _app, dialog: seen.extend(names(dialog)))
-    assert {".secret/", ".hidden.csv"} <= set(seen)
-
-
-def test_a_path_that_is_typed_is_gone_to(pick, folder):
-    assert pick("data/a2.csv", "enter", kind=Kind.FILE) == ["data/a2.csv"]
-    assert pick("data/", folder / "data", "a10", "enter", kind=Kind.FILE) == ["data/a10.csv"]
+def test_several_are_taken_together_and_can_be_left_out_again(pick, folder):
+    options = {"kind": Kind.FILE, "several": True, "start": folder / "data"}
+    rest = ["backspace", "backspace", "a10", "enter", "ctrl+s"]
+    both, one = pick.each(
+        (["a2", "enter", *rest], options),
+        (["a2", "enter", "enter", *rest], options),
+    )
+    assert both == ["data/a2.csv", "data/a10.csv"]
+    assert one == ["data/a10.csv"]
 
 
 def test_a_new_name_can_be_given_where_one_is_made(pick, folder):
-    assert pick("out.csv", "enter", kind=Kind.PATH, made=True) == ["out.csv"]
-    assert pick("new/out.csv", "enter", kind=Kind.FILE, made=True) == ["new/out.csv"]
-    assert pick("out.csv", "enter", kind=Kind.FILE) is None
+    assert pick.each(
+        (["out.csv", "enter"], {"kind": Kind.PATH, "made": True}),
+        (["new/out.csv", "enter"], {"kind": Kind.FILE, "made": True}),
+        (["out.csv", "enter"], {"kind": Kind.FILE}),
+    ) == [["out.csv"], ["new/out.csv"], None]
 
 
 def test_what_is_outside_has_its_whole_path(pick, folder, tmp_path_factory):
@@ -129,23 +146,12 @@ def test_what_is_outside_has_its_whole_path(pick, folder, tmp_path_factory):
     assert pick("x", "enter", kind=Kind.FILE, start=other) == [str(other / "x.csv")]
 
 
-def test_a_function_is_picked_in_its_file(pick, folder):
+def test_a_function_is_picked_in_one_of_the_files_that_may_have_some(pick, folder):
     seen = []
-    picked = pick(
-        "pars", "enter", "cle", "enter",
-        kind=Kind.FUNCTION, looked=lambda _app, dialog: seen.extend(names(dialog)),
-    )  # fmt: skip
-    assert picked == ["parse.py:clean"]
-
-
-def test_only_files_of_functions_are_offered_for_a_function(pick, folder):
-    seen = []
-    pick(kind=Kind.FUNCTION, looked=lambda _app, dialog: seen.extend(names(dialog)))
-    assert seen == ["../", "data/", "empty/", "parse.py"]
-
-
-def test_escape_picks_nothing(pick, folder):
-    assert pick("escape") is None
+    looks = {"kind": Kind.FUNCTION, "looked": lambda _app, dialog: seen.append(names(dialog))}
+    picked = pick.each(([], looks), (["pars", "enter", "cle", "enter"], {"kind": Kind.FUNCTION}))
+    assert seen == [["../", "data/", "empty/", "parse.py"]]
+    assert picked == [None, ["parse.py:clean"]]
 
 
 def test_odd_names_are_shown_and_taken_as_they_are(pick, folder, text_of):
@@ -158,12 +164,12 @@ def test_odd_names_are_shown_and_taken_as_they_are(pick, folder, text_of):
     def looked(app, _dialog):
         screens.append(text_of(app))
 
-    picked = pick(
-        "enter", "down", "enter", "down", "enter", "down", "enter", "ctrl+s",
-        start=place, kind=Kind.FILE, several=True,
-    )  # fmt: skip
+    keys = ["enter", "down", "enter", "down", "enter", "down", "enter", "ctrl+s"]
+    picked, _ = pick.each(
+        (keys, {"start": place, "kind": Kind.FILE, "several": True}),
+        ([], {"start": place, "looked": looked}),
+    )
     assert set(picked) == {f"odd/{name}" for name in ODD}
-    pick(start=place, looked=looked)
     assert screens[0].encode()
     for text in ("new\\nline", "[red]no markup[-]", "bytes\\xff", "\\x1b[2J"):
         assert text in screens[0]
@@ -171,9 +177,12 @@ def test_odd_names_are_shown_and_taken_as_they_are(pick, folder, text_of):
 
 def test_a_folder_that_cannot_be_read_is_said(pick, folder, text_of):
     screens = []
-    pick(start=folder / "gone", looked=lambda app, _dialog: screens.append(text_of(app)))
+    gone = {"start": folder / "gone"}
+    _, picked = pick.each(
+        ([], {**gone, "looked": lambda app, _dialog: screens.append(text_of(app))}),
+        (["backspace", folder, "ctrl+s"], {**gone, "kind": Kind.FOLDER}),
+    )
     assert "No such file" in screens[0]
-    picked = pick("backspace", folder, "ctrl+s", start=folder / "gone", kind=Kind.FOLDER)
     assert picked is not None
 
 
@@ -188,10 +197,13 @@ def test_thousands_of_names_are_searched_and_some_shown(pick, folder, text_of):
         counts.append(app.screen.query_one(OptionList).option_count)
         screens.append(dialog._entries[-1].text)
 
-    pick(start=place, looked=looked)
+    _, picked = pick.each(
+        ([], {"start": place, "looked": looked}),
+        (["2999", "enter"], {"start": place, "kind": Kind.FILE}),
+    )
     assert counts[0] <= SHOWN + 3
     assert screens == [f"… {3000 - SHOWN:,} more: type to find them"]
-    assert pick("2999", "enter", start=place, kind=Kind.FILE) == ["many/2999.csv"]
+    assert picked == ["many/2999.csv"]
 
 
 def test_it_fits_a_small_terminal(pick, folder, text_of):
@@ -201,5 +213,5 @@ def test_it_fits_a_small_terminal(pick, folder, text_of):
         assert app.focused is app.screen.query_one(Input)
         screens.append(text_of(app))
 
-    pick(size=(80, 24), looked=looked)
+    pick(looked=looked)
     assert all(word in screens[0] for word in ("take this folder", "data/", "top.txt", "Back"))

@@ -7,11 +7,15 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 import treadle
+from treadle.tui.following import View
+from treadle.tui.plain import _now
 
 PLAIN = "import sys; from treadle.tui import plain; sys.exit(plain.run())"
 FUNCTIONS = """
@@ -37,7 +41,11 @@ class Talk:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+            env={
+                **os.environ,
+                "PYTHONPATH": os.pathsep.join(sys.path),
+                "TMPDIR": os.environ["XDG_RUNTIME_DIR"],  # runs of other tests listen in the usual
+            },
             start_new_session=True,
         )
         os.set_blocking(self.process.stdout.fileno(), False)
@@ -98,12 +106,22 @@ def number_of(said, offer):
 
 def choose(one, offer):
     """Answer with the number of *offer*."""
-    said = one.until("number, or Enter to go back:\n")
+    said = one.until("number, or Enter to ")
     one.type(number_of(said, offer))
+    one.until(":\n")
 
 
-def test_a_newcomer_is_told_what_to_do_and_the_end_of_input_ends_it(talk, own_runs):
+def test_a_newcomer_is_told_what_to_do_and_asked_again_after_a_wrong_number(talk, own_runs):
     one = talk()
+    one.until("number, or Enter to leave:\n")
+    one.type("99")
+    one.until("'99' is no number from 1 to 4")
+    one.type("?")
+    one.until("q leaves Treadle: what was started goes on\n")
+    one.type("3")
+    one.until("number, or Enter to go back:\n")
+    one.type("q")
+    assert one.process.wait(40) == 0
     assert one.end() == 0
     assert "nothing has run here yet; 3 starts a command" in one.said
     assert str(own_runs) in one.said
@@ -127,10 +145,14 @@ def test_nothing_but_plain_lines_is_written(talk, finished, stopped):
     assert 'raise ValueError(f"[red]{value}[/] is odd, and no tag")' in one.said
 
 
-def test_an_item_is_asked_for_by_its_key(talk, finished):
+def test_a_run_is_searched_for_and_an_item_asked_for_by_its_key(talk, finished, stopped):
     one = talk()
-    choose(one, "list runs")
-    choose(one, "halves")
+    choose(one, "find a run")
+    one.until("search for")
+    one.type("failed>1")
+    said = one.until("number, or Enter to go back:\n")
+    assert "stopped" not in said
+    one.type(number_of(said, "halves"))
     choose(one, "one item")
     one.until("key of the item:\n")
     one.type("17")
@@ -143,31 +165,51 @@ def test_an_item_is_asked_for_by_its_key(talk, finished):
     assert one.end() == 0
 
 
-def test_a_wrong_number_is_asked_for_again(talk):
+def test_of_many_failures_it_says_how_to_reach_the_further_ones(talk, own_runs):
+    treadle.run(int, ["x"] * 150, backend="inline", runs_dir=own_runs)
     one = talk()
-    one.until("go back:\n")
-    one.type("99")
-    one.until("'99' is no number from 1 to 4")
-    one.until("go back:\n")
-    one.type("4")
-    assert one.process.wait(40) == 0
-
-
-def test_runs_are_searched_for(talk, finished, stopped):
-    one = talk()
-    choose(one, "find a run")
-    one.until("search for")
-    one.type("failed>1")
-    said = one.until("number, or Enter")
-    assert "halves" in said
-    assert "stopped" not in said
+    choose(one, "list runs")
+    choose(one, "int")
+    choose(one, "failures, by kind")
+    choose(one, "150 times")
+    one.until("the first 100 of 150; any other is shown by 'one item, by its key'")
     assert one.end() == 0
+    assert "retry what has failed" in one.said
+    assert "resume" not in one.said  # it has ended
+
+
+def test_a_run_of_prompts_is_planned_and_agreed_to_before_anything_is_sent(talk, own_runs):
+    Path("rows.csv").write_text("topic,provider,model\nthe sky,mock,small\nthe rain,mock,small\n")
+    Path("p.txt").write_text("Explain {{topic}}.")
+    one = talk()
+    choose(one, "start a command")
+    choose(one, "prompts run")
+    for option, value in (("--prompt", "p.txt"), ("--experiments", "rows.csv")):
+        one.until(f"{option}: ")
+        one.until(":\n")
+        one.type(value)
+    choose(one, "start it")
+    said = one.until("Send it? (y for yes, Enter for no):\n")
+    assert "2 rows, 2 requests\nlane/model" in said
+    assert "$0.00" in said
+    one.type("")
+    one.until("What now?")
+    assert one.end() == 0
+    assert not list(own_runs.iterdir())
+
+
+def test_of_a_paused_run_no_time_is_left_to_be_said():
+    facts = {"folder": Path("/r"), "id": "r", "name": "r", "function": "f", "into": None}
+    facts |= {"began": datetime.now(UTC), "parent": None, "stage": 0, "state": "running"}
+    view = View(**facts, live=True, steerable="", total=8, left=12.0)
+    assert "0:12 to go" in _now(view)
+    assert "to go" not in _now(replace(view, paused=True))
 
 
 def test_ctrl_c_ends_it(talk):
     one = talk()
     one.until("What now?")
-    one.until("go back:\n")
+    one.until("to leave:\n")
     os.kill(one.process.pid, signal.SIGINT)
     assert one.process.wait(40) == 130
     assert "Traceback" not in one.said + (one.process.stdout.read() or b"").decode()

@@ -6,20 +6,25 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
+from typing import ClassVar
 
 import pytest
+from textual.screen import Screen
 from textual.widgets import TabbedContent
 
 import treadle
 from treadle.core.outcome import Succeeded
 from treadle.report.tally import Bin
 from treadle.tui.app import TreadleApp
-from treadle.tui.following import Item, LaneView, Said, Seat, Session, View
+from treadle.tui.following import Item, LaneView, Said, Seat, View
 from treadle.tui.launching import start
 from treadle.tui.screens.run import RunScreen
+from treadle.tui.session import Session
 from treadle.tui.widgets import watching
 from treadle.tui.widgets.watching import Figures, KindOfFailure, Sight, Stage
 
@@ -101,31 +106,26 @@ def watch(use, monkeypatch):
 
     def watch(session, walk, *, size=(80, 24)):
         session = Session.of_run(session) if isinstance(session, Path) else session
-        monkeypatch.setattr(TreadleApp, "get_default_screen", lambda _: RunScreen(session))
-        return use(walk, size=size)
+        monkeypatch.setattr(TreadleApp, "get_default_screen", lambda _: Screen())
+
+        async def over(pilot):  # as over Home: what another screen takes the place of
+            await pilot.app.push_screen(RunScreen(session))
+            await walk(pilot)
+
+        return use(over, size=size)
 
     return watch
 
 
-def test_a_live_run_shows_its_workers_and_what_they_say(held, watch, shows, text_of):
+def test_a_live_run_is_seen_paused_and_cancelled(held, watch, shows, until, text_of):
     async def walk(pilot):
         await shows(pilot, "0/6")
         await shows(pilot, "2 items running, 2 workers on processes")
-        workers = text_of(pilot.app)
-        assert workers.count("process-") == 2
-        assert "MiB" in workers
+        await shows(pilot, "MiB")
+        await until(pilot, lambda: text_of(pilot.app).count("process-") == 2, "both workers")
         await pilot.press("4")
         await shows(pilot, "at [red]0[/]")
-        held.let("all")
-        await shows(pilot, "finished: 5 ok, 1 failed · t retry failed")
-        assert "✗" not in text_of(pilot.app).split("\n")[0]
 
-    watch(held.folder, walk)
-
-
-def test_paused_nothing_starts_until_it_goes_on(held, watch, shows):
-    async def walk(pilot):
-        await shows(pilot, "2 items running")
         await pilot.press("p")
         await shows(pilot, "paused: 2 items may finish, nothing new starts")
         held.let("0")
@@ -134,47 +134,37 @@ def test_paused_nothing_starts_until_it_goes_on(held, watch, shows):
         assert held.begun() == {0, 1}
         await pilot.press("p")
         await shows(pilot, "2 items running")
+        await until(pilot, lambda: held.begun() == {0, 1, 2, 3}, "two further items")
+
+        await pilot.press("x")
+        await shows(pilot, "cancelling (cancelled from outside): 2 items may finish")
+        held.let("2")
+        held.let("3")
+        await shows(pilot, "cancelled from outside: 3 ok, 1 failed, 2 left · r resume")
         assert held.begun() == {0, 1, 2, 3}
 
     watch(held.folder, walk)
 
 
-def test_the_number_of_workers_follows_plus_minus_and_the_dialog(held, watch, shows, until):
+def test_the_number_of_workers_follows_plus_minus_and_the_dialog_and_kill_ends_it_once_confirmed(
+    held, watch, shows, until
+):
     async def walk(pilot):
         await shows(pilot, "2 items running, 2 workers")
-        await pilot.press("plus", "plus")
-        await shows(pilot, "4 items running, 4 workers")
+        await pilot.press("plus")
+        await shows(pilot, "3 items running, 3 workers")
         await pilot.press("w")
-        await shows(pilot, "how many workers? now 4")
+        await shows(pilot, "how many workers? now 3")
         await pilot.press("0", "enter")
         await shows(pilot, "a whole number from 1 to 10,000")
         await pilot.press("backspace", "1", "enter")
         await shows(pilot, ", 1 worker on")
-        assert len(held.begun()) == 4
+        await until(pilot, lambda: len(held.begun()) == 3, "a further item")
 
-    watch(held.folder, walk)
-
-
-def test_cancelled_what_runs_finishes_and_nothing_else_begins(held, watch, shows):
-    async def walk(pilot):
-        await shows(pilot, "2 items running")
-        await pilot.press("x")
-        await shows(pilot, "cancelling (cancelled from outside): 2 items may finish")
-        held.let("0")
-        held.let("1")
-        await shows(pilot, "cancelled from outside: 2 ok, 0 failed, 4 left · r resume")
-        assert held.begun() == {0, 1}
-
-    watch(held.folder, walk)
-
-
-def test_kill_asks_first_and_ends_it_at_once(held, watch, shows):
-    async def walk(pilot):
-        await shows(pilot, "2 items running")
         await pilot.press("k")
         await shows(pilot, "End it now?")
         await pilot.press("escape")
-        await shows(pilot, "2 items running")
+        await shows(pilot, "3 items running")
         await pilot.press("k")
         await shows(pilot, "End it now?")
         await pilot.click("#kill")
@@ -185,7 +175,7 @@ def test_kill_asks_first_and_ends_it_at_once(held, watch, shows):
 
 
 def test_a_driver_killed_while_it_is_watched_has_crashed_and_is_resumed_from_here(
-    held, watch, shows, until
+    held, watch, shows, until, text_of
 ):
     async def walk(pilot):
         await shows(pilot, "2 items running")
@@ -196,7 +186,9 @@ def test_a_driver_killed_while_it_is_watched_has_crashed_and_is_resumed_from_her
         await shows(pilot, "crashed: 1 ok, 0 failed, 5 left · r resume")
         held.let("all")
         await pilot.press("r")
-        await shows(pilot, "finished: 5 ok, 1 failed")
+        await shows(pilot, "finished: 5 ok, 1 failed · t retry failed · 2 shows failures")
+        assert len(pilot.app.screen_stack) == 2  # in the place of the one that was left
+        assert "✗" not in text_of(pilot.app).split("\n")[0]
         await until(pilot, lambda: pilot.app.started[0].code == 1, "the end of the command")
         run = treadle.open(held.folder.name, held.folder.parent)
         assert (run.ok, run.failed) == (5, 1)
@@ -221,7 +213,9 @@ def hostile_run(tmp_path_factory):
     return place / report.run_id
 
 
-def test_nothing_from_outside_is_taken_for_anything_but_text(hostile_run, watch, shows, text_of):
+def test_nothing_from_outside_is_taken_for_anything_but_text_and_the_log_is_searched(
+    hostile_run, watch, shows, text_of, until
+):
     async def walk(pilot):
         await shows(pilot, "finished: 0 ok, 6 failed")
         await shows(pilot, "[red]no[/] \\x1b[2J \\x1b[31mc")
@@ -235,17 +229,11 @@ def test_nothing_from_outside_is_taken_for_anything_but_text(hostile_run, watch,
         assert "\x1b" not in text_of(pilot.app)
         text_of(pilot.app).encode()  # as a terminal takes it
 
-    watch(hostile_run, walk)
-
-
-def test_the_log_keeps_only_lines_with_the_words_that_are_looked_for(
-    hostile_run, watch, shows, text_of
-):
-    async def walk(pilot):
-        await pilot.press("4")
         await shows(pilot, "6 lines")
-        await pilot.press("slash", *"[/]b", "enter")
+        await pilot.press("slash", *"[/]b")
         await shows(pilot, "1 line with '[/]b'")
+        await until(pilot, lambda: "[/]b" in text_of(pilot.app).split("\n")[-3], "what was typed")
+        await pilot.press("enter")
         assert "d\\te" not in text_of(pilot.app)
         await pilot.press("escape")
         await shows(pilot, "6 lines ·")
@@ -371,17 +359,17 @@ def seen(monkeypatch):
         def close(self):
             pass
 
-    monkeypatch.setattr("treadle.tui.screens.run.Watcher", Made)
+    monkeypatch.setattr("treadle.tui.widgets.watching.Watcher", Made)
 
-    def see(*views, figures=None, said=()):
+    def see(*views, figures=None, said=(), code=None):
         added = figures or figures_of()
-        Made.sight = Sight(tuple(Stage(None, view, added, {}, said) for view in views))
+        stages = tuple(Stage(None, view, added, {}, said) for view in views)
+        Made.sight = Sight(stages, code=code)
 
     return see
 
 
-@pytest.mark.parametrize("tab", ["workers", "failures", "slowest", "log", "lanes", "about"])
-def test_each_pane_fits_a_small_terminal(tab, seen, watch, shows, text_of, golden):
+def test_each_pane_fits_a_small_terminal(seen, watch, shows, text_of, golden, until):
     said = tuple(
         Said(1_800_000_000.0 + n, "process-101", f"raw/{n}.csv", "stderr", f"[red]line {n}[/]")
         for n in range(3)
@@ -390,17 +378,20 @@ def test_each_pane_fits_a_small_terminal(tab, seen, watch, shows, text_of, golde
 
     async def walk(pilot):
         await shows(pilot, "815/2,000")
-        if tab == "log":  # told once, as by a real run
-            seen(view_of(seats=seats(3), lanes=LANES))
-        number = ["workers", "failures", "slowest", "log", "lanes", "output", "about"].index(
-            tab
-        ) + 1
-        await pilot.press(str(number))
-        await pilot.pause()
-        if tab != "log":
-            golden(f"run-{tab}", text_of(pilot.app))
-        assert pilot.app.screen.query_one(TabbedContent).active == tab
-        assert len(text_of(pilot.app).split("\n")) == 24
+        seen(view_of(seats=seats(3), lanes=LANES))  # what is said is told once, as by a real run
+        for key, tab in enumerate(
+            ["workers", "failures", "slowest", "log", "lanes", "output", "about"], 1
+        ):
+            if tab == "output":
+                continue  # of a command that was started here
+            await pilot.press(str(key))
+            tabs = pilot.app.screen.query_one(TabbedContent)
+            await until(pilot, lambda tab=tab, tabs=tabs: tabs.active == tab, tab)
+            if tab == "log":
+                await shows(pilot, "[red]line 2[/]")
+            else:
+                golden(f"run-{tab}", text_of(pilot.app))
+            assert len(text_of(pilot.app).split("\n")) == 24
 
     watch(Path("/runs/261121-180000"), walk)
 
@@ -461,6 +452,95 @@ def test_what_cannot_be_steered_says_why(seen, watch, shows, text_of):
         assert "pausing" not in text_of(pilot.app)
 
     watch(Path("/runs/261121-180000"), walk)
+
+
+def test_keys_act_on_the_pane_that_is_shown_whatever_was_pressed_or_clicked(
+    seen, watch, shows, text_of
+):
+    seen(view_of(seats=seats(3), failed=10), figures=figures_of(5))
+
+    async def walk(pilot):
+        await shows(pilot, "822/2,000")
+        await shows(pilot, "←→ Tabs")
+        await pilot.press("tab", "tab", "right", "down", "down")
+        await shows(pilot, ">       3  raised Error2")
+        await pilot.click("#title")
+        await pilot.press("down")
+        await shows(pilot, ">       3  raised Error3")
+        await pilot.click("#--content-tab-slowest")
+        await pilot.press("down")
+        await shows(pilot, ">     2.9 s  raw/1.csv")
+        await pilot.press("4", "slash", "p", "x")  # at once: words, not what steers the run
+        await shows(pilot, "no line holds that")
+        assert "pausing" not in text_of(pilot.app)
+        await pilot.press("escape")
+        await pilot.resize_terminal(60, 20)
+        await shows(pilot, "q Quit  ? Help")
+
+    watch(Path("/runs/261121-180000"), walk)
+
+
+def test_while_its_command_still_ends_no_key_is_offered_that_does_nothing(seen, watch, shows):
+    seen(view_of(state="interrupted", live=False), code=None)
+
+    class Ending:
+        argv, cwd, line, code = ("map", "f.py:f", "in"), Path("/"), "treadle map f.py:f in", None
+
+    async def walk(pilot):
+        await shows(pilot, "1,185 left · the command is ending")
+        seen(view_of(state="interrupted", live=False), code=130)
+        await shows(pilot, "1,185 left · r resume")
+
+    watch(Session.of_started(Ending()), walk)
+
+
+class Pretended:
+    """What a follower says, by folder; ``"silent"`` does not answer until it is let go."""
+
+    looks: ClassVar[list[str]] = []
+    closed: ClassVar[list[str]] = []
+    let_go = threading.Event()
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.record = SimpleNamespace(facts={})
+        self.tally = SimpleNamespace(
+            bins=[Bin(0.0, 812, 3)], width=1.0, began=0.0, kinds=[], slowest=[]
+        )
+
+    def look(self):
+        self.looks.append(self.folder.name)
+        if self.folder.name == "silent":
+            self.let_go.wait(PATIENCE)
+        live = self.folder.name != "ended"
+        return view_of(folder=self.folder, live=live, state="running" if live else "finished")
+
+    def close(self):
+        self.closed.append(self.folder.name)
+
+
+def test_a_stage_that_is_silent_holds_up_no_other_and_one_that_has_ended_is_left_alone(
+    tmp_path, monkeypatch
+):
+    folders = [tmp_path / name for name in ("silent", "ended", "running")]
+    for folder in folders:
+        folder.mkdir()
+        (folder / "lock").touch()
+        (folder / "ledger.sqlite").touch()
+    monkeypatch.setattr(watching, "Follower", Pretended)
+    monkeypatch.setattr(watching, "_missed", lambda *_: ())
+    watcher = watching.Watcher(SimpleNamespace(started=None, folders=lambda: folders))
+    for _ in range(3):
+        assert [each.view.folder.name for each in watcher.look().stages] == ["ended", "running"]
+    assert Pretended.looks.count("running") == 3
+    assert Pretended.looks.count("ended") == Pretended.closed.count("ended") == 1
+    os.utime(folders[1] / "lock", (1, 1))  # a session has signed
+    watcher.look()
+    assert Pretended.looks.count("ended") == 2
+    assert Pretended.looks.count("silent") == 1
+    Pretended.let_go.set()
+    assert soon(lambda: len(watcher.look().stages) == 3)
+    watcher.close()
 
 
 def test_a_record_that_cannot_be_read_is_told_once(tmp_path, watch, shows):

@@ -152,8 +152,10 @@ def test_nothing_that_workers_write_reaches_the_screen(terminal, mine, start_met
     terminal.press("f3")
     terminal.until("search options")
     terminal.type("start-method")
-    terminal.press("Tab", "Enter")
-    terminal.until("spawn", "forkserver")
+    terminal.until("--start-method How worker processes start", gone="--seed")
+    terminal.press("Tab")
+    terminal.until("q Quit")
+    terminal.open_choice("spawn", "forkserver")
     terminal.type(start_method)
     terminal.press("Enter")
     terminal.until(f"--start-method {start_method}")
@@ -167,7 +169,7 @@ def test_nothing_that_workers_write_reaches_the_screen(terminal, mine, start_met
     terminal.until("▲ finished", "40/40")
     for way in ("print", "stderr", "fd1", "fd2", "child", "warning", "log"):
         terminal.press("/")
-        terminal.until("RAW-", gone="q Quit")  # letters are no keys any more
+        terminal.until("words to look for", gone="q Quit")  # letters are no keys any more
         terminal.type(f"RAW-{way}")
         bracketed = {"print": "[red]39[/red] [", "warning": "[39]", "log": "[/39]"}
         terminal.until(f"RAW-{way} {bracketed.get(way, '39')}", f"with 'RAW-{way}'")
@@ -178,7 +180,9 @@ def test_nothing_that_workers_write_reaches_the_screen(terminal, mine, start_met
     assert "[red]39[/red] [" in raw
     terminal.press("2")
     terminal.until(" 4 ", "raised ValueError")
-    terminal.press("Enter", "Enter")
+    terminal.press("Enter")
+    terminal.until("✗ 4 items: raised ValueError")
+    terminal.press("Enter")
     terminal.until("ValueError: 7 [b]is[/b] bad", 'raise ValueError(f"{number} [b]is[/b] bad")')
     terminal.press("q")
     terminal.until(PROMPT)

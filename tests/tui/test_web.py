@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import http.client
+import http.server
 import os
 import re
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -81,7 +83,6 @@ class Server:
         self.said = stderr.read_text()
         found = re.search(r"http://\S+?:(\d+)/\S+", self.said)
         self.address, self.port = (found[0], int(found[1])) if found else ("", 0)
-        self.cookie = f"treadle-{self.port}={TOKEN}"
 
     def pages(self):
         return psutil.Process(self.process.pid).children(recursive=True)
@@ -113,10 +114,10 @@ def ask(server, path, **headers):
         connection.close()
 
 
-WEBSOCKET = "/ws?width=80&height=24"
+WEBSOCKET = f"/ws/{TOKEN}?width=80&height=24"
 
 
-def upgrade(origin, server):
+def upgrade(origin):
     """Return the headers that ask for a websocket."""
     headers = {
         "Connection": "Upgrade",
@@ -124,39 +125,31 @@ def upgrade(origin, server):
         "Sec-WebSocket-Version": "13",
         "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
         "Origin": origin,
-        "Cookie": server and server.cookie,
     }
     return {name: value for name, value in headers.items() if value}
 
 
-def test_nothing_is_answered_without_the_token(server):
-    paths = ["/", "/ws", "/static/js/textual.js", "/download/key", "/none", "/?token=wrong"]
-    paths.append(f"/static/js/textual.js?token={TOKEN}")  # only the page takes it in the address
-    assert {path: ask(server, path)[0] for path in paths} == dict.fromkeys(paths, 403)
-    wrong = {"Cookie": f"treadle-{server.port}=wrong"}
-    assert {path: ask(server, path, **wrong)[0] for path in paths} == dict.fromkeys(paths, 403)
-    assert not server.pages()
-
-
-def test_the_token_becomes_a_cookie_that_scripts_and_other_pages_do_not_get(server):
-    status, headers = ask(server, f"/?token={TOKEN}")
+def test_without_the_token_nothing_is_started_and_there_is_only_the_page(server):
+    own = upgrade(f"http://127.0.0.1:{server.port}")
+    for path in ("/ws/", "/ws/wrong", f"/ws/{TOKEN}x", f"/ws/?token={TOKEN}", "/ws/%ff"):
+        assert ask(server, f"{path}", **own)[0] in (403, 404), path
+    status, headers = ask(server, "/")
     assert status == 200
-    cookie, *attributes = headers["Set-Cookie"].split("; ")
-    assert cookie == server.cookie
-    assert {"HttpOnly", "SameSite=Strict"} <= set(attributes)
     assert headers["X-Frame-Options"] == "DENY"
     assert "default-src 'none'" in headers["Content-Security-Policy"]
-    assert ask(server, "/static/js/textual.js", Cookie=cookie)[0] == 200
-    assert ask(server, "/static/js/none.js", Cookie=cookie)[0] == 404
+    assert headers["Set-Cookie"] is None
+    assert ask(server, "/static/js/textual.js")[0] == 200
+    assert ask(server, "/download/0123456789abcdef")[0] == 404
+    assert not server.pages()
 
 
 def test_no_other_page_can_connect(server):
     own = f"http://127.0.0.1:{server.port}"
     for origin in ("http://evil.example", f"http://localhost:{server.port}", "null", None):
-        assert ask(server, WEBSOCKET, **upgrade(origin, server))[0] == 403, origin
-    assert ask(server, WEBSOCKET, **upgrade(own, None))[0] == 403
+        status, headers = ask(server, WEBSOCKET, **upgrade(origin))
+        assert (status, headers["Referrer-Policy"]) == (403, "no-referrer"), origin
     assert not server.pages()
-    assert ask(server, WEBSOCKET, **upgrade(own, server))[0] == 101
+    assert ask(server, WEBSOCKET, **upgrade(own))[0] == 101
     eventually(lambda: not server.pages())  # whoever hangs up ends the page
 
 
@@ -183,7 +176,7 @@ def test_it_ends_with_all_its_pages_and_warns_who_serves_it_to_others(server, tm
     other = Server(tmp_path, host="0.0.0.0")
     assert "warning: the UI is served on 0.0.0.0" in other.said
     connection = http.client.HTTPConnection("127.0.0.1", other.port, timeout=PATIENCE)
-    connection.request("GET", WEBSOCKET, headers=upgrade(f"http://127.0.0.1:{other.port}", other))
+    connection.request("GET", WEBSOCKET, headers=upgrade(f"http://127.0.0.1:{other.port}"))
     eventually(lambda: other.seen().startswith("80x24"))
     pages = other.pages()
     assert pages
@@ -209,6 +202,60 @@ def browser():
         )
         yield browser
         browser.close()
+
+
+class Other(http.server.BaseHTTPRequestHandler):
+    """Another server of this machine, which keeps what browsers tell it."""
+
+    def do_GET(self):
+        self.server.heard.append(f"{self.path} {self.headers}")
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"<title>other</title>")
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def other():
+    with http.server.HTTPServer(("127.0.0.1", 0), Other) as started:
+        started.heard = []
+        thread = threading.Thread(target=started.serve_forever)
+        thread.start()
+        yield started
+        started.shutdown()
+        thread.join()
+
+
+def test_the_token_stays_with_its_tab_and_reaches_no_other_server(server, browser, other):
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(server.address)
+    page.locator("body.-first-byte").wait_for()
+    page.goto(f"http://127.0.0.1:{other.server_port}/")
+    told = page.evaluate(
+        "JSON.stringify([document.cookie, {...sessionStorage}, document.referrer])"
+    )
+    assert TOKEN not in "".join([*other.heard, told, str(context.cookies())])
+
+    own = f"http://127.0.0.1:{server.port}/"
+    page.goto(own)  # the tab still knows it
+    page.locator("body.-first-byte").wait_for()
+    page.reload()
+    page.locator("body.-first-byte").wait_for()
+    assert TOKEN not in page.url
+
+    stranger = context.new_page()
+    stranger.goto(own)
+    stranger.get_by_text("Open the address").wait_for()
+    stranger.evaluate("sessionStorage.token = 'of a server that has ended'")
+    stranger.reload()
+    stranger.get_by_text("Open the address").wait_for()
+    stranger.evaluate(f"location.hash = 'token={TOKEN}'")  # as if it was put into the address
+    stranger.locator("body.-first-byte").wait_for()
+    context.close()
+    eventually(lambda: not server.pages())
 
 
 def test_in_a_browser_keys_and_size_reach_the_app(server, browser):

@@ -340,7 +340,7 @@ class Run:
         from treadle.report.page import write
 
         place = self.folder / "report.html" if to is None else Path(to)
-        write(self.record, place)
+        write(self.record, place, follow=to is not None)
         return place
 
     def trace(self, to: str | os.PathLike[str] | None = None) -> Path:
@@ -360,7 +360,7 @@ class Run:
         from treadle.report.trace import write
 
         place = self.folder / "trace.json.gz" if to is None else Path(to)
-        write(self.record, place)
+        write(self.record, place, follow=to is not None)
         return place
 
     def close(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import queue
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -96,13 +97,14 @@ class Report:
         """
         Write what became of the run as one HTML file, show it in the browser, return its path.
 
+        Where there is no desktop to show it, it is written all the same, with a warning.
+
         Raises:
             UsageError: The run has no record, or the page cannot be written.
         """
-        import webbrowser
-
         from treadle.api.history import Run
         from treadle.ledger.reader import Record
+        from treadle.report.opening import open_file
 
         if self.folder is None:
             raise UsageError(
@@ -114,7 +116,12 @@ class Report:
             page = found.report().resolve()
         finally:
             found.close()
-        webbrowser.open(page.as_uri())
+        if not open_file(page):
+            warnings.warn(
+                f"there is nothing to show it with: open {page} yourself",
+                RuntimeWarning,
+                stacklevel=2,
+            )
         return page
 
     def _repr_html_(self) -> str:

@@ -49,25 +49,27 @@ if TYPE_CHECKING:
     from treadle.cli.people import hint, problem, say, warn, width
     from treadle.cli.settings import SETTINGS_FILE, Table
     from treadle.cli.signals import terminate_like_ctrl_c
+    from treadle.sinks.whole import whole
 
 _HOME_OF = {
-    "Command": "helping",
-    "Exit": "exits",
-    "SETTINGS_FILE": "settings",
-    "Table": "settings",
-    "check_libraries": "libraries",
-    "displayed": "following",
-    "exported": "following",
-    "hint": "people",
-    "left_alone": "locking",
-    "locked": "locking",
-    "problem": "people",
-    "put": "data",
-    "say": "people",
-    "terminate_like_ctrl_c": "signals",
-    "typed": "line",
-    "warn": "people",
-    "width": "people",
+    "Command": ".helping",
+    "Exit": ".exits",
+    "SETTINGS_FILE": ".settings",
+    "Table": ".settings",
+    "check_libraries": ".libraries",
+    "displayed": ".following",
+    "exported": ".following",
+    "hint": ".people",
+    "left_alone": ".locking",
+    "locked": ".locking",
+    "problem": ".people",
+    "put": ".data",
+    "say": ".people",
+    "terminate_like_ctrl_c": ".signals",
+    "typed": ".line",
+    "warn": ".people",
+    "whole": "treadle.sinks.whole",
+    "width": ".people",
 }
 
 __all__ = [
@@ -88,6 +90,7 @@ __all__ = [
     "terminate_like_ctrl_c",
     "typed",
     "warn",
+    "whole",
     "width",
 ]
 
@@ -96,7 +99,7 @@ if not TYPE_CHECKING:  # a type checker would believe that any name exists
     def __getattr__(name: str) -> Any:
         if name not in _HOME_OF:
             raise AttributeError(f"module 'treadle.cli' has no attribute {name!r}")
-        return getattr(importlib.import_module(f"treadle.cli.{_HOME_OF[name]}"), name)
+        return getattr(importlib.import_module(_HOME_OF[name], "treadle.cli"), name)
 
 
 def __dir__() -> list[str]:

@@ -7,6 +7,7 @@ where in the file it stands.
 from __future__ import annotations
 
 import os
+import sys
 from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -119,6 +120,7 @@ class Contents:
             UsageError: The file is not what its suffix says.
         """
         files: dict[str, File] = {}
+        self._places, self.entries = array("Q"), []
         for number, (place, chunk) in enumerate(self._chunks(0)):
             if number % _EVERY == 0 and not heard(number):
                 return False
@@ -174,18 +176,15 @@ class Contents:
             ) from error
 
 
-_KNOWN: dict[str, str] = {}
-
-
 def _entry(chunk: Chunk) -> Entry:
     name = chunk.qualified_name or ", ".join(chunk.symbols)
     return Entry(
-        _KNOWN.setdefault(chunk.kind, chunk.kind),
+        sys.intern(str(chunk.kind)),
         name,
         chunk.start_line,
         chunk.end_line,
         chunk.tokens,
-        _KNOWN.setdefault(chunk.method, chunk.method),
+        sys.intern(str(chunk.method)),
     )
 
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from treadle.code.outputs.whole import whole
+from treadle.cli import whole
 from treadle.code.rendering import Facts
 from treadle.code.report import Report
 

@@ -21,9 +21,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import treadle
+from treadle.cli import whole
 from treadle.code.discovery import Found
 from treadle.code.outputs import SUFFIXES
-from treadle.code.outputs.whole import whole
 
 HIDDEN = ".treadle"
 """The folder in which Treadle keeps its records; nothing in it is ever chunked."""

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, Unpack
 
 import treadle
-from treadle.cli import left_alone, locked, typed
+from treadle.cli import left_alone, locked, typed, whole
 from treadle.code import kept
 from treadle.code.chunking import RETRY, VERSION, Chunker
 from treadle.code.discovery import Found
@@ -32,7 +32,6 @@ from treadle.code.languages import registry
 from treadle.code.mapping import Files, Paths, found, workers
 from treadle.code.options import Cutting, Options, split
 from treadle.code.outputs import Format, format_of
-from treadle.code.outputs.whole import whole
 from treadle.code.places import Outputs, Place
 from treadle.code.rendering import Rendering, Todo, chunk_of
 from treadle.code.report import Failed, OfLanguage, Report

@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass, replace
 
 SPANS = 200  # of a worker
+WORKERS = 2_000  # by name: where each process makes a few items only, there may be any number
+FURTHER = "further workers"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +65,15 @@ class Line:
 
 
 class Cells:
-    """What each worker did in each bin of time."""
+    """What each of the first 2,000 workers did in each bin of time, and all others together."""
 
     def __init__(self) -> None:
         self._cells: dict[str, dict[int, Span]] = {}
 
     def add(self, worker: str, number: int, span: Span) -> None:
         """Add what *worker* did to the bin of that *number*."""
+        if worker not in self._cells and len(self._cells) >= WORKERS:
+            worker = FURTHER
         _add(self._cells.setdefault(worker, {}), number, span)
 
     def double(self) -> None:
@@ -81,7 +85,7 @@ class Cells:
             self._cells[worker] = merged
 
     def lines(self) -> list[Line]:
-        """Return a line for each worker, in the natural order of their names."""
+        """Return a line for each worker, in the natural order of their names, the others last."""
         return [
             Line(
                 worker,
@@ -89,8 +93,12 @@ class Cells:
                 sum(span.busy for span in cells.values()),
                 _coarser(cells),
             )
-            for worker, cells in sorted(self._cells.items(), key=lambda pair: natural(pair[0]))
+            for worker, cells in sorted(self._cells.items(), key=_place)
         ]
+
+
+def _place(pair: tuple[str, object]) -> tuple[bool, list[tuple[int, str]]]:
+    return pair[0] == FURTHER, natural(pair[0])
 
 
 def _add(cells: dict[int, Span], number: int, span: Span) -> None:

@@ -131,6 +131,7 @@ class Tally:
         self._last_row: Any = None
         self._rows = 0
         self._stale = False
+        self._quantiles: dict[float, float | None] = {}
 
     # ── what there is ───────────────────────────────────────────────────────────────────────
 
@@ -177,24 +178,42 @@ class Tally:
 
     @property
     def median(self) -> float | None:
-        """Seconds that half of the items took at most, to some per cent, from ``durations``."""
+        """Seconds that half of the items took at most."""
         return self.quantile(0.5)
 
     @property
     def p95(self) -> float | None:
-        """Seconds that 95 % of the items took at most, to some per cent, from ``durations``."""
+        """Seconds that 95 % of the items took at most."""
         return self.quantile(0.95)
 
     def quantile(self, share: float) -> float | None:
-        """Return the seconds that a *share* of the items took at most, from ``durations``."""
-        left = share * sum(self._buckets)
-        for number, count in enumerate(self._buckets):
-            if count and left <= count:
-                low, high = _edges(number)
-                found = float(low * (high / low) ** (left / count))
-                return min(found, self.slowest[0].duration) if self.slowest else found
-            left -= count
-        return None
+        """
+        Return the seconds that a *share* of the items took at most; None when none began.
+
+        It reads the rows, though only those of one range of ``durations`` are sorted.
+
+        Raises:
+            UsageError: The record cannot be read.
+        """
+        if share not in self._quantiles:
+            self._quantiles[share] = self._find_quantile(share)
+        return self._quantiles[share]
+
+    def _find_quantile(self, share: float) -> float | None:
+        began = sum(self._buckets)
+        if not began:
+            return None
+        number, left = 0, max(1, math.ceil(share * began))
+        while left > self._buckets[number]:
+            left -= self._buckets[number]
+            number += 1
+        low, high = [-math.inf, *_EDGES, math.inf][number : number + 2]
+        with (
+            store.explained(self._record.folder),
+            closing(store.open_to_read(self._record.folder)) as database,
+        ):
+            rows = database.execute(_NTH, (0, self._last, low, high, left - 1)).fetchall()
+        return float(rows[0][0]) if rows else low  # items ran again since they were counted
 
     # ── reading on ──────────────────────────────────────────────────────────────────────────
 
@@ -227,6 +246,7 @@ class Tally:
             self.slowest = [_outcome(database, row) for row in self._slow]
         self.ok, self.failed = head.ok, head.settled - head.ok
         self._seen = head.commit
+        self._quantiles = {}
         return True
 
     def _puts_off(self) -> bool:
@@ -307,9 +327,6 @@ class Tally:
         title = example.verdict if len(self._kinds) < KINDS else _OTHERS
         return self._kinds.setdefault(title, Kind(title, 0, example, []))
 
-    def _find_slowest(self, database: Any) -> None:
-        self.slowest = [_outcome(database, row) for row in self._slow]
-
 
 @dataclass(frozen=True, slots=True)
 class _Head:
@@ -362,6 +379,10 @@ _COUNTED = (
     "SELECT worker, CASE WHEN started > 0 THEN CAST((started + duration - ?) / ? AS INT) END AS at,"
     f" status = 'succeeded' AS ok, {_bucket(0, len(_EDGES))} AS bucket, count(*), sum(duration), "
     f"min(started), max(started + duration) {_ROWS} GROUP BY 1, 2, 3, 4"
+)
+_NTH = (
+    f"SELECT duration {_ROWS} AND started > 0 AND duration >= ? AND duration < ? "
+    "ORDER BY duration LIMIT 1 OFFSET ?"
 )
 _SLOW = f"SELECT id, duration {_ROWS} AND duration > ? ORDER BY duration DESC LIMIT {SLOWEST}"
 # What a verdict is made of. As bytes, for a name may hold what is no Unicode.

@@ -12,7 +12,6 @@ import gzip
 import heapq
 import itertools
 import json
-import os
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -20,10 +19,10 @@ from typing import Any, BinaryIO, TypeAlias, cast
 
 from treadle.core.item import Key
 from treadle.core.outcome import TimedOut, WorkerLost
-from treadle.errors import UsageError
 from treadle.ledger import store
 from treadle.ledger.reader import Record
 from treadle.ledger.rows import unpacked
+from treadle.report.place import written
 from treadle.report.spans import natural
 
 Event: TypeAlias = dict[str, Any]
@@ -54,35 +53,24 @@ _ATTEMPTS = (
 _EXTENT = "SELECT min(started), max(started + duration) FROM items WHERE started > 0"
 
 
-def write(record: Record, into: Path) -> None:
+def write(record: Record, into: Path, *, follow: bool = False) -> None:
     """
     Write the trace of a run; one from before is replaced when all is written.
 
     Args:
         record: The run, live or old.
         into: The file; with the suffix ``.gz`` it is compressed.
+        follow: Replace what a link leads to, as one means who names it; else the link itself.
 
     Raises:
         UsageError: The record cannot be read, or the file cannot be written.
     """
-    part = into.with_name(f".{into.name}.{os.getpid()}.part")
-    try:
-        try:
-            with part.open("wb") as file:
-                if into.suffix == ".gz":
-                    with gzip.GzipFile("", "wb", 6, file, mtime=0) as packed:
-                        _write(record, cast("BinaryIO", packed))
-                else:
-                    _write(record, file)
-            part.replace(into)
-        except BaseException:
-            part.unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise UsageError(
-            f"the trace {str(into)!r} cannot be written: {error.strerror or error}",
-            hint="name another file: -o FILE, or trace(FILE)",
-        ) from error
+    with written("trace", into, follow=follow) as file:
+        if into.suffix == ".gz":
+            with gzip.GzipFile("", "wb", 6, file, mtime=0) as packed:
+                _write(record, cast("BinaryIO", packed))
+        else:
+            _write(record, file)
 
 
 def _write(record: Record, file: BinaryIO) -> None:

@@ -14,6 +14,7 @@ parts     the files that become a Parquet file, and what a mark says of them
 journal   rows of Parquet that are safe before there are enough for a row group
 pending   rows of Parquet that are in memory
 partfile  a file beside the final one, which it replaces when it is whole; marks and locks
+whole     any other file that is written whole or not at all: pages, traces, what a UI keeps
 """
 
 from treadle.sinks.choice import sink_for

@@ -11,7 +11,6 @@
     launching    commands started from here: processes of their own
     listing      the runs of Home, read fast
     remembered   what is kept from one time to the next
-    opening      files in the viewer of the desktop
     plain        the same, line by line, for screen readers
     web          the same, in a browser
 

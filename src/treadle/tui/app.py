@@ -18,7 +18,7 @@ from textual.screen import Screen
 import treadle
 from treadle import TreadleError
 from treadle.ledger.reader import Record
-from treadle.tui import opening
+from treadle.report import opening
 from treadle.tui.dialogs.confirm import ConfirmDialog
 from treadle.tui.launching import Started, start
 from treadle.tui.remembered import Remembered

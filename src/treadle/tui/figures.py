@@ -7,7 +7,7 @@ taken from it: all files that a session writes are compared, its lock among them
 
 from __future__ import annotations
 
-import contextlib
+import itertools
 import json
 import os
 from collections.abc import Iterable, Mapping
@@ -18,6 +18,7 @@ from typing import Any, TypeAlias
 
 from treadle.cli.records import Entry
 from treadle.ledger import format as layout
+from treadle.sinks.whole import whole
 
 Signature: TypeAlias = tuple[int, ...]
 """Sizes and times of the files of a record: of another one, something has been written."""
@@ -66,26 +67,26 @@ class Figures:
 
     def keep(self, entries: Iterable[tuple[Signature, Entry]]) -> None:
         """
-        Keep these, and forget all others.
+        Keep these, and what is there of runs in other folders: another UI may have noted them.
 
         Raises:
             OSError: They cannot be written.
         """
         if self._path is None:
             return
-        kept = {
-            str(entry.folder): (signature, _fields(entry))
-            for signature, entry in list(entries)[:_MOST]
+        mine: dict[str, Any] = {
+            str(entry.folder): (signature, _fields(entry)) for signature, entry in entries
         }
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        part = self._path.with_name(f"{self._path.name}.{os.getpid()}")  # two UIs may be there
-        try:
-            part.write_text(json.dumps({"format": _FORMAT, "runs": kept}), encoding="utf-8")
-            part.replace(self._path)
-        except OSError:
-            with contextlib.suppress(OSError):
-                part.unlink()
-            raise
+        roots = {os.path.dirname(folder) for folder in mine}  # noqa: PTH120  as above, for each run
+        others = {
+            folder: noted
+            for folder, noted in self._read().items()
+            if os.path.dirname(folder) not in roots  # noqa: PTH120  likewise
+        }
+        kept = dict(itertools.islice({**mine, **others}.items(), _MOST))
+        text = json.dumps({"format": _FORMAT, "runs": kept})
+        with whole(self._path) as file:
+            file.write(text.encode("ascii"))
 
     def _read(self) -> dict[str, Any]:
         if self._path is None:

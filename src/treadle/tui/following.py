@@ -97,7 +97,7 @@ class View:
         retried: Attempts that were followed by another one, in this session.
         elapsed: Seconds, of this session while it goes on, else of all.
         rate: Items settled per second, lately; on average once it has ended.
-        left: Seconds to go; None where that is not known.
+        left: Seconds to go; None where that is not known, or nothing further starts.
         running: Items that run; ``items`` are those that run longest, at most a hundred.
         said: What workers have said since the last look.
     """
@@ -326,13 +326,18 @@ class Follower:
             retried=status["retried"],
             elapsed=status["elapsed"],
             rate=self._pace.rate,
-            left=None if total is None else self._pace.left(max(0, total - ok - failed)),
+            left=self._left(status, ok + failed),
             running=status["running"],
             items=items,
             seats=self._seats(status, items),
             lanes=tuple(LaneView(**lane) for lane in status["lanes"]),
             said=tuple(Said(*line[1:]) for line in status["said"]),
         )
+
+    def _left(self, status: dict[str, Any], done: int) -> float | None:
+        if status["total"] is None or status["paused"] or status["cancelling"]:
+            return None
+        return self._pace.left(max(0, status["total"] - done))
 
     def _seats(self, status: dict[str, Any], items: tuple[Item, ...]) -> tuple[Seat, ...]:
         at: dict[str, list[Item]] = {}

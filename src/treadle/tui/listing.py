@@ -128,6 +128,11 @@ class Listing:
         self._young: set[Path] = set()
         self._turn = threading.Lock()
 
+    def watch(self, places: Iterable[Path]) -> None:
+        """List the runs of these folders, too; ``read`` and ``look`` find them."""
+        found = (Path(os.path.realpath(place)) for place in places)
+        self.roots = list(dict.fromkeys([*self.roots, *found]))
+
     @property
     def rows(self) -> list[Row]:
         """All that is known, newest first."""
@@ -144,11 +149,7 @@ class Listing:
         """
         folders = self._folders()
         here = set(folders)
-        gone = [
-            folder
-            for folder in list(self._known)
-            if folder not in here and (folder.parent in self.roots or not folder.is_dir())
-        ]
+        gone = [folder for folder in list(self._known) if folder not in here]
         for folder in gone:
             self._known.pop(folder, None)
         rows: list[Row] = []
@@ -178,6 +179,10 @@ class Listing:
         for root in self.roots:
             self._times[root] = _touched(root)
             found += self._below(root)
+        # Of other places those that were seen to go on: one that has ended may have been resumed.
+        roots = set(self.roots)
+        elsewhere = [folder for folder in list(self._known) if folder.parent not in roots]
+        found += [folder for folder in elsewhere if folder.is_dir()]
         return sorted(found, key=lambda folder: folder.name, reverse=True)
 
     def _below(self, root: Path) -> list[Path]:

@@ -6,23 +6,23 @@ drawn, and nothing that has been said is said again in another way.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
 import treadle
 from treadle import TreadleError
 from treadle.cli import Exit
-from treadle.ledger import format as layout
 from treadle.ledger.reader import Record
 from treadle.progress.text import clock, number, plural, speed
-from treadle.tui import matching, wording
+from treadle.tui import matching, places, wording
 from treadle.tui.following import Follower, View
 from treadle.tui.launching import Started, start
 from treadle.tui.listing import Listing, Row
 from treadle.tui.matching import Search
 from treadle.tui.plain_form import ask_command
 from treadle.tui.plain_lines import Lines
+from treadle.tui.plain_plan import agreed
 from treadle.tui.remembered import Remembered, state_dir
 from treadle.tui.resuming import going_on
 
@@ -53,18 +53,25 @@ class _Plain:
     def __init__(self, lines: Lines, runs_dirs: Sequence[Path], remembered: Remembered) -> None:
         self._lines = lines
         self._remembered = remembered
-        self._roots = [layout.runs_dir(), *runs_dirs, *map(Path, remembered.places)]
-        self._listing = Listing(self._roots, state_dir() / "runs.json")
+        self._listing = Listing(places.roots(runs_dirs, remembered), state_dir() / "runs.json")
         self._started: list[Started] = []
 
     def leave(self) -> None:
         """Say what goes on without us."""
+        self._keep(places.of_started())
         for each in self._started:
             if each.code is None:
                 self._lines.say(f"this goes on: {each.line}")
                 each.leave()
             else:
                 each.forget()
+
+    def _keep(self, found: Iterable[Path]) -> None:
+        """List the runs of these folders, too, and remember them for the next time."""
+        found = list(found)
+        self._listing.watch(found)
+        if places.note(self._remembered, found) and (why := self._remembered.save()):
+            self._lines.say(f"where runs are cannot be kept for the next time: {why}")
 
     # ── home ────────────────────────────────────────────────────────────────────────────────
 
@@ -80,7 +87,9 @@ class _Plain:
             )
         while True:
             chosen = self._lines.choose(
-                "What now?", ["list runs", "find a run", "start a command", "leave"]
+                "What now?",
+                ["list runs", "find a run", "start a command", "leave"],
+                back="leave",
             )
             match chosen:
                 case 0:
@@ -89,19 +98,20 @@ class _Plain:
                     self._find()
                 case 2:
                     self._start()
-                case 3:
-                    return
                 case _:
-                    continue
+                    return
 
     def _rows(self) -> list[Row]:
         """Read all runs, newest first; live ones are asked how far they are."""
+        self._keep(places.of_started())
         for _ in self._listing.read():
             pass
         try:
             self._listing.look()
         except TreadleError as error:
             self._lines.complain(error)
+        used = {row.folder.parent for row in self._listing.rows}
+        self._keep(sorted(used.intersection(self._listing.roots)))
         return sorted(self._listing.rows, key=lambda row: not row.is_live)
 
     def _find(self) -> None:
@@ -137,6 +147,7 @@ class _Plain:
         except TreadleError as error:
             self._lines.complain(error)
             return
+        self._keep([row.folder.parent])
         try:
             while self._ask_about(row, follower):
                 pass
@@ -151,7 +162,7 @@ class _Plain:
             ("one item, by its key", lambda: self._ask_item(follower)),
             ("write the report", lambda: self._report(row.folder)),
         ]
-        offers += self._steering(follower, view) if view.live else self._going_on(row)
+        offers += self._steering(follower, view) if view.live else self._going_on(row, view)
         chosen = self._lines.choose(f"Run {view.id}", [words for words, _ in offers])
         if chosen is None:
             return False
@@ -177,11 +188,13 @@ class _Plain:
             ("kill: end what runs, too", lambda: self._kill(follower)),
         ]
 
-    def _going_on(self, row: Row) -> list[_Offer]:
-        return [
-            ("resume: do what is missing", lambda: self._resume(row, retry=False)),
-            ("retry what has failed", lambda: self._resume(row, retry=True)),
-        ]
+    def _going_on(self, row: Row, view: View) -> list[_Offer]:
+        offers: list[_Offer] = []
+        if view.state != "finished":
+            offers.append(("resume: do what is missing", lambda: self._resume(row, retry=False)))
+        if view.failed:
+            offers.append(("retry what has failed", lambda: self._resume(row, retry=True)))
+        return offers
 
     def _failures(self, follower: Follower) -> None:
         kinds = follower.tally.kinds
@@ -193,8 +206,12 @@ class _Plain:
         )
         if chosen is None:
             return
-        keys = kinds[chosen].keys
-        item = self._lines.choose("Items that failed so", [str(key) for key in keys])
+        kind = kinds[chosen]
+        keys, title = kind.keys, "Items that failed so"
+        if kind.count > len(keys):
+            title += f", the first {number(len(keys))} of {number(kind.count)}"
+            title += "; any other is shown by 'one item, by its key'"
+        item = self._lines.choose(title, [str(key) for key in keys])
         if item is not None:
             self._item(follower, str(keys[item]))
 
@@ -239,14 +256,14 @@ class _Plain:
     def _resume(self, row: Row, *, retry: bool) -> None:
         command = going_on(row, retry=retry)
         self._lines.say(f"in {command.cwd}:", command.line)
-        if self._lines.agree("Start it?"):
+        if self._lines.agree("Start it?") and agreed(self._lines, command.argv, command.cwd):
             self._launch(command.argv, command.cwd)
 
     # ── commands ────────────────────────────────────────────────────────────────────────────
 
     def _start(self) -> None:
         argv = ask_command(self._lines, self._remembered)
-        if argv is not None:
+        if argv is not None and agreed(self._lines, argv, Path.cwd()):
             try:
                 self._launch(argv, Path.cwd())
             except TreadleError as error:
@@ -329,6 +346,6 @@ def _now(view: View) -> str:
     ]
     if view.live:
         parts.append(plural(view.workers, "worker"))
-    if view.live and view.left is not None:
+    if view.live and view.left is not None and state == "running":
         parts.append(f"{clock(view.left)} to go")
     return ", ".join(parts)

@@ -46,21 +46,29 @@ class Lines:
             self._take(None)
         return self._next()
 
-    def choose(self, title: str, offers: Sequence[str]) -> int | None:
+    def choose(self, title: str, offers: Sequence[str], *, back: str = "go back") -> int | None:
         """
-        Ask for one of several; None to go back.
+        Ask for one of several; None to go *back*.
 
         Raises:
-            EOFError: Input has ended.
+            EOFError: Input has ended, or shall: ``q`` was typed.
         """
         self.say(title, *(f"{place}: {offer}" for place, offer in enumerate(offers, 1)))
         while True:
-            answer = self.ask("number, or Enter to go back")
+            answer = self.ask(f"number, or Enter to {back}")
             if not answer:
                 return None
+            if answer == "q":
+                raise EOFError
+            if answer == "?":
+                self.say(
+                    f"type the number before one of the offers; Enter alone is to {back}",
+                    "q leaves Treadle: what was started goes on",
+                )
+                continue
             if answer.isdecimal() and 1 <= int(answer) <= len(offers):
                 return int(answer) - 1
-            self.say(f"{answer!r} is no number from 1 to {len(offers)}")
+            self.say(f"{answer!r} is no number from 1 to {len(offers)}; ? explains")
 
     def agree(self, question: str) -> bool:
         """

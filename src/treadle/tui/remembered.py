@@ -6,12 +6,15 @@ A file of its own, which may be lost: nothing of a run stands in it.
 from __future__ import annotations
 
 import contextlib
+import copy
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+
+from treadle.sinks.whole import whole
 
 FILE = "ui.json"
 STATE_DIR = "TREADLE_STATE_DIR"
@@ -39,6 +42,9 @@ class Remembered:
         lab_roots: Folders of staged measurements that were looked at, the newest first.
         theme: Name of the theme; None for the usual one.
         damaged: Where a file was put that could not be read; None for none.
+
+    Several UIs may keep things in the same file, so ``save`` writes what has changed here, and
+    leaves the rest as it finds it.
     """
 
     forms: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -46,10 +52,16 @@ class Remembered:
     lab_roots: list[str] = field(default_factory=list)
     theme: str | None = None
     damaged: Path | None = None
+    _before: Remembered | None = field(default=None, repr=False, compare=False)
 
     @classmethod
     def load(cls) -> Remembered:
         """Read what was kept; what makes no sense is put aside, and begun anew."""
+        found = cls._read()
+        return replace(found, _before=copy.deepcopy(found))
+
+    @classmethod
+    def _read(cls) -> Remembered:
         path = state_dir() / FILE
         try:
             return cls._of(json.loads(path.read_bytes()))
@@ -74,8 +86,7 @@ class Remembered:
 
     def save(self) -> str | None:
         """Write it, whole or not at all; return why that is not possible, or None."""
-        path = state_dir() / FILE
-        part = path.with_name(f"{FILE}.{os.getpid()}.part")
+        self._merge(self._read())
         told = {
             "forms": self.forms,
             "places": self.places,
@@ -83,12 +94,24 @@ class Remembered:
             "theme": self.theme,
         }
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            part.write_text(json.dumps(told, indent=1), encoding="ascii")
-            part.replace(path)
+            with whole(state_dir() / FILE) as file:
+                file.write(json.dumps(told, indent=1).encode("ascii"))
         except OSError as error:
             return error.strerror or str(error)
         return None
+
+    def _merge(self, there: Remembered) -> None:
+        """Take over what another UI has written, but for what has changed here."""
+        before = self._before or Remembered()
+        for name, values in there.forms.items():
+            if self.forms.get(name) == before.forms.get(name):
+                self.forms[name] = values
+        self.places = _merged(self.places, before.places, there.places)
+        self.lab_roots = _merged(self.lab_roots, before.lab_roots, there.lab_roots)
+        self.theme = there.theme if self.theme == before.theme else self.theme
+        self.damaged = self.damaged or there.damaged
+        self._before = None
+        self._before = copy.deepcopy(self)
 
     def values(self, command: Sequence[str]) -> dict[str, Any]:
         """Return the last values of the form of a command; empty if there are none."""
@@ -109,6 +132,10 @@ class Remembered:
 
 def _texts(found: Any) -> list[str]:
     return [str(each) for each in found][:PLACES]
+
+
+def _merged(here: list[str], before: list[str], there: list[str]) -> list[str]:
+    return there if here == before else list(dict.fromkeys([*here, *there]))[:PLACES]
 
 
 def _first(text: str, texts: list[str]) -> list[str]:

@@ -24,6 +24,8 @@ _UNITS = (
 def state(row: Row) -> tuple[str, str]:
     """Return the state with its symbol, and its tone."""
     symbol = _SYMBOLS.get(row.state, _OTHER)
+    if row.state == "finished" and row.entry and row.entry.failed:
+        symbol = _OTHER
     return f"{symbol} {row.state}", _TONES[symbol]
 
 

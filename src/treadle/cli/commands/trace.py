@@ -24,7 +24,8 @@ Drop the file on https://ui.perfetto.dev, which keeps it in your browser, or
 load it in chrome://tracing. Each worker is a thread, each item a slice.
 
 \b
-Exit codes: 0 written, whatever became of the run, 2 usage.
+Exit codes: 0 written, whatever became of the run, 1 stdout cannot be written to,
+2 usage, or the file cannot be written.
 """
 
 
@@ -50,7 +51,9 @@ def trace(
             for block in blocks(found.record):
                 put(block)
         else:
-            put(f"{found.trace(output).resolve()}\n")
+            written = found.trace(output)
+            if written.is_file():  # not /dev/stdout: there is nothing to be found later
+                put(f"{written.resolve()}\n")
     finally:
         found.close()
     return Exit.OK

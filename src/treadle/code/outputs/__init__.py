@@ -1,6 +1,5 @@
 """The files that chunks are written to, one module for each format.
 
-whole     a file that appears when it is whole
 jsonl     a line of JSON for each chunk
 csvfile   a row for each, lists as JSON
 parquet   typed columns

@@ -11,7 +11,7 @@ from importlib.resources import files as resources
 from pathlib import Path
 
 import treadle
-from treadle.code.outputs.whole import whole
+from treadle.cli import whole
 from treadle.code.page import charts
 from treadle.code.page.entries import Entries
 from treadle.code.page.figures import Figures

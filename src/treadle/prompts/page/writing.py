@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import hashlib
-import os
-import tempfile
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
-from typing import TextIO
 
 import treadle
+from treadle.cli import whole
 from treadle.prompts.page import charts
 from treadle.prompts.page.entries import Entries, embeddable
 from treadle.prompts.summary import Group, Summary, money
@@ -44,8 +41,11 @@ def write_report(
         SinkFailed: The file cannot be written.
     """
     try:
-        with _replacing(to) as stream:
-            stream.writelines(_page(rows, title, summary))
+        with whole(to) as stream:
+            # Lone surrogates become escapes; they only ever stand in JSON.
+            stream.writelines(
+                part.encode(errors="backslashreplace") for part in _page(rows, title, summary)
+            )
     except OSError as error:
         raise treadle.SinkFailed(
             f"the report {to} cannot be written: {error.strerror or error}",
@@ -133,29 +133,3 @@ def _own(name: str) -> str:
 def _hash(text: str) -> str:
     digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
     return f"'sha256-{digest}'"
-
-
-@contextlib.contextmanager
-def _replacing(path: Path) -> Iterator[TextIO]:
-    """Open a file that takes the place of *path* when all went well, and leaves nothing if not."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}-")
-    try:
-        # Lone surrogates become escapes; they only ever stand in JSON.
-        with open(  # noqa: PTH123  a descriptor
-            descriptor, "w", encoding="utf-8", errors="backslashreplace", newline="\n"
-        ) as stream:
-            yield stream
-            stream.flush()
-            os.fsync(descriptor)
-        Path(name).chmod(0o666 & ~_umask())
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-
-
-def _umask() -> int:
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return mask

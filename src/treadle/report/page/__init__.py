@@ -9,6 +9,6 @@ tables.py      slow items, workers, what the run was made with
 words.py       anybody's text as text of a page
 """
 
-from treadle.report.page.writing import write
+from treadle.report.page.writing import text_of, write
 
-__all__ = ["write"]
+__all__ = ["text_of", "write"]

@@ -18,6 +18,7 @@ from treadle.report.tally import Bin, Tally
 ROWS = 48  # of the timeline
 _SPANS = 4_000  # of the timeline, in all rows
 _TALL = 1000  # units of height of what is stretched
+_HIGHEST = 80  # per cent, of columns with words above them
 
 
 def throughput(tally: Tally) -> str:
@@ -102,7 +103,7 @@ def durations(tally: Tally) -> str:
     for each in found:
         at = 100 * math.log10(each.low / low) / width
         wide = 100 * math.log10(each.high / each.low) / width
-        tall = 100 * each.count / most
+        tall = _HIGHEST * each.count / most
         if each.count:
             columns.append(
                 f'<rect class="took" x="{at:.3f}%" y="{100 - tall:.2f}%" '
@@ -119,19 +120,25 @@ def durations(tally: Tally) -> str:
         f"items by the duration of their last attempt: {span(tally.mean)} on average, half took "
         f"at most {span(tally.median)}, 95 % at most {span(tally.p95)}"
     )
-    plot = f'{_grid()}{"".join(columns)}{marks}<g class="hits">{"".join(stripes)}</g>'
-    labels = f'<text x="100%" y="0%">{most:,}</text><text x="100%" y="50%">{most / 2:,.0f}</text>'
+    middle = f"{most / 2:,.0f}" if most > 9 else f"{most / 2:g}"
+    top, half = 100 - _HIGHEST, 100 - _HIGHEST / 2
+    labels = (
+        f'<text x="100%" y="{top:g}%">{most:,}</text><text x="100%" y="{half:g}%">{middle}</text>'
+    )
+    hits = f'<g class="hits">{"".join(stripes)}</g>'
+    plot = f"{_grid((top, half, 100))}{''.join(columns)}{marks}{hits}"
     chart = (
         f'<svg class="values" aria-hidden="true">{labels}</svg><div class="scroller">'
         f'<svg class="plot counts" role="img" aria-label="{text(said)}">{plot}</svg>'
         f"{_axis(axes.decades(low, high))}</div>"
     )
-    return _figure("durations", chart, f"{said[0].upper()}{said[1:]} (read off the columns).")
+    return _figure("durations", chart, f"{said[0].upper()}{said[1:]}.")
 
 
 def _quantile(name: str, seconds: float, at: float) -> str:
-    side = "left" if at > 70 else "right"
-    dx, y = (-5, 24) if side == "left" else (5, 12)
+    # Of its line, on the side on which the other one is not.
+    side = "left" if at > (30 if name == "median" else 70) else "right"
+    dx = -5 if side == "left" else 5
     y = 12 if name == "median" else 28
     return (
         f'<line class="quantile" x1="{at:.3f}%" x2="{at:.3f}%" y1="0" y2="100%"/>'
@@ -140,8 +147,8 @@ def _quantile(name: str, seconds: float, at: float) -> str:
     )
 
 
-def timeline(tally: Tally) -> str:
-    """Return when each worker was at work; nothing where there was none."""
+def timeline(tally: Tally, elapsed: float) -> str:
+    """Return when each worker was at work in *elapsed* seconds; nothing where there was none."""
     lines, end = tally.lines, _end(tally)
     if not lines or not end:
         return ""
@@ -150,7 +157,7 @@ def timeline(tally: Tally) -> str:
     apart = end * len(shown) / _SPANS  # spans nearer than that are shown as one
     body = "".join(_row(name, spans, end, apart) for name, spans in shown)
     who = "the worker was" if len(lines) == 1 else f"each of {len(lines):,} workers was"
-    said = f"when {who} at work: the darker, the busier; {_load(tally)}"
+    said = f"when {who} at work: the darker, the busier; {_load(tally, elapsed)}"
     names = "".join(f"<span>{text(name, 60)}</span>" for name, _ in shown)
     chart = (
         f'<div class="names">{names}</div><div class="scroller">'
@@ -165,9 +172,9 @@ def timeline(tally: Tally) -> str:
     return _figure("timeline", chart, caption, legend=legend)
 
 
-def _load(tally: Tally) -> str:
-    end = (tally.ended or 0.0) - (tally.began or 0.0)
-    load = tally.busy / end if end > 0 else 0.0
+def _load(tally: Tally, elapsed: float) -> str:
+    """Say how many calls ran at once while the run went on: not in the breaks between sessions."""
+    load = tally.busy / elapsed if elapsed > 0 else 0.0
     return f"{load:.1f} calls at once on average"
 
 
@@ -245,9 +252,9 @@ def _stretched(width: int, shapes: str) -> str:
     )
 
 
-def _grid() -> str:
+def _grid(heights: Sequence[float] = (0, 50, 100)) -> str:
     return "".join(
-        f'<line class="grid" x1="0" x2="100%" y1="{at}%" y2="{at}%"/>' for at in (0, 50, 100)
+        f'<line class="grid" x1="0" x2="100%" y1="{at:g}%" y2="{at:g}%"/>' for at in heights
     )
 
 

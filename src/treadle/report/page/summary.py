@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import tzinfo
 
+from treadle.errors import UsageError
 from treadle.ledger.reader import Record
+from treadle.report.again import command_for
 from treadle.report.page.words import NONE, moment, rate, span, text
 from treadle.report.tally import Tally
 
-_SIGNS = {"finished": "✓", "running": "●", "crashed": "✗"}
+_SIGNS = {"good": "✓", "going": "●", "bad": "✗", "ended": "▲"}
 _CLASSES = {"finished": "good", "running": "going", "crashed": "bad"}
 
 
@@ -43,21 +46,26 @@ class About:
         return max(0, (self.total or 0) - self.tally.settled)
 
     @property
-    def is_bad(self) -> bool:
-        """It has come to its end, and some of it, or all, is missing."""
-        return self.state != "running" and (self.state != "finished" or self.tally.failed > 0)
+    def ending(self) -> tuple[str, str]:
+        """How it is in words, and the class of these: a run may finish with all items failed."""
+        kind = _CLASSES.get(self.state, "ended")
+        if kind != "good" or not self.tally.failed:
+            return self.state, kind
+        return (
+            f"{self.state}, {self.tally.failed:,} failed",
+            "ended" if self.tally.ok else "bad",
+        )
 
 
 def header(about: About) -> str:
     """Return the name of the run and how it is."""
-    state = about.state
-    kind, sign = _CLASSES.get(state, "ended"), _SIGNS.get(state, "■")
+    said, kind = about.ending
     function = about.record.facts.get("function")
     return (
         f'<header><div><h1>{text(about.name, 200)}</h1><p class="what">'
         f"{text(function, 300) if function else 'a run'}</p></div>"
-        f'<p class="state {kind}"><span aria-hidden="true">{sign}</span> {text(state, 100)}</p>'
-        "</header>"
+        f'<p class="state {kind}"><span aria-hidden="true">{_SIGNS[kind]}</span> '
+        f"{text(said, 100)}</p></header>"
     )
 
 
@@ -122,24 +130,39 @@ def _shares(about: About) -> str:
 
 
 def _notices(about: About) -> Iterator[str]:
-    again = text(f"treadle resume {about.record.id}")
     if about.state == "running":
         yield (
             "The run was going on when this page was written: it shows how far it had come. "
-            f"<code>treadle report {text(about.record.id)}</code> writes it again."
+            f"<code>{text(_written_again(about.record))}</code> writes it again."
         )
     elif about.state == "crashed":
         yield (
             "The process of the run ended without a word. What is shown here had settled, and is "
-            f"safe; <code>{again}</code> does the rest."
+            f"safe. {_going_on(about.record)}"
         )
     elif about.state != "finished":
-        yield f"The run was stopped early. <code>{again}</code> does the rest."
+        yield f"The run was stopped early. {_going_on(about.record)}"
     if not about.tally.settled:
         yield "No item has settled, so there is nothing to draw."
     if about.tally.failed and about.state == "finished":
-        retry = text(f"treadle retry {about.record.id}")
-        yield f"<code>{retry}</code> runs again what failed."
+        yield _going_on(about.record, retry=True)
+
+
+def _written_again(record: Record) -> str:
+    folder = record.folder.absolute()
+    return shlex.join(["treadle", "report", folder.name, "--runs-dir", str(folder.parent)])
+
+
+def _going_on(record: Record, *, retry: bool = False) -> str:
+    """Say what to type to go on with the run, wherever one is; or why only its program can."""
+    try:
+        command = command_for(record.folder.absolute(), record.facts, retry=retry)
+    except UsageError as error:
+        why = f"{error.message[:1].upper()}{error.message[1:]}"
+        what = "run again what failed" if retry else "do the rest"
+        return f"{text(why)}. To {what}: {text(error.hint)}."
+    what = "runs again what failed" if retry else "does the rest"
+    return f"<code>{text(command.line_from_anywhere)}</code> {what}."
 
 
 def _places(about: About) -> str:

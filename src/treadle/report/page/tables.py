@@ -8,6 +8,7 @@ from datetime import tzinfo
 from typing import Any, TypeAlias
 
 from treadle.core.outcome import AnyOutcome
+from treadle.report.again import typed_line
 from treadle.report.page.words import NONE, moment, span, text
 from treadle.report.tally import Tally
 
@@ -15,6 +16,7 @@ WORKERS = 500
 _FACTS = 60
 _ABOUT_VERSIONS = ("treadle", "python", "host")
 _ELSEWHERE = ("format", "name", "function", "into", "began")  # in the summary
+_COMMAND = "command"
 
 # What is shown, and the number by which it is sorted; None to sort by what is shown.
 Cell: TypeAlias = tuple[str, float | None]
@@ -89,11 +91,21 @@ def workers(tally: Tally) -> str:
     return table("Workers", titles, rows) + rest
 
 
-def parameters(facts: Mapping[str, Any]) -> str:
-    """Return what ``run.json`` says beyond the summary and the versions."""
-    said: dict[str, Any] = {}
+def parameters(facts: Mapping[str, Any], workers: int) -> str:
+    """
+    Return how the run was made: what was typed, and what ``run.json`` says beyond the rest.
+
+    Args:
+        facts: What it says.
+        workers: How many have settled an item; how many were asked for is not noted.
+    """
+    typed = typed_line(facts)
+    said: dict[str, Any] = {} if typed is None else {_COMMAND: typed}
+    if workers:
+        said["workers seen"] = f"{workers:,}"
+    left_out = {*_ABOUT_VERSIONS, *_ELSEWHERE, *(() if typed is None else (_COMMAND, "program"))}
     for name, value in facts.items():
-        if name in _ABOUT_VERSIONS or name in _ELSEWHERE or value in (None, "", [], {}):
+        if name in left_out or not value:
             continue
         if isinstance(value, Mapping):
             said |= {f"{name}: {inner}": one for inner, one in value.items() if one is not None}

@@ -6,13 +6,16 @@ import html
 import re
 from datetime import datetime, tzinfo
 
-from treadle.progress.text import clean, clock
+from treadle.progress.text import clock
 
 NONE = "\N{EN DASH}"
 TIMES = "\N{MULTIPLICATION SIGN}"
 
-# What cannot be seen but changes what can. Control characters are ``clean``'s.
-_UNSEEN = re.compile("[\u00ad\u061c\u115f\u180e\u200b-\u200f\u2060-\u2064\ufeff\ud800-\udfff]")
+# What cannot be seen but changes what can: controls, turns of direction, what has no width.
+_UNSEEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069"
+    "\u00ad\u061c\u115f\u180e\u200b-\u200f\u2060-\u2064\ufeff\ud800-\udfff]"
+)
 _RULES = re.compile("\r\n?")
 
 
@@ -29,8 +32,8 @@ def text(words: object, most: int = 2_000) -> str:
         left_out = len(found) - most
         tail = most // 3
         found = f"{found[: most - tail]} […{left_out:,} characters left out…] {found[-tail:]}"
-    found = clean(_RULES.sub("\n", found))
-    return html.escape(_UNSEEN.sub(lambda match: ascii(match[0])[1:-1], found))
+    found = _UNSEEN.sub(lambda match: ascii(match[0])[1:-1], _RULES.sub("\n", found))
+    return html.escape(found)
 
 
 def span(seconds: float | None) -> str:

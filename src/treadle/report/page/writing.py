@@ -4,47 +4,46 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
 import time
 from collections.abc import Iterator
 from importlib import metadata
 from importlib.resources import files as resources
 from pathlib import Path
 
-from treadle.errors import UsageError
 from treadle.ledger.reader import Record
 from treadle.report.page import charts, tables
 from treadle.report.page.failures import failures
 from treadle.report.page.summary import About, header, summary
 from treadle.report.page.words import moment, text
+from treadle.report.place import written
 from treadle.report.tally import Tally
 
 
-def write(record: Record, into: Path) -> None:
+def write(record: Record, into: Path, *, follow: bool = False) -> None:
     """
     Write the page of a run; one from before is replaced when all is written.
 
     Args:
         record: The run, live or old.
         into: The page.
+        follow: Replace what a link leads to, as one means who names it; else the link itself.
 
     Raises:
         UsageError: The record cannot be read, or the page cannot be written.
     """
-    page = "".join(_page(_about(record))).encode("utf-8", "backslashreplace")
-    part = into.with_name(f".{into.name}.{os.getpid()}.part")
-    try:
-        try:
-            part.write_bytes(page)
-            part.replace(into)
-        except BaseException:
-            part.unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise UsageError(
-            f"the report {str(into)!r} cannot be written: {error.strerror or error}",
-            hint="name another file: -o FILE, or report(FILE)",
-        ) from error
+    page = text_of(record).encode("utf-8", "backslashreplace")
+    with written("report", into, follow=follow) as file:
+        file.write(page)
+
+
+def text_of(record: Record) -> str:
+    """
+    Return the text of the page.
+
+    Raises:
+        UsageError: The record cannot be read.
+    """
+    return "".join(_page(_about(record)))
 
 
 def _about(record: Record) -> About:
@@ -71,12 +70,12 @@ def _page(about: About) -> Iterator[str]:
     tally = about.tally
     if tally.settled:
         yield _section("over-time", "Throughput", charts.throughput(tally))
-        yield _section("when", "Workers over time", _workers(tally))
+        yield _section("when", "Workers over time", _workers(about))
         yield _section("how-long", "Durations", charts.durations(tally))
         yield _section("what-failed", "Failures", failures(about.record, tally, about.zone))
         yield _section("slow", "Slow items", tables.slowest(tally.slowest, about.zone))
     facts = about.record.facts
-    yield _section("made", "How it was run", tables.parameters(facts))
+    yield _section("made", "How it was run", tables.parameters(facts, len(tally.lines)))
     yield _section("versions", "Versions", tables.versions(facts, _written_by()))
     yield "</main>"
     yield (
@@ -85,11 +84,11 @@ def _page(about: About) -> Iterator[str]:
     )
 
 
-def _workers(tally: Tally) -> str:
-    chart = charts.timeline(tally)
+def _workers(about: About) -> str:
+    chart = charts.timeline(about.tally, about.elapsed)
     if not chart:
         return ""
-    return f"{chart}<details><summary>As a table</summary>{tables.workers(tally)}</details>"
+    return f"{chart}<details><summary>As a table</summary>{tables.workers(about.tally)}</details>"
 
 
 def _section(name: str, title: str, body: str) -> str:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -19,15 +17,14 @@ from textual.screen import ModalScreen
 from textual.widgets import Footer, Input, Label, OptionList, Static
 from textual.worker import get_current_worker
 
-from treadle.cli.functions import defined_in
 from treadle.progress.text import number
 from treadle.tui.forms.fields import Kind
+from treadle.tui.forms.folders import Found, look_into
+from treadle.tui.forms.functions import names_in
 from treadle.tui.forms.odd import shown
 
 SHOWN = 500
 """The most entries that are shown at once; typing finds the others."""
-
-_DIGITS = re.compile(r"(\d+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,45 +41,6 @@ class Entry:
     text: str
     does: Literal["open", "take"]
     path: str
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """
-    What is in a folder.
-
-    Attributes:
-        folder: The folder.
-        names: What is in it, folders first, and whether each is a folder.
-        problem: Why it cannot be read; empty if it can.
-    """
-
-    folder: Path
-    names: tuple[tuple[str, bool], ...] = ()
-    problem: str = ""
-
-
-def look_into(folder: Path) -> Found:
-    """Return what is in *folder*, in natural order."""
-    try:
-        with os.scandir(folder) as entries:
-            found = [(entry.name, _is_folder(entry)) for entry in entries]
-    except OSError as error:
-        return Found(folder, problem=error.strerror or str(error))
-    return Found(folder, tuple(sorted(found, key=lambda each: (not each[1], _natural(each[0])))))
-
-
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:  # a link that leads to itself
-        return False
-
-
-def _natural(name: str) -> list[tuple[bool, int, str]]:
-    parts = _DIGITS.split(name.casefold())
-    # int() reads at most a few thousand digits, which is more than a name can have.
-    return [(not part.isdecimal(), int(part) if part.isdecimal() else 0, part) for part in parts]
 
 
 class _Find(Input):
@@ -224,7 +182,7 @@ class PickPath(ModalScreen[list[str] | None]):
     def _listed(self) -> list[Entry]:
         typed = self.query_one(_Find).value
         if self._file is not None:
-            names = [each for each in defined_in(self._file) if typed.casefold() in each.casefold()]
+            names = [each for each in names_in(self._file) if typed.casefold() in each.casefold()]
             specs = [(each, f"{self._short(self._file)}:{each}") for each in names]
             return [Entry(f"{name}()", "take", spec) for name, spec in specs]
         fitting = [each for each in self._found.names if self._fits(each, typed)]
@@ -325,7 +283,7 @@ class PickPath(ModalScreen[list[str] | None]):
             self._take(entry.path)
 
     def _open_file(self, path: Path) -> None:
-        if not defined_in(path):
+        if not names_in(path):
             self.app.notify(
                 f"{shown(path.name)} defines no function", severity="warning", markup=False
             )
@@ -389,13 +347,3 @@ class PickPath(ModalScreen[list[str] | None]):
 
 def _is_path(typed: str) -> bool:
     return os.sep in typed or typed.startswith("~")
-
-
-def picked_start(values: Sequence[str]) -> Path | None:
-    """Return the folder to begin in, for a field that holds *values*; None for the current one."""
-    for value in values:
-        path = Path(value.rpartition(":")[0] if ".py:" in value else value)
-        folder = path if path.is_dir() else path.parent
-        if folder.is_dir():
-            return folder
-    return None

@@ -18,7 +18,7 @@ from treadle.tui.experiments.words import answer_lines, row_lines, sent_lines
 from treadle.tui.widgets.literal import Piece, toned
 
 if TYPE_CHECKING:
-    from treadle.prompts.answers import Line, Whole
+    from treadle.tui.experiments.answers import Line, Whole
 
 Load = Callable[["Line"], Awaitable[list["Whole"]]]
 
@@ -107,10 +107,14 @@ class AnswersScreen(AppScreen):
         asked = self._text([*head, [(self._place(), "dim")]])
         below, beside = self.query_one("#below"), self.query_one("#beside")
         await below.remove_children()
-        await below.mount(Static(asked), *(Static(part, classes="answer") for part in parts))
+        await below.mount(
+            Static(asked, markup=False),
+            *(Static(part, classes="answer", markup=False) for part in parts),
+        )
         await beside.remove_children()
         await beside.mount(
-            VerticalScroll(Static(asked)), *(VerticalScroll(Static(part)) for part in parts)
+            VerticalScroll(Static(asked, markup=False)),
+            *(VerticalScroll(Static(part, markup=False)) for part in parts),
         )
         for each in beside.children:
             each.styles.width = f"{100 / len(beside.children):.2f}%"

@@ -12,21 +12,23 @@ from typing import Any, ClassVar
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.widgets import Footer, Input, Static
+from textual.widgets import Footer, Static
 
 import treadle
 from treadle import UsageError
-from treadle.prompts.answers import Answers, Line
 from treadle.prompts.exporting import export, report
 from treadle.prompts.places import Place
+from treadle.report.again import command_for
 from treadle.tui.app_screen import AppScreen
 from treadle.tui.experiments import words
+from treadle.tui.experiments.answers import Answers, Line
 from treadle.tui.experiments.answers_screen import AnswersScreen
 from treadle.tui.experiments.reader import Reader
 from treadle.tui.following import Follower, LaneView
-from treadle.tui.resuming import command_for
+from treadle.tui.widgets.about_path import AboutPath
 from treadle.tui.widgets.grid import Column, Grid
 from treadle.tui.widgets.literal import visible
+from treadle.tui.widgets.searching import Searching
 
 _OFTEN = 0.5  # seconds between two looks at a run that goes on
 _SELDOM = 2.0  # seconds between two looks at one that does not: it may be resumed elsewhere
@@ -44,10 +46,7 @@ class ExperimentScreen(AppScreen):
     """
 
     DEFAULT_CSS = """
-    ExperimentScreen #about { padding: 0 1; height: 2; }
     ExperimentScreen #lanes { height: auto; max-height: 7; overflow-x: hidden; }
-    ExperimentScreen #words { display: none; }
-    ExperimentScreen #words.-shown { display: block; }
     ExperimentScreen #how { padding: 0 1; height: 1; color: $text-muted; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -76,9 +75,9 @@ class ExperimentScreen(AppScreen):
 
     def compose(self) -> ComposeResult:
         """Put it together."""
-        yield Static("reading …", id="about", markup=False)
+        yield AboutPath("reading …", "", id="about")
         yield Grid(id="lanes")
-        yield Input(placeholder="text in rows, answers, errors", id="words")
+        yield Searching("text in rows, answers, errors", "#rows")
         yield Grid(id="rows")
         yield Static("", id="how", markup=False)
         yield Footer()
@@ -119,8 +118,7 @@ class ExperimentScreen(AppScreen):
                     wait = max(_OFTEN if is_live else _SELDOM, took * _SHARE)
                     await asyncio.wait_for(self._soon.wait(), wait)
         except treadle.TreadleError as error:
-            hint = f"\n{error.hint}" if error.hint else ""
-            self.query_one("#about", Static).update(visible(error.message) + hint)
+            self.query_one("#about", AboutPath).tell(error.message, error.hint or "")
             self.ui.complain(error)
 
     def _refreshed(self) -> tuple[Answers, bool, bool]:
@@ -160,8 +158,7 @@ class ExperimentScreen(AppScreen):
     # ── showing ─────────────────────────────────────────────────────────────────────────────
 
     def _show(self, answers: Answers) -> None:
-        about = f"{visible(answers.title)}\n{words.in_short(answers)}"
-        self.query_one("#about", Static).update(about)
+        self.query_one("#about", AboutPath).tell(answers.title, words.in_short(answers))
         now = time.monotonic()
         done = {group.name: group.requests for group in answers.summary.rows()}
         self._counts.append((now, done))
@@ -193,7 +190,7 @@ class ExperimentScreen(AppScreen):
             return
         grid = self.query_one("#rows", Grid)
         here = self._lines[grid.cursor] if grid.cursor < len(self._lines) else None
-        holding = self.query_one("#words", Input).value
+        holding = self.query_one(Searching).value
         self._lines = lines = words.ordered(
             answers.lines, holding=holding, failed=self._failed_only, sort=self._sort
         )
@@ -241,28 +238,17 @@ class ExperimentScreen(AppScreen):
         self._sort = f"model {models}" if models >= 0 else words.SORTS[min(event.column, 1)]
         self._show_lines()
 
-    @on(Input.Changed, "#words")
+    @on(Searching.Changed)
     def _searched(self) -> None:
         self._show_lines()
 
-    @on(Input.Submitted, "#words")
-    def _found(self) -> None:
-        self.query_one("#rows").focus()
-
     def action_search(self) -> None:
         """Take a text that rows have to hold."""
-        found = self.query_one("#words", Input)
-        found.add_class("-shown")
-        found.focus()
+        self.query_one(Searching).begin()
 
     def action_leave(self) -> None:
         """End the search; without one, go back."""
-        found = self.query_one("#words", Input)
-        if found.has_class("-shown"):
-            found.remove_class("-shown")
-            found.value = ""
-            self.query_one("#rows").focus()
-        else:
+        if not self.query_one(Searching).end():
             self.app.pop_screen()
 
     def action_failures(self) -> None:
@@ -308,7 +294,7 @@ class ExperimentScreen(AppScreen):
         await self._write(export, "results")
 
     async def _write(self, how: Any, what: str) -> None:
-        self.notify(f"writing the {what} …", timeout=2)
+        self.notify(f"writing the {what} …", timeout=2, markup=False)
         try:
             written = await self._reader(how, self._place)
         except treadle.TreadleError as error:

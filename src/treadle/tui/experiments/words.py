@@ -13,9 +13,9 @@ from treadle.tui.widgets.grid import Cell, Column
 from treadle.tui.widgets.literal import Piece, visible, visible_lines
 
 if TYPE_CHECKING:
-    from treadle.prompts.answers import Answers, Brief, Line, Whole
     from treadle.prompts.summary import Group
     from treadle.prompts.values import Answer, Ended
+    from treadle.tui.experiments.answers import Answers, Brief, Line, Whole
     from treadle.tui.following import LaneView
 
 SORTS = ("row", "text", "failures first", "slowest first", "dearest first")

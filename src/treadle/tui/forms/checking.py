@@ -21,6 +21,7 @@ from treadle.tui.forms import functions
 from treadle.tui.forms.command_line import Values, given, typed
 from treadle.tui.forms.fields import Field, Fields, Kind
 from treadle.tui.forms.offers import Words, command_of
+from treadle.tui.forms.places import exists, is_odd
 
 WHOLE = ""
 """The name under which stands what is wrong with no field in particular."""
@@ -265,10 +266,15 @@ def _wrong_place(field: Field, text: str, words: Words) -> Wrong | None:
         return Wrong(f"{field.label} holds a null character", "no path has one")
     if field.made:
         return _wrong_new_place(field, text)
+    path = Path(text)
+    if is_odd(path):
+        return Wrong(
+            f"{field.label}: {text!r} is no regular file, and a form cannot look into it",
+            "choose a file; or copy the command line, and run it in a terminal",
+        )
     if words == ("map",) and field.name == "source":
         return None  # its reader knows patterns
-    path = Path(text)
-    if not _exists(path):
+    if not exists(path):
         return Wrong(f"there is no {_noun(field)} {text!r}", _near(path))
     if field.kind is Kind.FOLDER and not path.is_dir():
         return Wrong(f"{text!r} is no folder", "choose a folder")
@@ -277,21 +283,14 @@ def _wrong_place(field: Field, text: str, words: Words) -> Wrong | None:
     return None
 
 
-def _exists(path: Path) -> bool:
-    try:
-        return path.exists()
-    except OSError:  # a name that is too long, a folder above it that may not be entered
-        return False
-
-
 def _wrong_new_place(field: Field, text: str) -> Wrong | None:
     path = Path(text)
     if field.kind is Kind.FOLDER and path.is_file():
         return Wrong(f"{text!r} is a file", "name a folder")
-    above = next((each for each in path.absolute().parents if _exists(each)), None)
+    above = next((each for each in path.absolute().parents if exists(each)), None)
     if above is not None and not above.is_dir():
         return Wrong(f"{text!r} cannot be made: {str(above)!r} is a file", "name another folder")
-    if above is not None and not _exists(path) and not os.access(above, os.W_OK):
+    if above is not None and not exists(path) and not os.access(above, os.W_OK):
         return Wrong(f"{text!r} cannot be made: {str(above)!r} is read-only", "name another folder")
     return None
 

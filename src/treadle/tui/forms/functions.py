@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import ast
 import sys
+import threading
 from importlib.machinery import PathFinder
 from pathlib import Path
 
 from treadle import UsageError
 from treadle.cli.functions import defined_in, is_file, nearest, split
+from treadle.tui.forms.places import is_odd
 
 _MOST_BYTES = 5_000_000
+# Two threads that parse at once fail on Python 3.11, with "recursion depth mismatch".
+_PARSING = threading.Lock()
+_TOO_MUCH = (RecursionError, MemoryError, SystemError)
 
 
 def check(spec: str, beside: str | None = None) -> str:
@@ -27,6 +32,28 @@ def check(spec: str, beside: str | None = None) -> str:
     Raises:
         UsageError: There is no such file, module or function.
     """
+    try:
+        with _PARSING:
+            return _check(spec, beside)
+    except _TOO_MUCH as error:
+        raise UsageError(f"{spec} cannot be looked at: {error}", hint="choose another") from error
+
+
+def names_in(path: Path) -> list[str]:
+    """Return the functions that a file defines; none if it is no Python, or cannot be read."""
+    try:
+        if not path.is_file() or path.stat().st_size > _MOST_BYTES:
+            return []
+        with _PARSING:
+            return defined_in(path)
+    except (OSError, *_TOO_MUCH):
+        return []
+
+
+def _check(spec: str, beside: str | None) -> str:
+    if is_odd(Path(spec)):
+        # What it defines would be a hint; but a pipe might never say.
+        raise UsageError(f"{spec!r} is no regular file", hint="write FILE.py:FUNCTION")
     where, name = split(spec, beside)
     path = _file(where) if is_file(where) else _module(where)
     if path is None:
@@ -88,7 +115,7 @@ def _tree(path: Path) -> ast.Module:
         ) from error
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror or error}", hint="choose another") from error
-    except (ValueError, RecursionError, MemoryError) as error:
+    except ValueError as error:
         raise UsageError(f"{path} is no Python: {error}", hint="choose another") from error
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from textual.app import ComposeResult
@@ -13,8 +14,8 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Button, Checkbox, Input, Label, Select, Static
 
-from treadle.tui.forms.checking import Wrong
-from treadle.tui.forms.fields import Field, Kind
+from treadle.tui.forms.checking import WHOLE, Wrong
+from treadle.tui.forms.fields import Field, Fields, Kind
 from treadle.tui.forms.odd import shown
 from treadle.tui.forms.suggesting import Suggestions
 
@@ -174,6 +175,12 @@ class FieldRow(Vertical):
                 return Wrong("a quote is not closed", "quote what holds blanks: 'two words'")
         return None
 
+    async def settle(self) -> None:
+        """Wait until it has taken all the keys that it has got by now."""
+        done = asyncio.Event()
+        if self.entry.call_later(done.set):
+            await done.wait()
+
     def put(self, value: object) -> None:
         """Fill it in with *value*."""
         entry = self.entry
@@ -241,6 +248,19 @@ class FieldRow(Vertical):
         """Have something picked."""
         event.stop()
         self.post_message(self.Browse(self))
+
+
+def verdict(fields: Fields, wrong: Mapping[str, Wrong]) -> str:
+    """Return in a line what is *wrong* with all the fields."""
+    if not wrong:
+        return "✓ ready: ctrl+s starts it"
+    if WHOLE in wrong:
+        return f"✗ {shown(str(wrong[WHOLE]))}"
+    known = [(each.label, wrong[each.name]) for each in fields.all if each.name in wrong]
+    missing = [label for label, each in known if each.missing]
+    bad = [label for label, each in known if not each.missing]
+    said = [f"✗ look at {', '.join(bad)}"] if bad else []
+    return "; ".join([*said, *([f"· needed: {', '.join(missing)}"] if missing else [])])
 
 
 def _word(text: str) -> str:

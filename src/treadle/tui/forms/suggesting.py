@@ -8,8 +8,8 @@ from pathlib import Path
 
 from textual.suggester import Suggester
 
-from treadle.cli.functions import defined_in
 from treadle.tui.forms.fields import Field, Kind
+from treadle.tui.forms.functions import names_in
 
 _MOST = 20_000  # entries of a folder that are looked at
 
@@ -41,7 +41,7 @@ class Suggestions(Suggester):
 def _completed(text: str, kind: Kind) -> str | None:
     where, colon, begun = text.rpartition(":")
     if kind is Kind.FUNCTION and colon and where.endswith(".py"):
-        names = [name for name in defined_in(Path(where)) if name.startswith(begun)]
+        names = [name for name in names_in(Path(where)) if name.startswith(begun)]
         return f"{where}:{names[0]}" if names else None
     folder, begun = os.path.split(text)
     if begun in ("", ".", ".."):

@@ -15,6 +15,7 @@ from textual.widgets import Button, Input, Label, OptionList, Static
 from textual.widgets.option_list import Option
 
 from treadle.tui.laboratory.history import looks_staged
+from treadle.tui.widgets.literal import visible
 
 
 class AskForRoot(ModalScreen[Path | None]):
@@ -22,7 +23,7 @@ class AskForRoot(ModalScreen[Path | None]):
     Ask for a stage root. Its result is the folder; None for Escape.
 
     Args:
-        known: Those that were looked at before, the newest first.
+        known: Stage roots that are offered, the most likely one first.
     """
 
     DEFAULT_CSS = """
@@ -38,9 +39,9 @@ class AskForRoot(ModalScreen[Path | None]):
     """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "Back")]
 
-    def __init__(self, known: Sequence[str]) -> None:
+    def __init__(self, known: Sequence[Path]) -> None:
         super().__init__()
-        self._known = [each for each in known if looks_staged(Path(each))]
+        self._known = known
 
     def compose(self) -> ComposeResult:
         """Put it together."""
@@ -48,7 +49,10 @@ class AskForRoot(ModalScreen[Path | None]):
             yield Label("Which measurements? A folder that treadle lab has staged", markup=False)
             if self._known:
                 yield OptionList(
-                    *(Option(Text(each, overflow="ellipsis", no_wrap=True)) for each in self._known)
+                    *(
+                        Option(Text(visible(each), overflow="ellipsis", no_wrap=True))
+                        for each in self._known
+                    )
                 )
             yield Input(placeholder="OUT of treadle lab pipeline, or its stage folder", id="path")
             yield Static("", id="answer", markup=False)
@@ -57,9 +61,14 @@ class AskForRoot(ModalScreen[Path | None]):
                 yield Button("Browse …", id="browse")
                 yield Button("Back", id="back")
 
+    def on_mount(self) -> None:
+        """Let Enter take the first that is offered."""
+        for offered in self.query(OptionList):
+            offered.highlighted = 0
+
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Take that folder."""
-        self.dismiss(Path(self._known[event.option_index]))
+        self.dismiss(self._known[event.option_index])
 
     def on_input_changed(self) -> None:
         """Forget what was said about another folder."""

@@ -177,13 +177,17 @@ class Laboratory:
 
 def looks_staged(folder: Path) -> bool:
     """Tell whether *folder* is a stage root, or holds one as a pipeline leaves it."""
-    return _stage_root(folder) is not None
+    return stage_root(folder) is not None
 
 
-def _stage_root(folder: Path) -> Path | None:
+def stage_root(folder: Path) -> Path | None:
+    """Return *folder* if it is a stage root, or the one in it; None for none."""
     for each in (folder, folder / _STAGE):
-        if (each / _MANIFEST).is_file() and each.name != _SEGMENT:
-            return each
+        try:
+            if (each / _MANIFEST).is_file() and each.name != _SEGMENT:
+                return each
+        except (OSError, ValueError):  # no path at all, or one that cannot be looked at
+            continue
     return None
 
 
@@ -201,7 +205,7 @@ def read(folder: Path) -> Laboratory:
 
     folder = folder.expanduser()
     manifest = lab.manifest  # raises what is missing before anything else is looked at
-    root = _stage_root(folder)
+    root = stage_root(folder)
     if root is None:
         root = folder.parent / _STAGE if folder.name == _SEGMENT else folder
     rows = manifest(root)

@@ -10,6 +10,7 @@ from textual.screen import Screen
 
 from treadle import TreadleError
 from treadle.tui.laboratory import saving
+from treadle.tui.telling import tell
 
 if TYPE_CHECKING:
     from treadle.lab.plotting import Plot
@@ -50,9 +51,9 @@ class LabPage(Screen[None]):
         try:
             path = saving.write(plot, to)
         except TreadleError as error:
-            self.app.call_from_thread(self.complain, error)
+            self.in_ui(self.complain, error)
             return
-        self.app.call_from_thread(self.treadle_app.show_file, path)
+        self.in_ui(self.treadle_app.show_file, path)
 
     def _file_name(self, plot: Plot) -> str:
         return saving.file_name(plot, self.plot_name)
@@ -60,4 +61,4 @@ class LabPage(Screen[None]):
     def in_ui(self, function: Any, *arguments: Any) -> None:
         """Call something in the thread of the UI, from a worker; not when the screen is gone."""
         if self.is_running:
-            self.app.call_from_thread(function, *arguments)
+            tell(self.app, function, *arguments)

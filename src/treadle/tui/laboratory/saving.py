@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
 import tempfile
 from functools import cache
 from pathlib import Path
@@ -16,6 +18,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label, Static
 
 from treadle import TreadleError
+from treadle.tui.telling import tell
 
 if TYPE_CHECKING:
     from treadle.lab.plotting import Plot
@@ -23,8 +26,10 @@ if TYPE_CHECKING:
 
 @cache
 def folder() -> Path:
-    """Return a folder of this process for pictures that are only looked at."""
-    return Path(tempfile.mkdtemp(prefix="treadle-plots-"))
+    """Return a folder for pictures that are only looked at; it goes when the process ends."""
+    made = tempfile.mkdtemp(prefix="treadle-plots-")
+    atexit.register(shutil.rmtree, made, ignore_errors=True)
+    return Path(made)
 
 
 def write(plot: Plot, to: Path) -> Path:
@@ -130,9 +135,9 @@ class SaveDialog(ModalScreen[Path | None]):
             saved = write(self._plot, path)
         except TreadleError as error:
             hint = f": {error.hint}" if error.hint else ""
-            self.app.call_from_thread(self._say, f"{error.message}{hint}")
+            tell(self.app, self._say, f"{error.message}{hint}")
             return
-        self.app.call_from_thread(self._saved, saved)
+        tell(self.app, self._saved, saved)
 
     def _saved(self, path: Path) -> None:
         self.app.notify(str(path), title="saved", timeout=10, markup=False)

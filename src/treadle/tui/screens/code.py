@@ -18,6 +18,7 @@ from treadle.code.extra import check_extra
 from treadle.tui.app_screen import AppScreen
 from treadle.tui.dialogs.ask_text import AskText
 from treadle.tui.sources.files_screen import FilesScreen
+from treadle.tui.telling import tell
 from treadle.tui.widgets.grid import Cell, Column, Grid
 
 _COMMAND = ("code", "chunk")
@@ -105,7 +106,7 @@ class CodeScreen(AppScreen):
             *(Choice(path, "output", path.stat().st_size) for path in _once(outputs)),
             *(Choice(path, "sources, not cut so far", None) for path in _once(folders)),
         ]
-        self.app.call_from_thread(self._show, found)
+        tell(self.app, self._show, found)
 
     def _show(self, found: list[Choice]) -> None:
         if self.is_attached:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, cast
 
@@ -12,18 +12,20 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.screen import Screen
-from textual.widgets import Footer, Input, Label, Static
+from textual.widgets import Input, Label, Static
 
 from treadle import TreadleError
-from treadle.ledger import format as layout
-from treadle.tui import matching, wording
+from treadle.tui import matching, places, wording
 from treadle.tui.dialogs.prune import PruneDialog
 from treadle.tui.listing import Batch, Listing, Row, by_age
 from treadle.tui.matching import Search
 from treadle.tui.remembered import state_dir
 from treadle.tui.resuming import going_on
-from treadle.tui.screens.home_columns import CELLS, FALLING, KEYS, names_for, titled
+from treadle.tui.screens.home_columns import CELLS, FALLING, names_for, titled
+from treadle.tui.screens.home_empty import nothing_yet
+from treadle.tui.screens.home_order import arranged, replace_live
 from treadle.tui.widgets.grid import Grid
+from treadle.tui.widgets.keys import Keys
 
 if TYPE_CHECKING:
     from treadle.tui.app import TreadleApp
@@ -91,7 +93,10 @@ class HomeScreen(Screen[None]):
         self._to_go = 0
         self._totals = "reading …"
         self._is_looking = False
+        self._is_reading = False
+        self._is_to_read = False  # once more, after what is being read
         self._has_read = False
+        self._has_told = False
 
     def compose(self) -> ComposeResult:
         """Put it together."""
@@ -105,11 +110,13 @@ class HomeScreen(Screen[None]):
         yield _Runs(id="runs")
         yield Static(id="nothing")
         yield Static(id="details")
-        yield Footer(show_command_palette=False)
+        yield Keys()
 
     def on_mount(self) -> None:
         """Begin to read."""
-        self.listing = Listing(self._roots(), state_dir() / CACHE)
+        app = self._home_app
+        self._keep_places(places.of_started())  # also of those that another UI has left
+        self.listing = Listing(places.roots(app.runs_dirs, app.remembered), state_dir() / CACHE)
         self.query_one("#nothing").display = False
         self.query_one(Grid).focus()
         self.action_read()
@@ -118,15 +125,17 @@ class HomeScreen(Screen[None]):
 
     def on_screen_resume(self) -> None:
         """Catch up with what has happened while another screen was shown."""
+        if self._has_read:
+            self.action_read()
         self._look()
+
+    def on_unmount(self) -> None:
+        """Remember where runs are recorded that have only just begun."""
+        self._keep_places(places.of_started())
 
     def on_resize(self) -> None:
         """Have the columns that there is room for."""
         self._show_rows()
-
-    def _roots(self) -> list[Path]:
-        app = self._home_app
-        return [layout.runs_dir(), *app.runs_dirs, *map(Path, app.remembered.places)]
 
     @property
     def _home_app(self) -> TreadleApp:
@@ -134,34 +143,53 @@ class HomeScreen(Screen[None]):
 
     # ── reading ─────────────────────────────────────────────────────────────────────────────
 
-    @work(thread=True, exclusive=True, group="read")
     def action_read(self) -> None:
         """Look at all folders again."""
+        self._is_to_read = True
+        if not self._is_reading:  # a thread cannot be stopped, and two would do the same
+            self._is_to_read, self._is_reading = False, True
+            self._read()
+
+    @work(thread=True, group="read")
+    def _read(self) -> None:
         for batch in self.listing.read():
             if not self.is_running:
                 return
             self.app.call_from_thread(self._take, batch)
-        self.app.call_from_thread(self._note_places)
+        self.app.call_from_thread(self._end_reading)
+
+    def _end_reading(self) -> None:
+        self._is_reading = False
+        # Not where each live run is: many are of tests, or otherwise of a moment.
+        used = {folder.parent for folder in self._rows}.intersection(self.listing.roots)
+        self._keep_places(sorted(used))
+        if self._is_to_read:
+            self.action_read()
 
     def _look(self) -> None:
-        if self.is_current and not self._is_looking:
+        if not self._is_looking:
             self._is_looking = True
-            self._look_at_live()
+            self._look_at_live(is_seen=self.is_current)
 
     @work(thread=True, group="look")
-    def _look_at_live(self) -> None:
+    def _look_at_live(self, *, is_seen: bool) -> None:
+        # Also while another screen is shown: the UI may end at any time.
+        started = places.of_started()
+        self.listing.watch(started)
         try:
-            batch = self.listing.look()
+            batch = self.listing.look() if is_seen else Batch()
         except TreadleError as error:
             self.app.call_from_thread(self._tell_once, error)
             batch = Batch()
         finally:
             self._is_looking = False
         if self.is_running:
+            self.app.call_from_thread(self._keep_places, started)
+        if self.is_running and is_seen:
             self.app.call_from_thread(self._take, batch, of_all=False)
 
     def _tell_once(self, error: TreadleError) -> None:
-        if not getattr(self, "_has_told", False):
+        if not self._has_told:
             self._has_told = True
             self._home_app.complain(error)
 
@@ -184,41 +212,20 @@ class HomeScreen(Screen[None]):
         """Put live rows where they were before; False where the order of all may be another."""
         if rows and (self._sort != "began" or self._search != Search()):
             return False
-        fresh = {row.folder: row for row in rows}
-        for place, row in enumerate(self._sorted):
-            if not fresh or not row.is_live:  # live ones come first
-                break
-            new = fresh.pop(row.folder, row)
-            if not new.is_live:
-                return False
-            self._sorted[place] = new
-        return not fresh
+        return replace_live(self._sorted, rows)
 
-    def _note_places(self) -> None:
-        """Remember the folders in which there are runs, for when we are started elsewhere."""
-        app = self._home_app
-        # Not those of each live run: many are of tests, or otherwise of a moment.
-        used = {folder.parent for folder in self._rows}.intersection(self.listing.roots)
-        new = [place for place in map(str, sorted(used)) if place not in app.remembered.places]
-        for place in new:
-            app.remembered.note_place(Path(place))
-        if new:
-            app.keep()
+    def _keep_places(self, found: Iterable[Path]) -> None:
+        """Remember folders in which there are runs, for when we are started elsewhere."""
+        if places.note(self._home_app.remembered, found):
+            self._home_app.keep()
 
     # ── showing ─────────────────────────────────────────────────────────────────────────────
 
     def _arrange(self) -> None:
         """Put the rows in order, and show those that are searched for."""
         self._select()
-        rows = sorted(self._rows.values(), key=by_age, reverse=True)
-        if self._sort != "began":
-            rows.sort(key=KEYS[self._sort], reverse=self._falling)
-        else:
-            if not self._falling:
-                rows.reverse()
-            rows.sort(key=lambda row: not row.is_live)
-        self._sorted = rows
-        self._totals = wording.totals(rows, self._to_go)
+        self._sorted = arranged(self._rows.values(), self._sort, falling=self._falling)
+        self._totals = wording.totals(self._sorted, self._to_go)
         self._find()
 
     def _find(self) -> None:
@@ -264,21 +271,7 @@ class HomeScreen(Screen[None]):
             return Text("no run matches the search\nescape empties it")
         if not self._has_read:
             return Text("reading …")
-        roots = [str(root) for root in self.listing.roots]
-        return Text.assemble(
-            ("Nothing has run here yet.\n\n", "bold"),
-            ("n", "bold"), "  begins a run: a form asks for what it needs, and starts it\n",
-            ("l", "bold"), "  measurements   ", ("m", "bold"), "  prompts for language models   ",
-            ("c", "bold"), "  source code\n\n",
-            "In a terminal, the same:\n",
-            "   treadle map parse.py:parse 'data/*.csv' --into results.parquet\n",
-            "   treadle map mine.py:clean table.csv --rows --into clean.csv\n",
-            "and the run appears here by itself.\n\n",
-            "Runs are looked for in:\n",
-            *(f"   {root}\n" for root in roots[:5]),
-            f"   and {len(roots) - 5} more\n" if len(roots) > 5 else "",
-            ("\n?", "bold"), "  explains the keys and the words",
-        )  # fmt: skip
+        return nothing_yet(self.listing.roots)
 
     # ── finding and sorting ─────────────────────────────────────────────────────────────────
 
@@ -357,6 +350,8 @@ class HomeScreen(Screen[None]):
         if row.entry is None:
             self._home_app.complain(row.trouble, "treadle prune removes what is damaged (p)")
         else:
+            self.listing.watch([row.folder.parent])  # and no more only while it goes on
+            self._keep_places([row.folder.parent])
             self._home_app.show_run(row.folder)
 
     def action_new(self) -> None:

@@ -10,7 +10,7 @@ from treadle.tui import wording
 from treadle.tui.listing import Row
 from treadle.tui.widgets.grid import Cell, Column
 
-_WIDE, _WIDER, _WIDEST = 104, 132, 160  # columns of the terminal
+_USUAL, _WIDE, _WIDER, _WIDEST = 76, 104, 132, 160  # columns of the terminal
 
 _COLUMNS = {
     "state": Column("STATE", 12),
@@ -24,6 +24,7 @@ _COLUMNS = {
     "rate": Column("RATE", 8, right=True),
     "where": Column("WHERE", 20, share=2),
 }
+_NARROWEST = ["state", "what", "progress", "failed"]
 _NARROW = ["state", "what", "began", "progress", "failed", "rate"]
 _MIDDLE = ["state", "name", "calls", "began", "progress", "failed", "rate"]
 _FULL = ["state", "name", "calls", "began", "exact", "progress", "failed", "rate"]
@@ -55,6 +56,8 @@ KEYS: dict[str, Callable[[Row], Any]] = {
 
 def names_for(width: int) -> list[str]:
     """Return the names of the columns that a terminal of *width* has room for."""
+    if width < _USUAL:
+        return _NARROWEST
     wanted = _NARROW if width < _WIDE else _MIDDLE if width < _WIDER else _FULL
     return [*wanted, "where"] if width >= _WIDEST else wanted
 

@@ -7,19 +7,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from rich.text import Text
-from textual import events, work
+from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
-from textual.widgets import Footer, Input, OptionList, Static
+from textual.widgets import Footer, OptionList, Static
 from textual.widgets.option_list import Option
 
 from treadle import TreadleError
-from treadle.tui.laboratory import history, shown
+from treadle.tui.laboratory import history, places, shown
 from treadle.tui.laboratory.asking import AskForRoot
 from treadle.tui.laboratory.history import Choice, Laboratory
+from treadle.tui.telling import tell
 from treadle.tui.widgets.grid import Grid
+from treadle.tui.widgets.searching import Searching
 
 if TYPE_CHECKING:
     import polars as pl
@@ -40,8 +42,6 @@ class LabScreen(Screen[None]):
     DEFAULT_CSS = """
     LabScreen > #heading { height: auto; padding: 0 1; background: $panel; text-style: bold; }
     LabScreen #chips { width: 22; height: 1fr; }
-    LabScreen #filter { display: none; }
-    LabScreen #filter.shown { display: block; }
     LabScreen #told { height: auto; max-height: 6; padding: 0 1; background: $panel; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -70,7 +70,7 @@ class LabScreen(Screen[None]):
         with Horizontal():
             yield OptionList(id="chips")
             with Vertical():
-                yield Input(placeholder="procedure, date, file, flag, 455nm …", id="filter")
+                yield Searching("procedure, date, file, flag, 455nm …", "Grid")
                 yield Grid(id="history")
         yield Static("", id="told", markup=False)
         yield Footer()
@@ -78,7 +78,7 @@ class LabScreen(Screen[None]):
     def on_mount(self) -> None:
         """Read the folder, or ask for one."""
         if self._root is None:
-            self.action_folder()
+            self._find()
         else:
             self._read(self._root)
 
@@ -95,7 +95,19 @@ class LabScreen(Screen[None]):
 
     def action_folder(self) -> None:
         """Ask for a folder."""
-        self.app.push_screen(AskForRoot(self._app.remembered.lab_roots), self._asked)
+        self._find(asks=True)
+
+    @work(thread=True, exclusive=True, group="places")
+    def _find(self, *, asks: bool = False) -> None:
+        """Look for stage roots: the only one that there is needs no question."""
+        found = places.staged(self._app.started, self._app.remembered)
+        if len(found) == 1 and not asks:
+            tell(self.app, self._read, found[0])
+        else:
+            tell(self.app, self._ask, found)
+
+    def _ask(self, known: list[Path]) -> None:
+        self.app.push_screen(AskForRoot(known), self._asked)
 
     def _asked(self, root: Path | None) -> None:
         if root is not None:
@@ -118,11 +130,9 @@ class LabScreen(Screen[None]):
         try:
             laboratory = history.read(root)
         except TreadleError as error:
-            if self.is_running:
-                self.app.call_from_thread(self._cannot, error)
+            tell(self.app, self._cannot, error)
             return
-        if self.is_running:
-            self.app.call_from_thread(self._got, laboratory)
+        tell(self.app, self._got, laboratory)
 
     def _cannot(self, error: TreadleError) -> None:
         hint = f"\nhint: {error.hint}" if error.hint else ""
@@ -168,18 +178,12 @@ class LabScreen(Screen[None]):
 
     def action_filter(self) -> None:
         """Ask for words that a run must hold."""
-        field = self.query_one("#filter", Input)
-        field.add_class("shown")
-        field.focus()
+        self.query_one(Searching).begin()
 
-    def on_input_changed(self, event: Input.Changed) -> None:
+    def on_input_changed(self, event: Searching.Changed) -> None:
         """Show the runs that hold these words."""
         self._choice = replace(self._choice, words=event.value)
         self._show()
-
-    def on_input_submitted(self) -> None:
-        """Go on in the table."""
-        self.query_one(Grid).focus()
 
     def action_light(self) -> None:
         """Show all runs, only lit ones, only dark ones."""
@@ -206,12 +210,7 @@ class LabScreen(Screen[None]):
 
     def action_back(self) -> None:
         """Leave the filter, then take it away, then go back."""
-        field = self.query_one("#filter", Input)
-        if field.has_class("shown"):
-            field.value = ""
-            field.remove_class("shown")
-            self.query_one(Grid).focus()
-        else:
+        if not self.query_one(Searching).end():
             self.app.pop_screen()
 
     # ── showing ─────────────────────────────────────────────────────────────────────────────
@@ -295,9 +294,3 @@ class LabScreen(Screen[None]):
             from treadle.tui.screens.lab_trend import TrendScreen
 
             self.app.push_screen(TrendScreen(self._laboratory, self._choice))
-
-    def on_key(self, event: events.Key) -> None:
-        """Go from the filter to the table with the arrow, as from any search."""
-        if event.key == "down" and self.focused is self.query_one("#filter", Input):
-            self.query_one(Grid).focus()
-            event.stop()

@@ -10,7 +10,7 @@ from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.widgets import ContentSwitcher, Footer, Input, OptionList, Static
+from textual.widgets import ContentSwitcher, Footer, OptionList, Static
 from textual.widgets.option_list import Option
 
 from treadle import TreadleError
@@ -19,6 +19,7 @@ from treadle.tui.laboratory.history import Choice, Laboratory
 from treadle.tui.laboratory.looking import LabPage
 from treadle.tui.laboratory.terminal_plot import TerminalPlot
 from treadle.tui.widgets.grid import Cell, Column, Grid
+from treadle.tui.widgets.searching import Searching
 
 if TYPE_CHECKING:
     import polars as pl
@@ -49,8 +50,6 @@ class PlotScreen(LabPage):
     PlotScreen > #steps { height: auto; padding: 0 1; }
     PlotScreen ContentSwitcher { height: 1fr; }
     PlotScreen OptionList { height: 1fr; }
-    PlotScreen #filter { display: none; }
-    PlotScreen #filter.shown { display: block; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "go_on", "Next", priority=False),
@@ -81,7 +80,7 @@ class PlotScreen(LabPage):
             yield OptionList(id="chip")
             yield OptionList(id="kind")
             with Vertical(id="runs"):
-                yield Input(placeholder="date, file, flag, 455nm …", id="filter")
+                yield Searching("date, file, flag, 455nm …", "Grid")
                 yield Grid(id="grid")
             with Vertical(id="preview"):
                 yield TerminalPlot()
@@ -140,12 +139,9 @@ class PlotScreen(LabPage):
 
     def action_back(self) -> None:
         """Go one step back; from the first one, out."""
-        field = self.query_one("#filter", Input)
-        if self.step == "runs" and field.has_class("shown"):
-            field.value = ""
-            field.remove_class("shown")
-            self.query_one(Grid).focus()
-        elif self.step == STEPS[0]:
+        if self.step == "runs" and self.query_one(Searching).end():
+            return
+        if self.step == STEPS[0]:
             self.app.pop_screen()
         else:
             self._go(STEPS[STEPS.index(self.step) - 1])
@@ -237,19 +233,13 @@ class PlotScreen(LabPage):
 
     def action_filter(self) -> None:
         """Ask for words that a run must hold."""
-        field = self.query_one("#filter", Input)
-        field.add_class("shown")
-        field.focus()
+        self.query_one(Searching).begin()
 
-    def on_input_changed(self, event: Input.Changed) -> None:
+    def on_input_changed(self, event: Searching.Changed) -> None:
         """Show the runs that hold these words; marks stay."""
         self._choice = replace(self._choice, words=event.value)
         if self.step == "runs":
             self._list()
-
-    def on_input_submitted(self) -> None:
-        """Go on in the table."""
-        self.query_one(Grid).focus()
 
     def action_light(self) -> None:
         """Show all runs, only lit ones, only dark ones."""
@@ -282,6 +272,7 @@ class PlotScreen(LabPage):
             self.app.notify(
                 f"{len(wanted):,} runs are marked: at most {_MOST} fit into one plot",
                 severity="warning",
+                markup=False,
             )
         else:
             self._head("reading …")

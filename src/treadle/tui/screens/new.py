@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from functools import partial
-from itertools import takewhile
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from textual import on, work
@@ -18,15 +15,16 @@ from textual.timer import Timer
 from textual.widgets import Button, Collapsible, Footer, Input, Label, Select, Static
 from textual.worker import Worker, get_current_worker
 
-from treadle.tui.dialogs.pick_path import PickPath, picked_start
+from treadle.tui.dialogs.pick_path import PickPath
 from treadle.tui.forms import command_line
 from treadle.tui.forms.checking import WHOLE, Wrong, check
 from treadle.tui.forms.command_line import Values
-from treadle.tui.forms.fields import Field, Fields, Kind, fields_of
+from treadle.tui.forms.fields import Fields, fields_of
 from treadle.tui.forms.looking import look
 from treadle.tui.forms.odd import shown
 from treadle.tui.forms.offers import Words, about, offer_of, offers
-from treadle.tui.forms.rows import FieldRow
+from treadle.tui.forms.picking import as_typed, start_of
+from treadle.tui.forms.rows import FieldRow, verdict
 from treadle.tui.screens.plan import PlanScreen
 
 if TYPE_CHECKING:
@@ -63,6 +61,9 @@ class NewRunScreen(Screen[None]):
     NewRunScreen #buttons Button { min-width: 8; margin-left: 1; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
+        # At once: a Tab that waits its turn would come behind the letters that follow it.
+        Binding("tab", "app.focus_next", show=False, priority=True),
+        Binding("shift+tab", "app.focus_previous", show=False, priority=True),
         Binding("ctrl+s", "start", "Start", priority=True),
         Binding("ctrl+o", "browse", "Browse", priority=True),
         Binding("ctrl+y", "copy", "Copy", priority=True),
@@ -115,6 +116,7 @@ class NewRunScreen(Screen[None]):
         self._focus_first()
 
     async def _show_form(self, words: Words, values: Mapping[str, Any]) -> None:
+        self._stop_checking()
         self._words, self._fields = words, fields_of(offer_of(words))
         self._values = {
             field.name: values[field.name]
@@ -143,7 +145,8 @@ class NewRunScreen(Screen[None]):
         rows = list(self.query(FieldRow))
         empty = [row for row in rows if row.field.needed and row.value is None]
         if rows:
-            (empty or rows)[0].entry.focus()
+            # At once: entry.focus() would come after the keys that were pressed by then.
+            self.set_focus((empty or rows)[0].entry)
 
     @on(Collapsible.Expanded)
     async def _show_more(self) -> None:
@@ -182,12 +185,17 @@ class NewRunScreen(Screen[None]):
             self._left[self._words] = dict(self._values)
             values = self._left.get(words)
             await self._show_form(words, values or self._ui.remembered.values(words))
+            self._focus_first()
 
     @on(FieldRow.Changed)
-    def _take_in(self, event: FieldRow.Changed) -> None:
-        field, value = event.row.field, event.row.value
+    def _take_changed(self, event: FieldRow.Changed) -> None:
+        if event.row.is_attached:
+            self._take_in(event.row)
+
+    def _take_in(self, row: FieldRow) -> None:
+        field, value = row.field, row.value
         is_of_this_form = self._fields.get(field.name) is field
-        is_news = self._values.get(field.name) != value or event.row.unread is not None
+        is_news = self._values.get(field.name) != value or row.unread is not None
         if not (is_of_this_form and is_news):
             return
         if value is None:
@@ -197,11 +205,21 @@ class NewRunScreen(Screen[None]):
         self._changed()
 
     def _changed(self) -> None:
-        self._checked = False
+        self._stop_checking()
         self._show_line()
+        self._timer = self.set_timer(_PAUSE, self._check)
+
+    def _stop_checking(self) -> None:
+        """Have nothing more said of what was typed by now."""
+        self._checked = False
         if self._timer is not None:
             self._timer.stop()
-        self._timer = self.set_timer(_PAUSE, self._check)
+        self.workers.cancel_group(self, "check")
+
+    @property
+    def _is_open(self) -> bool:
+        # A screen that was left loses its rows some time before it is detached.
+        return self in self.app.screen_stack
 
     def _show_line(self) -> None:
         values = dict(self._values)
@@ -212,6 +230,8 @@ class NewRunScreen(Screen[None]):
         self.query_one("#line", Static).update(f"$ {line}")
 
     def _check(self) -> None:
+        if not self._is_open:
+            return
         unread = {row.field.name: row.unread for row in self.query(FieldRow) if row.unread}
         self._find_out(self._words, self._fields, dict(self._values), unread)
 
@@ -231,7 +251,7 @@ class NewRunScreen(Screen[None]):
     def _hear(
         self, worker: Worker[None], wrong: dict[str, Wrong], notes: dict[str, str], values: Values
     ) -> None:
-        if worker.is_cancelled or values != self._values or not self.is_attached:
+        if worker.is_cancelled or values != self._values or not self._is_open:
             return
         self._wrong, self._notes, self._checked = wrong, notes, True
         self._tell()
@@ -245,20 +265,9 @@ class NewRunScreen(Screen[None]):
             row.say(self._wrong.get(row.field.name), self._notes.get(row.field.name, ""))
         state = self.query_one("#state", Static)
         state.set_class(bool(self._wrong), "-wrong")
-        state.update(self._state())
+        state.update(verdict(self._fields, self._wrong))
         self.query_one("#start", Button).disabled = bool(self._wrong)
         self.query_one("#more", Collapsible).title = self._title_of_more()
-
-    def _state(self) -> str:
-        if not self._wrong:
-            return "✓ ready: ctrl+s starts it"
-        if WHOLE in self._wrong:
-            return f"✗ {shown(str(self._wrong[WHOLE]))}"
-        known = [(each.label, self._wrong.get(each.name)) for each in self._fields.all]
-        missing = [label for label, wrong in known if wrong is not None and wrong.missing]
-        bad = [label for label, wrong in known if wrong is not None and not wrong.missing]
-        said = [f"✗ look at {', '.join(bad)}"] if bad else []
-        return "; ".join([*said, *([f"· needed: {', '.join(missing)}"] if missing else [])])
 
     # ── what is done ────────────────────────────────────────────────────────────────────────
 
@@ -271,8 +280,13 @@ class NewRunScreen(Screen[None]):
         event.stop()
         await self.run_action(str(event.button.id))
 
-    def action_start(self) -> None:
+    @work(exclusive=True, group="start")
+    async def action_start(self) -> None:
         """Start the run, once it is known that nothing is wrong."""
+        for row in self.query(FieldRow):
+            # This key goes ahead of those that fields have still to take.
+            await row.settle()
+            self._take_in(row)
         if self._checked:
             self._start_or_say()
         else:
@@ -283,8 +297,6 @@ class NewRunScreen(Screen[None]):
         if self._wrong:
             self._point_at_wrong()
             return
-        self._ui.remembered.remember(self._words, self._values)
-        self._ui.keep()
         argv = command_line.typed(self._words, self._fields, self._values)
         if self._words == _ASKS and "--dry-run" not in argv:
             self.app.push_screen(PlanScreen(argv, is_asked=True), self._after_plan)
@@ -293,6 +305,9 @@ class NewRunScreen(Screen[None]):
 
     def _begin(self, argv: list[str]) -> None:
         words, values = self._words, dict(self._values)
+        self._ui.remembered.remember(words, values)
+        self._ui.keep()
+        self._stop_checking()
         self.app.pop_screen()
         if self._ui.launch(argv) is None:
             self._ui.show_new(words, values)
@@ -374,26 +389,14 @@ class NewRunScreen(Screen[None]):
             field.kind,
             several=field.several,
             made=field.made,
-            start=picked_start([_plain_part(each) for each in texts]),
+            start=start_of(texts),
         )
         self.app.push_screen(dialog, partial(self._take_picked, row))
 
     def _take_picked(self, row: FieldRow, picked: list[str] | None) -> None:
         if picked:
-            row.take([_as_typed(row.field, each) for each in picked])
+            row.take([as_typed(row.field, each) for each in picked])
         row.entry.focus()
-
-
-def _plain_part(text: str) -> str:
-    """Return the part of a pattern that is a path: ``data`` of ``data/**/*.csv``."""
-    plain = takewhile(lambda part: not any(mark in part for mark in "*?["), Path(text).parts)
-    return str(Path(*plain))
-
-
-def _as_typed(field: Field, path: str) -> str:
-    """Write a folder that results go into as the commands want it: with a ``/`` at its end."""
-    is_folder = field.made and field.kind is Kind.PATH and Path(path).is_dir()
-    return f"{path}{os.sep}" if is_folder else path
 
 
 def _choice(words: Words) -> str:

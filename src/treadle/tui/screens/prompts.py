@@ -15,11 +15,12 @@ from textual.widgets import Footer, Static
 import treadle
 from treadle.progress.text import number
 from treadle.prompts import noted
-from treadle.prompts.answers import Experimented, experiments
+from treadle.prompts.answers import Experimented, Experiments
 from treadle.prompts.cli import examples
 from treadle.tui.app_screen import AppScreen
 from treadle.tui.dialogs.ask_text import AskText
 from treadle.tui.experiments.experiment_screen import ExperimentScreen
+from treadle.tui.telling import tell
 from treadle.tui.widgets.grid import Cell, Column, Grid
 
 _COMMAND = ("prompts", "run")
@@ -74,6 +75,9 @@ class PromptsScreen(AppScreen):
         super().__init__()
         self._path = path
         self._found: list[Experimented] = []
+        self._experiments = Experiments()
+        self._is_looking = False
+        self._seen: tuple[list[Experimented], list[Path]] | None = None
 
     def compose(self) -> ComposeResult:
         """Put it together."""
@@ -102,12 +106,20 @@ class PromptsScreen(AppScreen):
         if self.is_current:
             self._look()
 
-    @work(thread=True, exclusive=True, group="experiments")
     def _look(self) -> None:
-        homes = self._homes()
-        found = [each for home in homes for each in experiments(home)]
-        found.sort(key=lambda each: each.began, reverse=True)
-        self.app.call_from_thread(self._show, found, homes)
+        if not self._is_looking:  # one look after the other, however long they take
+            self._is_looking = True
+            self._look_in_thread(self._homes())
+
+    @work(thread=True, group="experiments")
+    def _look_in_thread(self, homes: list[Path]) -> None:
+        try:
+            found = self._experiments.look(homes)
+        finally:
+            self._is_looking = False
+        if (found, homes) != self._seen:
+            self._seen = found, homes
+            tell(self.app, self._show, found, homes)
 
     def _homes(self) -> list[Path]:
         """Return the folders in which results may lie."""
@@ -170,9 +182,9 @@ class PromptsScreen(AppScreen):
         try:
             place = noted.find(str(Path(typed).expanduser()))
         except treadle.TreadleError as error:
-            self.app.call_from_thread(self.ui.complain, error)
+            tell(self.app, self.ui.complain, error)
             return
-        self.app.call_from_thread(self.app.push_screen, ExperimentScreen(place))
+        tell(self.app, self.app.push_screen, ExperimentScreen(place))
 
     def action_example(self) -> None:
         """Ask for a folder, and make the example in it."""
@@ -194,9 +206,9 @@ class PromptsScreen(AppScreen):
         except treadle.UsageError as error:
             # What it says of an option is not for here.
             wrong = treadle.UsageError(error.message, hint="name another folder")
-            self.app.call_from_thread(self.ui.complain, wrong)
+            tell(self.app, self.ui.complain, wrong)
             return
-        self.app.call_from_thread(self._made, folder, files)
+        tell(self.app, self._made, folder, files)
 
     def _made(self, folder: Path, files: list[Path]) -> None:
         names = ", ".join(file.name for file in files)

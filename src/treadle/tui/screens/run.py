@@ -2,44 +2,30 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Any, ClassVar
 
-from textual import events, on, work
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.message import Message
-from textual.widgets import Footer, Static, TabbedContent, TabPane
-from textual.worker import get_current_worker
+from textual.widgets import Static
 
 from treadle import UsageError
 from treadle.progress.text import number
-from treadle.tui.following import Follower, Session
-from treadle.tui.resuming import Command, command_for
+from treadle.tui.following import Follower
+from treadle.report.again import Command, command_for
 from treadle.tui.screens.failure import FailureScreen, KindScreen
-from treadle.tui.widgets import notice, panes, stages
-from treadle.tui.widgets.about import about
-from treadle.tui.widgets.lines import Entry, Lines
-from treadle.tui.widgets.literal import Piece, toned, visible, visible_lines
-from treadle.tui.widgets.log import LogPane
+from treadle.tui.session import Session
+from treadle.tui.widgets import notice, stages
+from treadle.tui.widgets.keys import Keys
+from treadle.tui.widgets.literal import Piece, toned, visible
 from treadle.tui.widgets.rows import Rows
+from treadle.tui.widgets.run_panes import TABS, RunPanes
 from treadle.tui.widgets.steering import STEERING, SteeringScreen
 from treadle.tui.widgets.throughput import Throughput
-from treadle.tui.widgets.watching import KindOfFailure, Sight, Stage, Watcher
+from treadle.tui.widgets.watching import KindOfFailure, Sight, Stage, Watching
 
-EVERY = 0.25  # seconds between two looks at what goes on
-SELDOM = 1.0  # ... at what has ended, and may be resumed elsewhere
 LOW = 18  # lines of a terminal in which there is no room for the bars
-
-TABS = {
-    "workers": "Workers",
-    "failures": "Failures",
-    "slowest": "Slowest",
-    "log": "Log",
-    "lanes": "Lanes",
-    "output": "Output",
-    "about": "About",
-}
 
 
 class RunScreen(SteeringScreen):
@@ -53,18 +39,16 @@ class RunScreen(SteeringScreen):
     DEFAULT_CSS = """
     RunScreen #title { height: 1; background: $panel; padding: 0 1; text-style: bold; }
     RunScreen #notice { height: 1; padding: 0 1; }
-    RunScreen TabbedContent { height: 1fr; }
-    RunScreen TabPane { padding: 0; height: 1fr; }
     RunScreen.low Throughput { display: none; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("r", "resume", "Resume"),
         Binding("t", "retry", "Retry failed"),
-        Binding("o", "report", "Report"),
         Binding("escape", "app.back", "Back"),
         Binding("full_stop", "stage(1)", "Stages", key_display=", ."),
+        Binding("right", "turn(1)", "Tabs", key_display="←→", tooltip="Next tab"),
+        Binding("o", "report", "Report"),
         Binding("left", "turn(-1)", "Tab before", show=False),
-        Binding("right", "turn(1)", "Next tab", show=False),
         Binding("comma", "stage(-1)", "Stage before", key_display=",", show=False),
         *(
             Binding(str(place), f"tab({name!r})", title, show=False)
@@ -75,17 +59,16 @@ class RunScreen(SteeringScreen):
     class Looked(Message):
         """There is something new to see."""
 
-        def __init__(self, sight: Sight) -> None:
+        def __init__(self, sight: Sight | Exception) -> None:
             super().__init__()
             self.sight = sight
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
-        self._is_opened = False  # the first tab has been chosen
         self._allowed: tuple[object, ...] = ()
         self._told: set[str] = set()
         self._shown: dict[str, object] = {}
-        self._taken = threading.Event()  # what was seen last has been drawn
+        self._watching = Watching(session, self._tell, self._woken)
 
     # ── how it is put together ──────────────────────────────────────────────────────────────
 
@@ -95,102 +78,62 @@ class RunScreen(SteeringScreen):
         yield stages.StageLines("stages")
         yield Throughput("throughput")
         yield Static(markup=False, id="notice")
-        with TabbedContent(initial="workers"):
-            with TabPane(TABS["workers"], id="workers"):
-                yield Rows(panes.WORKERS, nothing="no worker has begun so far", id="worker-rows")
-            with TabPane(TABS["failures"], id="failures"):
-                yield Rows(panes.FAILURES, nothing="nothing has failed so far", id="failure-rows")
-            with TabPane(TABS["slowest"], id="slowest"):
-                yield Rows(panes.SLOWEST, nothing="no item has settled so far", id="slow-rows")
-            with TabPane(TABS["log"], id="log"):
-                nothing = "nothing was printed or logged so far"
-                yield LogPane(nothing=nothing, id="log-lines")
-            with TabPane(TABS["lanes"], id="lanes"):
-                yield Rows(panes.LANES, nothing="no lane so far", id="lane-rows")
-            with TabPane(TABS["output"], id="output"):
-                yield Lines(nothing="it has written nothing so far", id="output-lines")
-            with TabPane(TABS["about"], id="about"):
-                yield Lines(nothing="no run so far", id="about-lines", grows=False)
-        yield Footer(show_command_palette=False)
+        yield RunPanes(self._session.started)
+        yield Keys()
 
     def on_mount(self) -> None:
         """Begin to watch."""
-        self._tabs.hide_tab("lanes")
-        if self._session.started is None:
-            self._tabs.hide_tab("output")
-        self._watch()
+        self._watching.start()
 
     def on_unmount(self) -> None:
-        """Let the thread end that watches."""
+        """Cease to watch, without waiting for a look."""
+        self._watching.end()
+
+    def on_screen_suspend(self) -> None:
+        """Look seldom while another screen is shown."""
+        self._watching.is_seen = False
+
+    def on_screen_resume(self) -> None:
+        """Look now, and often again."""
+        self._watching.is_seen = True
         self._woken.set()
-        self._taken.set()
 
     def on_resize(self, event: events.Resize) -> None:
         """Leave the bars out where there is no room for them."""
         self.set_class(event.size.height < LOW, "low")
 
     @property
-    def _tabs(self) -> TabbedContent:
-        return self.query_one(TabbedContent)
+    def _panes(self) -> RunPanes:
+        return self.query_one(RunPanes)
 
     # ── watching ────────────────────────────────────────────────────────────────────────────
 
-    @work(thread=True, exclusive=True, group="watch")
-    def _watch(self) -> None:
-        worker = get_current_worker()
-        watcher = Watcher(self._session)
-        try:
-            while not worker.is_cancelled and self.is_attached:
-                self._taken.clear()
-                sight = watcher.look()
-                self.post_message(self.Looked(sight))
-                while not self._taken.wait(EVERY):  # never ahead of what is drawn
-                    if worker.is_cancelled:
-                        return
-                self._woken.wait(EVERY if self._is_going_on(sight) else SELDOM)
-                self._woken.clear()
-        finally:
-            watcher.close()
-
-    def _is_going_on(self, sight: Sight) -> bool:
-        return sight.live or (self._session.started is not None and sight.code is None)
+    def _tell(self, sight: Sight | Exception) -> None:
+        self.post_message(self.Looked(sight))
 
     def on_run_screen_looked(self, event: Looked) -> None:
         """Show what was seen."""
         event.stop()
+        if isinstance(event.sight, Exception):
+            raise event.sight
         self._sight = event.sight
         for trouble in set(self._sight.troubles) - self._told:
             self._told.add(trouble)
             self.app.notify(visible(trouble), severity="error", timeout=10, markup=False)
-        said = [line for stage in self._sight.stages for line in stage.said]
-        self.query_one(LogPane).add(sorted(said, key=lambda line: line.at))
+        self._panes.add(self._sight)
         self._show()
-        self._taken.set()
+        self._watching.go_on()
 
     def _show(self) -> None:
         stage = self._stage
         self._see_what_is_done()
-        if not self._is_opened:
-            self._open_first_tab(stage)
         self._show_head(stage)
-        self._show_labels(stage)
-        self._show_pane()
+        self._panes.show(self._sight, stage)
         names = (*STEERING, "resume", "retry")
         allowed = (len(self._sight.stages), *(self.check_action(name, ()) for name in names))
         if allowed != self._allowed:
             self._allowed = allowed
             self.refresh_bindings()
-
-    def _open_first_tab(self, stage: Stage | None) -> None:
-        """Begin where there is most to see."""
-        self._is_opened = stage is not None or self._sight.code is not None
-        if stage is None:
-            name = "output" if self._session.started is not None else "about"
-        elif stage.view.live:
-            name = "workers"
-        else:
-            name = "failures" if stage.figures.kinds else "slowest"
-        self._turn_to(name)
 
     def _show_head(self, stage: Stage | None) -> None:
         views = [each.view for each in self._sight.stages]
@@ -208,9 +151,8 @@ class RunScreen(SteeringScreen):
             said = notice.of_run(
                 view,
                 asked=self._asked.words if self._asked else "",
-                again=self._resuming is not None,
-                retry=self._retrying is not None,
-                program=str(stage.facts.get("program") or "the program that made it"),
+                again=self._how_again(stage),
+                retry=self._retrying is not None and not self._is_command_alive,
             )
             said = (said[0] + self._said_of_others(stage), said[1])
             sign = stages.symbol(view)[0]
@@ -239,68 +181,13 @@ class RunScreen(SteeringScreen):
             self._shown[where] = what
             self.query_one(where, Static).update(what)
 
-    def _show_labels(self, stage: Stage | None) -> None:
-        failed = 0 if stage is None else stage.view.failed
-        seats = 0 if stage is None else len(stage.view.seats)
-        counts = {"workers": seats, "failures": failed}
-        for name, count in counts.items():
-            label = f"{TABS[name]} {number(count)}" if count else TABS[name]
-            if self._shown.get(name) != label:
-                self._shown[name] = label
-                self._tabs.get_tab(name).label = label
-        if stage is not None and stage.view.lanes and not self._shown.get("lanes"):
-            self._shown["lanes"] = True
-            self._tabs.show_tab("lanes")
-
-    def _show_pane(self) -> None:
-        """Fill the pane that is seen; the others are filled when they are."""
-        active, stage = self._tabs.active, self._stage
-        if active == "output":
-            self._show_output()
-        if stage is None:
-            return
-        view, figures = stage.view, stage.figures
-        if active == "workers":
-            found = panes.of_workers(view.seats)
-            self.query_one("#worker-rows", Rows).replace(found, panes.no_workers(view))
-        elif active == "failures":
-            self.query_one("#failure-rows", Rows).replace(panes.of_failures(figures))
-        elif active == "slowest":
-            self.query_one("#slow-rows", Rows).replace(panes.of_slowest(figures))
-        elif active == "lanes":
-            self.query_one("#lane-rows", Rows).replace(panes.of_lanes(view.lanes))
-        elif active == "about":
-            entries = about(view, stage.facts, self._session.started)
-            if self._shown.get("about") != entries:
-                self._shown["about"] = entries
-                self.query_one("#about-lines", Lines).replace(entries)
-
-    def _show_output(self) -> None:
-        if self._shown.get("output") != self._sight.output:
-            self._shown["output"] = self._sight.output
-            entries = [Entry((), line) for line in visible_lines(self._sight.output)]
-            self.query_one("#output-lines", Lines).replace(entries)
-
-    @on(TabbedContent.TabActivated)
-    def _changed_tab(self, event: TabbedContent.TabActivated) -> None:
-        event.stop()
-        self._show_pane()
-
     def action_tab(self, name: str) -> None:
         """Show another tab, and give it the keys."""
-        if self._tabs.get_tab(name).display:
-            self._is_opened = True
-            self._turn_to(name)
+        self._panes.go_to(name)
 
     def action_turn(self, way: int) -> None:
         """Show the tab beside."""
-        names = [name for name in TABS if self._tabs.get_tab(name).display]
-        self.action_tab(names[(names.index(self._tabs.active) + way) % len(names)])
-
-    def _turn_to(self, name: str) -> None:
-        self._tabs.active = name
-        for widget in self._tabs.get_pane(name).query("Rows, Lines"):
-            widget.focus()
+        self._panes.turn(way)
 
     def action_stage(self, way: int) -> None:
         """Look at another stage."""
@@ -384,6 +271,14 @@ class RunScreen(SteeringScreen):
         except UsageError:  # only the program that made it can; the notice says which
             return None
 
+    def _how_again(self, stage: Stage) -> str:
+        """Say how a run that was stopped is gone on with."""
+        if self._is_command_alive:
+            return "the command is ending"
+        if self._resuming is not None:
+            return "r resume"
+        return f"{visible(stage.facts.get('program') or 'its program', 60)} can resume it"
+
     def action_resume(self) -> None:
         """Go on with it, in a command of its own."""
         self._launch(self._resuming)
@@ -394,7 +289,7 @@ class RunScreen(SteeringScreen):
 
     def _launch(self, command: Command | None) -> None:
         if command is not None:
-            self._treadle.launch(command.argv, command.cwd)
+            self._treadle.launch(command.argv, command.cwd, instead=True)
 
     def action_report(self) -> None:
         """Write the page about it, and show it."""

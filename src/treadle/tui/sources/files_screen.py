@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.widgets import Footer, Input, Static
+from textual.widgets import Footer, Static
 from textual.worker import get_current_worker
 
 import treadle
@@ -21,8 +21,10 @@ from treadle.progress.text import number, plural
 from treadle.tui.app_screen import AppScreen
 from treadle.tui.sources.source_screen import SourceScreen
 from treadle.tui.sources.uncut import Uncut
+from treadle.tui.telling import tell
+from treadle.tui.widgets.about_path import AboutPath
 from treadle.tui.widgets.grid import Cell, Column, Grid
-from treadle.tui.widgets.literal import visible
+from treadle.tui.widgets.searching import Searching
 
 _FILES = (
     Column("path", 22, share=1, tail=True),
@@ -55,9 +57,6 @@ class FilesScreen(AppScreen):
     """
 
     DEFAULT_CSS = """
-    FilesScreen #about { padding: 0 1; height: 2; }
-    FilesScreen #words { display: none; }
-    FilesScreen #words.-shown { display: block; }
     FilesScreen #none { display: none; padding: 1 2; height: 1fr; }
     FilesScreen.-none #none { display: block; }
     FilesScreen.-none #files { display: none; }
@@ -91,8 +90,8 @@ class FilesScreen(AppScreen):
 
     def compose(self) -> ComposeResult:
         """Put it together."""
-        yield Static(f"{visible(self._path)}\nreading …", id="about", markup=False)
-        yield Input(placeholder="text in paths, languages, reasons, names", id="words")
+        yield AboutPath(self._path, "reading …", id="about")
+        yield Searching("text in paths, languages, reasons, names", "#files")
         yield Grid(id="files")
         yield Static(_NONE, id="none", markup=False)
         yield Static("", id="how", markup=False)
@@ -117,17 +116,17 @@ class FilesScreen(AppScreen):
         try:
             source = Contents(self._path) if self.is_output else Uncut(self._path)
             if source.read(heard):
-                app.call_from_thread(self._done, source)
+                tell(app, self._done, source)
         except treadle.TreadleError as error:
-            app.call_from_thread(self._failed, error)
+            tell(app, self._failed, error)
 
     def _tell(self, text: str) -> None:
         if self.is_attached:
-            self.query_one("#about", Static).update(f"{visible(self._path)}\n{text}")
+            self.query_one("#about", AboutPath).tell(self._path, text)
 
     def _failed(self, error: treadle.TreadleError) -> None:
         if self.is_attached:
-            self._tell(visible(error.message))
+            self._tell(error.message)
             self.ui.complain(error)
 
     def _done(self, source: Contents | Uncut) -> None:
@@ -163,7 +162,7 @@ class FilesScreen(AppScreen):
         source = self._source
         if source is None:
             return
-        words = self.query_one("#words", Input).value.casefold()
+        words = self.query_one(Searching).value.casefold()
         grid = self.query_one("#files", Grid)
         here = self._shown[grid.cursor] if grid.cursor < len(self._shown) else None
         if self._by_name and isinstance(source, Contents):
@@ -237,28 +236,17 @@ class FilesScreen(AppScreen):
             self._sort = _SORTS[event.column]
             self._show()
 
-    @on(Input.Changed, "#words")
+    @on(Searching.Changed)
     def _searched(self) -> None:
         self._show()
 
-    @on(Input.Submitted, "#words")
-    def _found(self) -> None:
-        self.query_one("#files").focus()
-
     def action_search(self) -> None:
         """Take a text that files, or names, have to hold."""
-        found = self.query_one("#words", Input)
-        found.add_class("-shown")
-        found.focus()
+        self.query_one(Searching).begin()
 
     def action_leave(self) -> None:
         """End the search; without one, go back."""
-        found = self.query_one("#words", Input)
-        if found.has_class("-shown"):
-            found.remove_class("-shown")
-            found.value = ""
-            self.query_one("#files").focus()
-        else:
+        if not self.query_one(Searching).end():
             self.app.pop_screen()
 
     def action_names(self) -> None:
@@ -297,16 +285,16 @@ class FilesScreen(AppScreen):
         """Write the page of an output, and open it."""
         app = self.ui
         if not self.is_output:
-            app.call_from_thread(self.notify, "there is a page once all is cut: c")
+            tell(app, self.notify, "there is a page once all is cut: c")
             return
         from treadle.code.page import write
 
         try:
             page = write(self._path, None)
         except treadle.TreadleError as error:
-            app.call_from_thread(app.complain, error)
+            tell(app, app.complain, error)
             return
-        app.call_from_thread(app.show_file, page)
+        tell(app, app.show_file, page)
 
 
 def _named(entries: list[Entry], words: str) -> list[int]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from rich.text import Text
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
-from textual.widgets import Footer, Input, Static
+from textual.widgets import Footer
 
 import treadle
 from treadle.code.cli.words import size
@@ -18,8 +19,11 @@ from treadle.progress.text import number, plural
 from treadle.tui.app_screen import AppScreen
 from treadle.tui.sources.layout import Row, laid_out
 from treadle.tui.sources.source_view import SourceView
+from treadle.tui.telling import tell
+from treadle.tui.widgets.about_path import AboutPath
 from treadle.tui.widgets.grid import Cell, Column, Grid
 from treadle.tui.widgets.literal import visible
+from treadle.tui.widgets.searching import Searching
 
 if TYPE_CHECKING:
     from treadle.tui.sources.uncut import Uncut
@@ -44,9 +48,6 @@ class SourceScreen(AppScreen):
     """
 
     DEFAULT_CSS = """
-    SourceScreen #about { padding: 0 1; height: 2; }
-    SourceScreen #words { display: none; }
-    SourceScreen #words.-shown { display: block; }
     SourceScreen #chunks { width: 2fr; }
     SourceScreen #text { width: 3fr; border-left: solid $primary 50%; }
     SourceScreen.-only #chunks { display: none; }
@@ -70,8 +71,8 @@ class SourceScreen(AppScreen):
 
     def compose(self) -> ComposeResult:
         """Put it together."""
-        yield Static(f"{visible(self._file.path)}\nreading …", id="about", markup=False)
-        yield Input(placeholder="text in names and kinds", id="words")
+        yield AboutPath(self._file.path, "reading …", id="about")
+        yield Searching("text in names and kinds", "#chunks")
         with Horizontal():
             yield Grid(id="chunks")
             yield SourceView(id="text")
@@ -88,14 +89,14 @@ class SourceScreen(AppScreen):
         try:
             chunks = self._source.chunks(self._file)
         except treadle.TreadleError as error:
-            app.call_from_thread(self._failed, error)
+            tell(app, self._failed, error)
             return
         rows = laid_out(chunks, dark=app.current_theme.dark)
-        app.call_from_thread(self._done, entries_of(chunks), rows)
+        tell(app, self._done, entries_of(chunks), rows)
 
     def _failed(self, error: treadle.TreadleError) -> None:
         if self.is_attached:
-            self._tell(visible(error.message))
+            self._tell(error.message)
             self.ui.complain(error)
 
     def _done(self, entries: list[Entry], rows: list[Row]) -> None:
@@ -106,23 +107,23 @@ class SourceScreen(AppScreen):
         self.query_one(SourceView).show(rows)
         self._show()
         self.query_one("#chunks", Grid).cursor = self._at
-        self.query_one(SourceView).mark(self._at)
+        self._mark(self._at)
 
     def _tell(self, text: str) -> None:
-        self.query_one("#about", Static).update(f"{visible(self._file.path)}\n{text}")
+        self.query_one("#about", AboutPath).tell(self._file.path, text)
 
     def _in_short(self) -> str:
         file = self._file
         parts = [file.language or "unknown language", size(file.size)]
         parts.append(plural(len(self._entries), "chunk"))
         if file.status not in ("ok", "uncut"):
-            parts.append(f"{file.status}: {visible(file.detail or file.reason)}")
+            parts.append(f"{file.status}: {file.detail or file.reason}")
         elif not self._entries:
             parts.append("it is empty")
         return " · ".join(parts)
 
     def _show(self) -> None:
-        words = self.query_one("#words", Input).value.casefold()
+        words = self.query_one(Searching).value.casefold()
         self._shown = [
             place
             for place, entry in enumerate(self._entries)
@@ -145,9 +146,16 @@ class SourceScreen(AppScreen):
     def _moved(self, event: Grid.Moved) -> None:
         if event.row < len(self._shown):
             place = self._shown[event.row]
-            self.query_one(SourceView).mark(place)
-            kind = self._entries[place].kind
-            self.query_one("#chunks").tooltip = f"{kind}: {KINDS.get(kind, kind)}"
+            self._mark(place)
+
+    def _mark(self, place: int) -> None:
+        """Show that chunk in the text, and say what it is."""
+        self.query_one(SourceView).mark(place)
+        if place >= len(self._entries):
+            return
+        kind = self._entries[place].kind
+        told = Text(visible(f"{kind}: {KINDS[kind]}" if kind in KINDS else kind))
+        self.query_one("#chunks").tooltip = told
 
     @on(Grid.Chosen, "#chunks")
     def _chosen(self) -> None:
@@ -158,31 +166,20 @@ class SourceScreen(AppScreen):
         if event.chunk in self._shown:
             self.query_one("#chunks", Grid).cursor = self._shown.index(event.chunk)
 
-    @on(Input.Changed, "#words")
+    @on(Searching.Changed)
     def _searched(self) -> None:
         self._show()
         self.query_one("#chunks", Grid).cursor = 0
         if self._shown:
-            self.query_one(SourceView).mark(self._shown[0])
-
-    @on(Input.Submitted, "#words")
-    def _found(self) -> None:
-        self.query_one("#chunks").focus()
+            self._mark(self._shown[0])
 
     def action_search(self) -> None:
         """Take a text that names or kinds have to hold."""
-        found = self.query_one("#words", Input)
-        found.add_class("-shown")
-        found.focus()
+        self.query_one(Searching).begin()
 
     def action_leave(self) -> None:
         """End the search; without one, go back."""
-        found = self.query_one("#words", Input)
-        if found.has_class("-shown"):
-            found.remove_class("-shown")
-            found.value = ""
-            self.query_one("#chunks").focus()
-        else:
+        if not self.query_one(Searching).end():
             self.app.pop_screen()
 
     def action_go(self, step: int) -> None:

@@ -2,6 +2,11 @@
 
 Whoever reaches the UI can run any command on this machine as this user. Other users of the machine
 can reach the port, and so can every web page that is open in the browser.
+
+The token stands behind the ``#`` of the address, which no browser sends to anybody. The page keeps
+it in the storage of its tab, which is for this host and port alone, and shows it when it connects.
+A cookie would go to every server of the machine: cookies know no ports. What has no secret in it,
+the page and the files it is made of, anybody may have.
 """
 
 from __future__ import annotations
@@ -10,7 +15,7 @@ import hmac
 from urllib.parse import urlsplit
 
 from aiohttp import web
-from aiohttp.typedefs import Handler, Middleware
+from aiohttp.typedefs import Handler
 
 TOKEN = "token"  # noqa: S105  the name of what the address carries
 
@@ -26,44 +31,27 @@ _HEADERS = {
 
 class Access:
     """
-    Lets in who has the token, in the address of the first page or in the cookie since.
+    Lets pages connect that have the token.
 
     Args:
         token: What is to be known.
-        port: Of the server. Cookies know no ports: two servers need two names.
     """
 
-    def __init__(self, token: str, port: int) -> None:
-        self._token = token
-        self._cookie = f"treadle-{port}"
+    def __init__(self, token: str) -> None:
+        self._token = token.encode()
 
-    def admit(self, response: web.StreamResponse) -> None:
-        """Give the cookie to who has shown the token."""
-        response.set_cookie(self._cookie, self._token, httponly=True, samesite="Strict", path="/")
-
-    @property
-    def guard(self) -> Middleware:
-        """What every request passes through, those for what is not there included."""
-
-        @web.middleware
-        async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
-            if not self._is_known(request) or not _is_ours(request):
-                return web.Response(
-                    status=403,
-                    text="403: open the address that treadle ui has printed\n",
-                    headers=_HEADERS,
-                )
-            return await handler(request)
-
-        return check
-
-    def _is_known(self, request: web.Request) -> bool:
-        shown = [request.cookies.get(self._cookie, "")]
-        if request.path == "/":
-            shown.append(request.query.get(TOKEN, ""))
+    def is_known(self, shown: str) -> bool:
+        """Return whether what a page has *shown* is the token."""
         # In constant time: how long it takes tells nothing about how much was right.
-        token = self._token.encode()
-        return any(hmac.compare_digest(each.encode("utf-8", "replace"), token) for each in shown)
+        return hmac.compare_digest(shown.encode("utf-8", "replace"), self._token)
+
+
+@web.middleware
+async def only_ours(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer no other web page, whatever it asks for."""
+    if not _is_ours(request):
+        raise web.HTTPForbidden
+    return await handler(request)
 
 
 def _is_ours(request: web.Request) -> bool:

@@ -17,7 +17,7 @@ from aiohttp import web
 from textual_serve.app_service import AppService
 from textual_serve.download_manager import DownloadManager
 
-from treadle.tui.web.access import TOKEN, Access, add_headers
+from treadle.tui.web.access import TOKEN, Access, add_headers, only_ours
 
 _STATIC = Path(textual_serve.server.__file__).parent / "static"
 _PAGE = Path(__file__).with_name("page.html")
@@ -32,7 +32,7 @@ class Pages:
 
     Args:
         command: Starts the UI, as a program and its arguments.
-        access: Who may ask.
+        access: Who may connect.
     """
 
     def __init__(self, command: Sequence[str], access: Access) -> None:
@@ -44,13 +44,13 @@ class Pages:
 
     def application(self) -> web.Application:
         """Return it as aiohttp serves it."""
-        made = web.Application(middlewares=[self._access.guard])
+        made = web.Application(middlewares=[only_ours])
         made.on_response_prepare.append(add_headers)
         made.on_shutdown.append(self._close_all)
         made.add_routes(
             [
                 web.get("/", self._page),
-                web.get("/ws", self._session),
+                web.get("/ws/{shown}", self._session),
                 web.get("/download/{key}", self._download),
                 web.static("/static", _STATIC),
             ]
@@ -61,7 +61,7 @@ class Pages:
         nonce = secrets.token_urlsafe(16)
         scheme = "wss" if request.scheme == "https" else "ws"
         text = _PAGE.read_text(encoding="utf-8")
-        text = text.replace("{{ nonce }}", nonce)
+        text = text.replace("{{ nonce }}", nonce).replace("{{ token }}", TOKEN)
         text = text.replace("{{ websocket }}", f"{scheme}://{_quoted(request.host)}/ws")
         response = web.Response(text=text, content_type="text/html")
         response.headers["Content-Security-Policy"] = (
@@ -70,11 +70,11 @@ class Pages:
             f"connect-src 'self' {scheme}://{_quoted(request.host)}; "
             "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
         )
-        if TOKEN in request.query:
-            self._access.admit(response)
         return response
 
     async def _session(self, request: web.Request) -> web.StreamResponse:
+        if not self._access.is_known(request.match_info["shown"]):
+            raise web.HTTPForbidden
         socket = web.WebSocketResponse(heartbeat=_HEARTBEAT)
         await socket.prepare(request)
         self._open.add(socket)
@@ -97,7 +97,7 @@ class Pages:
         return socket
 
     async def _download(self, request: web.Request) -> web.StreamResponse:
-        key = request.match_info["key"]
+        key = request.match_info["key"]  # which nobody can guess: it is drawn for one download
         try:
             about = await self._downloads.get_download_metadata(key)
         except KeyError:

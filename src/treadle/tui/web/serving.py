@@ -61,9 +61,9 @@ def serve(
     elif port is None and chosen != PORT:
         say(f"port {PORT} is taken; this is {chosen}")
     token = token or secrets.token_urlsafe(32)
-    address = f"http://{_shown(host)}:{chosen}/?{TOKEN}={token}"
+    address = f"http://{_shown(host)}:{chosen}/#{TOKEN}={token}"
     say(f"Treadle is at {address}", "Ctrl-C ends it; runs that were started go on")
-    pages = Pages(command, Access(token, chosen))
+    pages = Pages(command, Access(token))
     with listening:
         asyncio.run(_serve(pages, listening, address if open_browser else None))
     return 0

@@ -11,7 +11,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.message import Message
 from textual.reactive import reactive
 from textual.scroll_view import ScrollView
@@ -116,6 +116,7 @@ class Grid(ScrollView, can_focus=True):
         self._row: Callable[[int], Sequence[Cell]] = lambda _: ()
         self._widths: list[int] = []
         self._fixed = 0
+        self._plain = Style()
 
     @property
     def count(self) -> int:
@@ -201,6 +202,11 @@ class Grid(ScrollView, can_focus=True):
         if self._count:
             self.post_message(self.Chosen(self, self.cursor))
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Draw what is seen of it."""
+        self._plain = self.rich_style  # Textual puts it together anew whenever it is asked for
+        return super().render_lines(crop)
+
     def render_line(self, y: int) -> Strip:
         """Draw one line of what is seen; the first one is that of the titles."""
         width = max(self.size.width, self.virtual_size.width)
@@ -211,9 +217,9 @@ class Grid(ScrollView, can_focus=True):
         else:
             row = self.scroll_offset.y + y - 1
             if row >= self._count:
-                return Strip.blank(self.size.width, self.rich_style)
+                return Strip.blank(self.size.width, self._plain)
             here = row == self.cursor
-            style = self._style("grid--cursor") if here else self.rich_style
+            style = self._style("grid--cursor") if here else self._plain
             strip = self._drawn(self._row(row), style, "> " if here else "  ", plain=here)
         left = self.scroll_offset.x
         strip = strip.extend_cell_length(width, style)
@@ -238,7 +244,7 @@ class Grid(ScrollView, can_focus=True):
         return _MARK + sum(self._widths[: self._fixed]) + _GAP * self._fixed
 
     def _style(self, name: str) -> Style:
-        return self.rich_style + self.get_component_rich_style(name)
+        return self._plain + self.get_component_rich_style(name)
 
     def _fit(self) -> None:
         """Find out how wide columns are."""

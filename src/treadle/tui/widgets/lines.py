@@ -44,7 +44,7 @@ class Entry:
 
 class Lines(ScrollView, can_focus=True, inherit_bindings=False):
     """
-    The newest lines of a text that grows; long ones are broken.
+    The newest lines of a text that grows, or the first of one that does not; long ones are broken.
 
     It follows the end until somebody scrolls up, and again from when the end is reached.
 
@@ -77,7 +77,7 @@ class Lines(ScrollView, can_focus=True, inherit_bindings=False):
         self._grows = grows
         self._nothing = nothing
         self._words = ""
-        self._entries: deque[Entry] = deque(maxlen=MOST)
+        self._entries: deque[Entry] = deque(maxlen=MOST if grows else None)
         self._lines: list[Sequence[Piece]] = []
 
     def append(self, entries: Iterable[Entry]) -> None:
@@ -115,8 +115,9 @@ class Lines(ScrollView, can_focus=True, inherit_bindings=False):
 
     def _settle(self) -> None:
         """Keep the newest lines, and the place of whoever reads further up."""
-        gone = max(len(self._lines) - MOST, 0)
+        gone = max(len(self._lines) - MOST, 0) if self._grows else 0
         del self._lines[:gone]
+        del self._lines[MOST:]
         self.virtual_size = Size(self.scrollable_content_region.width, len(self._lines))
         if self.following:
             self.scroll_end(animate=False, immediate=True, x_axis=False)

@@ -50,7 +50,7 @@ class LogPane(Vertical):
     DEFAULT_CSS = """
     LogPane { height: 1fr; }
     LogPane > Input { display: none; height: 1; border: none; padding: 0 1; }
-    LogPane > Input.asked { display: block; }
+    LogPane > Input:focus { border: none; }
     LogPane > Static { height: 1; color: $text-muted; padding: 0 1; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -88,18 +88,19 @@ class LogPane(Vertical):
 
     def action_search(self) -> None:
         """Ask for words."""
-        self._input.add_class("asked")
-        self._input.focus()
+        # At once: what is typed next must not be taken for keys that steer the run.
+        self._input.display = True
+        self.screen.set_focus(self._input)
 
     def action_all(self) -> None:
         """Show all lines again."""
         self._input.value = ""
-        self._input.remove_class("asked")
-        self._lines.focus()
+        self._input.display = False
+        self.screen.set_focus(self._lines)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
         """Leave escape to the screen while nothing is looked for."""
-        return action != "all" or self._input.has_class("asked")
+        return action != "all" or bool(self._input.display)
 
     @on(Input.Changed)
     def _sift(self, event: Input.Changed) -> None:
@@ -110,7 +111,7 @@ class LogPane(Vertical):
     @on(Input.Submitted)
     def _keep(self, event: Input.Submitted) -> None:
         event.stop()
-        self._lines.focus()
+        self.screen.set_focus(self._lines)
         if not event.value:
             self.action_all()
 
@@ -124,7 +125,3 @@ class LogPane(Vertical):
         if told != self._told:
             self._told = told
             self._state.update(told)
-
-    def focus_lines(self) -> None:
-        """Give the keys to the lines."""
-        self._lines.focus()

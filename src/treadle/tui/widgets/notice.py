@@ -21,22 +21,21 @@ _CODES = {
 }
 
 
-def of_run(view: View, *, asked: str, again: bool, retry: bool, program: str) -> Piece:
+def of_run(view: View, *, asked: str, again: str, retry: bool) -> Piece:
     """
     Say how a run is.
 
     Args:
         view: The run.
         asked: What it was asked for and has not done yet.
-        again: There is a command that goes on with it.
+        again: How it is gone on with.
         retry: There is a command that runs what has failed.
-        program: What has made it.
     """
     if asked and view.live:
         return asked, "warn"
     if view.live:
         return _of_live(view)
-    return _of_ended(view, again=again, retry=retry, program=program)
+    return _of_ended(view, again=again, retry=retry)
 
 
 def _of_live(view: View) -> Piece:
@@ -58,16 +57,16 @@ def _of_live(view: View) -> Piece:
     )
 
 
-def _of_ended(view: View, *, again: bool, retry: bool, program: str) -> Piece:
+def _of_ended(view: View, *, again: str, retry: bool) -> Piece:
     counts = f"{number(view.ok)} ok, {number(view.failed)} failed"
     keys = ["o report"]
     if view.state == "finished":
         if view.failed:
-            keys = [*(["t retry failed"] if retry else []), "2 failures", *keys]
+            keys = [*(["t retry failed"] if retry else []), "2 shows failures", *keys]
         said, tone = f"finished: {counts}", "bad" if view.failed else "good"
     else:
         left = "" if view.total is None else f", {number(view.total - view.settled)} left"
-        keys = ["r resume" if again else f"{visible(program, 60)} can resume it", *keys]
+        keys = [again, *keys]
         said, tone = f"{visible(view.state, 100)}: {counts}{left}", "bad"
     return f"{said} · {' · '.join(keys)}", tone
 

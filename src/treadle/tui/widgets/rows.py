@@ -63,6 +63,8 @@ class Rows(Grid, inherit_bindings=False):
 
     def replace(self, rows: Sequence[Row], nothing: str | None = None) -> None:
         """Show *rows* in place of those there are."""
+        if rows == self._rows and nothing in (None, self._nothing):
+            return  # drawing costs more than looking
         on = self.chosen
         self._nothing = nothing or self._nothing
         self._rows = rows
@@ -91,7 +93,7 @@ class Rows(Grid, inherit_bindings=False):
             return super().render_line(y)
         text = toned(self.app, [(f"  {self._nothing}", "dim")])
         strip = Strip(list(text.render(self.app.console)))
-        return strip.adjust_cell_length(self.size.width).apply_style(self.rich_style)
+        return strip.adjust_cell_length(self.size.width).apply_style(self._plain)
 
     @property
     def chosen(self) -> object | None:

@@ -145,8 +145,10 @@ class StageLines(Widget):
     def show(self, views: Sequence[View], names: Sequence[str], at: int) -> None:
         """Show the stages; *at* is the one that is looked at."""
         taller = self._height(len(views)) != self._height(len(self._views))
+        before = self._lines(self.size.width)
         self._views, self._names, self._at = views, names, at
-        self.refresh(layout=taller)
+        if taller or self._lines(self.size.width) != before:
+            self.refresh(layout=taller)
 
     @staticmethod
     def _height(stages: int) -> int:
@@ -161,19 +163,22 @@ class StageLines(Widget):
         width = self.size.width
         if not self._views:
             return toned(self.app, [("  no run so far", "dim")])
-        lines = []
-        if len(self._views) > 1:
-            lines.append(line_of_all(self._views, width - 2))
-        for view, name in zip(self._views, self._names, strict=True):
-            lines.append(line_of(view, name, width - 2))
         text = Text(no_wrap=True, end="")
-        first = len(lines) - len(self._views)
-        for place, pieces in enumerate(lines):
-            chosen = len(self._views) > 1 and place - first == self._at
+        for place, pieces in enumerate(self._lines(width)):
             text.append("\n" if place else "")
-            text.append("▸ " if chosen else "  ")
             text.append_text(toned(self.app, pieces))
         return text
+
+    def _lines(self, width: int) -> list[list[Piece]]:
+        """Return what is drawn: the one that is looked at is marked."""
+        if len(self._views) < 2:
+            marks, lines = ["  "], []
+        else:
+            marks = ["  ", *("▸ " if at == self._at else "  " for at in range(len(self._views)))]
+            lines = [line_of_all(self._views, width - 2)]
+        for view, name in zip(self._views, self._names, strict=True):
+            lines.append(line_of(view, name, width - 2))
+        return [[(mark, ""), *line] for mark, line in zip(marks, lines, strict=False)]
 
     def on_click(self, event: events.Click) -> None:
         """Choose the stage that was clicked."""

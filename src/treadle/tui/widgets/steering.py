@@ -16,7 +16,8 @@ from treadle import TreadleError
 from treadle.progress.text import number
 from treadle.tui.dialogs.confirm import ConfirmDialog
 from treadle.tui.dialogs.workers import MOST, WorkersDialog
-from treadle.tui.following import Follower, Session, View
+from treadle.tui.following import Follower, View
+from treadle.tui.session import Session
 from treadle.tui.widgets.literal import visible
 from treadle.tui.widgets.watching import Sight, Stage
 

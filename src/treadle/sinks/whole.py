@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import stat
@@ -22,27 +23,33 @@ _FLAGS = (
 
 
 @contextmanager
-def whole(path: Path, part: Path | None = None) -> Iterator[BinaryIO]:
+def whole(path: Path, part: Path | None = None, *, follow: bool = False) -> Iterator[BinaryIO]:
     """
     Write what replaces a file when the body has come to its end, and until then does not.
 
     It is safe on disk then. The one that takes its place may be read by those who could read the
-    one before. What is there and no file, such as a pipe, is written to at once.
+    one before. What is there and no file, such as a pipe or a device, is written to at once.
 
     Args:
-        path: The file; folders above it are made. A link is replaced, not followed.
+        path: The file; folders above it are made.
         part: What it is called until then; what has this name is removed first. Without, a new
             name, so that others may write the same file. It goes when the body does not come to
             its end.
+        follow: Replace what a link leads to, as one means who names it. Without, the link itself
+            is replaced: in a folder from elsewhere, anybody may have put it there.
 
     Raises:
-        OSError: It cannot be written.
+        OSError: It cannot be written; *path* may be a folder.
     """
+    if path.is_dir():  # with_name knows no name for "/" and "."
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
-    if path.exists() and not path.is_file() and not path.is_dir():
-        with path.open("wb") as stream:
+    if path.exists() and not path.is_file():  # before the link is followed: /dev/stdout leads
+        with path.open("wb") as stream:  # to a pipe whose name nothing can open
             yield stream
         return
+    if follow:
+        path = Path(os.path.realpath(path))
     before = _mode_and_group(path)
     if part is None:
         part = path.with_name(f".{path.name[:40]}-{secrets.token_hex(4)}.part")
