@@ -264,3 +264,27 @@ def test_a_record_that_was_removed_is_named(ledger, record):
     (record.folder / "ledger.sqlite").unlink()
     with pytest.raises(treadle.UsageError, match="260102-030405"):
         tally.refresh()
+
+
+def test_a_short_tally_has_the_same_counts_kinds_and_slowest_items(ledger, record):
+    write(
+        ledger, *(ok(index, index * 0.3) for index in range(40)), bad(40), bad(41, name="KeyError")
+    )
+    short, full = Tally(record, is_short=True), tallied(record)
+    assert short.refresh(rest=60.0)
+    told = [(each.ok, each.failed, each.bins, each.width, each.ended) for each in (short, full)]
+    assert told[0] == told[1]
+    assert [kind.title for kind in short.kinds] == [kind.title for kind in full.kinds]
+    assert [each.key for each in short.slowest] == [each.key for each in full.slowest]
+    assert (short.durations, short.lines) == ([], [])
+
+
+def test_between_two_readings_only_counts_are_read(ledger, record):
+    write(ledger, ok(0))
+    tally = Tally(record)
+    tally.refresh(rest=60.0)
+    write(ledger, ok(1), bad(2))
+    assert tally.refresh(rest=60.0)
+    assert (tally.ok, tally.failed, tally.kinds) == (2, 1, [])
+    assert tally.refresh()
+    assert [kind.title for kind in tally.kinds] == ["raised ValueError"]

@@ -124,21 +124,34 @@ _MOVING = (
 )
 
 
-def golden(name, text):
+async def looks_as(pilot, name, **called):
     """
-    Compare *text* with ``golden/NAME.txt``; ``UPDATE_GOLDEN=1`` writes it anew.
+    Wait until the screen is as in ``golden/NAME.txt``; ``UPDATE_GOLDEN=1`` writes that anew.
 
-    Ids and times are made equal; a test that shows others sees to them itself.
+    Ids and times are made equal; what else differs each time is *called*, by the word for it.
     """
+    path = GOLDEN / f"{name}.txt"
+    if os.environ.get("UPDATE_GOLDEN"):
+        await asyncio.sleep(1.0)  # nothing tells that all is drawn
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(_steady(pilot.app, called), encoding="utf-8")
+    wanted = path.read_text(encoding="utf-8")
+    end = time.monotonic() + PATIENCE
+    while (text := _steady(pilot.app, called)) != wanted and time.monotonic() < end:
+        await asyncio.sleep(OFTEN)
+        await pilot.pause()
+    assert text == wanted
+
+
+def _steady(app, called):
+    text = text_of(app)
+    for word, moving in called.items():
+        text = text.replace(moving, word)
     for pattern, word in _MOVING:
         text = pattern.sub(
             lambda found, word=word: word[: len(found[0])].ljust(len(found[0])), text
         )
-    path = GOLDEN / f"{name}.txt"
-    if os.environ.get("UPDATE_GOLDEN"):
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(text + "\n", encoding="utf-8")
-    assert path.read_text(encoding="utf-8") == text + "\n"
+    return text + "\n"
 
 
 # Tests are no package, so that nothing here can be imported: what they call is a fixture.
@@ -164,6 +177,6 @@ def _text_of():
     return text_of
 
 
-@pytest.fixture(name="golden")
-def _golden():
-    return golden
+@pytest.fixture(name="looks_as")
+def _looks_as():
+    return looks_as

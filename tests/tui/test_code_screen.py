@@ -96,7 +96,7 @@ def test_one_line_of_a_megabyte_is_cut_off_and_counted(tmp_path):
 
 
 def test_files_and_their_chunks_and_the_one_under_the_cursor_is_in_sight(
-    use, until, shows, text_of, golden, tree
+    use, until, shows, text_of, looks_as, tree
 ):
     into = tree.parent / "chunks.jsonl"
     code.run(tree, into, max_chars=600, backend="inline")
@@ -104,10 +104,10 @@ def test_files_and_their_chunks_and_the_one_under_the_cursor_is_in_sight(
     async def walk(pilot):
         await opened(pilot, into, until)
         await shows(pilot, "1 skipped")
-        golden("code_files", text_of(pilot.app))
+        await looks_as(pilot, "code_files")
         await chosen(pilot, "[bold]x[.py", until)
         await shows(pilot, "def [red](): # \\x1b[31m")
-        golden("code_file", text_of(pilot.app))
+        await looks_as(pilot, "code_file")
         await pilot.press("escape")
         await chosen(pilot, ".go", until)
         view, grid = pilot.app.screen.query_one(SourceView), pilot.app.screen.query_one(Grid)

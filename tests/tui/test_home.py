@@ -104,11 +104,9 @@ def three(own_runs, finished, stopped):
     return [finished.name, stopped.name, last.run_id]
 
 
-def test_a_newcomer_is_told_what_to_do(home, text_of, golden, own_runs, until):
+def test_a_newcomer_is_told_what_to_do(home, text_of, looks_as, own_runs, until):
     async def walk(pilot):
-        text = text_of(pilot.app)
-        assert str(own_runs)[:60] in text
-        golden("home-empty", text.replace(str(own_runs)[:74], WHERE_RUNS_ARE))
+        await looks_as(pilot, "home-empty", **{WHERE_RUNS_ARE: str(own_runs)[:74]})
         await pilot.resize_terminal(60, 24)
         await until(pilot, lambda: "o Report  q Quit  ? Help" in text_of(pilot.app), "the ways out")
         await pilot.resize_terminal(80, 24)
@@ -118,7 +116,7 @@ def test_a_newcomer_is_told_what_to_do(home, text_of, golden, own_runs, until):
 
 
 def test_live_runs_are_on_top_the_newest_first_with_all_there_is_to_know(
-    home, text_of, golden, until, monkeypatch
+    home, text_of, looks_as, until, monkeypatch
 ):
     rows = sample_rows()
     monkeypatch.setattr(Listing, "read", lambda _: iter([Batch(rows)]))
@@ -129,10 +127,10 @@ def test_live_runs_are_on_top_the_newest_first_with_all_there_is_to_know(
         assert names(pilot.app) == [
             "[b]held[/b]", "nightly", "nightly", None, "nightly", "damaged",
         ]  # fmt: skip
-        golden("home", text_of(pilot.app))
+        await looks_as(pilot, "home")
         await pilot.resize_terminal(200, 20)
         await until(pilot, lambda: pilot.app.screen.size.width == 200, "the other size")
-        golden("home-wide", text_of(pilot.app))
+        await looks_as(pilot, "home-wide")
 
     home(walk, size=(80, 24))
 

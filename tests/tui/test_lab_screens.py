@@ -100,17 +100,18 @@ async def on_run(pilot, until, run_id=None):
 
 
 def test_all_chips_are_listed_with_their_counts_and_runs_in_order_of_time(
-    visit, out, text_of, golden
+    visit, out, text_of, looks_as, monkeypatch
 ):
+    monkeypatch.chdir(out)  # paths are shown as they are seen from here
+
     async def walk(pilot):
-        shown = text_of(pilot.app).replace(str(out.resolve()), "OUT")
-        assert "all chips (23)" in shown
-        assert "no chip (3)" in shown
+        await looks_as(pilot, "lab_history")
+        assert "all chips (23)" in text_of(pilot.app)
+        assert "no chip (3)" in text_of(pilot.app)
         assert rows(pilot) == 23
         assert list(pilot.app.screen._rows["start_time_utc"]) == sorted(
             pilot.app.screen._rows["start_time_utc"]
         )
-        golden("lab_history", shown)
 
     visit(walk, size=(80, 24))
 
@@ -293,17 +294,16 @@ def test_without_the_extra_it_says_what_to_install(use, shows, out, monkeypatch)
 
 
 def test_a_run_is_drawn_with_a_letter_on_each_branch_and_all_else_has_its_tab(
-    visit, until, shows, text_of, golden
+    visit, until, shows, text_of, looks_as
 ):
     async def walk(pilot):
         await pick_chip(pilot, until, "Alisson79")
         pilot.app.screen.query_one(Grid).focus()
         await pilot.press("down", "enter")
         await on_run(pilot, until)
-        shown = text_of(pilot.app)
-        assert "a 0: 0 to \N{MINUS SIGN}100 mV" in shown
-        assert "Drain-source voltage (mV)" in shown
-        golden("lab_run", shown)
+        await looks_as(pilot, "lab_run")
+        assert "a 0: 0 to \N{MINUS SIGN}100 mV" in text_of(pilot.app)
+        assert "Drain-source voltage (mV)" in text_of(pilot.app)
         await pilot.resize_terminal(100, 30)
         await pilot.press("2")
         await shows(pilot, "Chip group name")
@@ -485,7 +485,7 @@ def test_a_trend_shows_any_column_of_numbers_over_time_of_all_or_one_procedure(
 # ── the wizard ──────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_plot_is_made_step_by_step_and_saved(visit, until, shows, tmp_path, text_of, golden):
+def test_a_plot_is_made_step_by_step_and_saved(visit, until, shows, tmp_path, text_of, looks_as):
     path = tmp_path / "deep" / "IVg.svg"
 
     async def walk(pilot):
@@ -505,7 +505,7 @@ def test_a_plot_is_made_step_by_step_and_saved(visit, until, shows, tmp_path, te
         await until(pilot, lambda: screen.step == "preview", "the preview")
         await shows(pilot, "a Alisson79")
         await shows(pilot, "b Alisson71")
-        golden("lab_plot", text_of(pilot.app))
+        await looks_as(pilot, "lab_plot")
         await pilot.press("s")
         await until(pilot, lambda: isinstance(pilot.app.screen, SaveDialog), "the question")
         pilot.app.screen.query_one("#path", Input).value = str(path)

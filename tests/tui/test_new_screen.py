@@ -313,12 +313,12 @@ def test_several_values_read_as_they_are_written_and_are_run_so(
     assert launched == [["map", "parse.py:parse", *values, "--into", "out.csv"]]
 
 
-def test_it_looks_so(form, golden, text_of, until):
+def test_it_looks_so(form, looks_as, text_of, until):
     async def walk(pilot):
-        golden("new-80", text_of(pilot.app))
+        await looks_as(pilot, "new-80")
         await pilot.resize_terminal(140, 40)
         await until(pilot, lambda: pilot.app.screen.size.width == 140, "the other size")
-        golden("new-140", text_of(pilot.app))
+        await looks_as(pilot, "new-140")
 
     form(walk, values={**FULL, "timeout": "soon"})
 

@@ -66,7 +66,7 @@ def short(monkeypatch):
 
 
 def test_without_an_experiment_an_example_is_made_and_its_form_filled_in(
-    use, until, shows, text_of, golden, short
+    use, until, shows, text_of, looks_as, short
 ):
     shown, here = [], short
 
@@ -75,7 +75,7 @@ def test_without_an_experiment_an_example_is_made_and_its_form_filled_in(
         pilot.app.show_prompts(here)
         await shows(pilot, "no experiment was found here")
         await shows(pilot, "q Quit")
-        golden("prompts_none", text_of(pilot.app).replace(str(here), "HERE"))
+        await looks_as(pilot, "prompts_none", HERE=str(here))
         await pilot.press("i")
         await shows(pilot, "folder for the example")
         await pilot.press("enter")
@@ -106,7 +106,7 @@ def test_an_example_that_is_there_is_not_written_over(use, until, shows, here):
 
 
 def test_rows_and_models_stand_side_by_side_and_each_opens_in_full(
-    use, until, shows, text_of, golden, results, here
+    use, until, shows, text_of, looks_as, results, here
 ):
     async def walk(pilot):
         pilot.app.show_prompts(here)
@@ -114,7 +114,7 @@ def test_rows_and_models_stand_side_by_side_and_each_opens_in_full(
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(pilot.app.screen, ExperimentScreen))
         await shows(pilot, "3 of 3 rows")
-        golden("prompts_table", text_of(pilot.app))
+        await looks_as(pilot, "prompts_table")
         await pilot.resize_terminal(120, 40)
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(pilot.app.screen, AnswersScreen))

@@ -369,7 +369,7 @@ def seen(monkeypatch):
     return see
 
 
-def test_each_pane_fits_a_small_terminal(seen, watch, shows, text_of, golden, until):
+def test_each_pane_fits_a_small_terminal(seen, watch, shows, text_of, looks_as, until):
     said = tuple(
         Said(1_800_000_000.0 + n, "process-101", f"raw/{n}.csv", "stderr", f"[red]line {n}[/]")
         for n in range(3)
@@ -390,14 +390,14 @@ def test_each_pane_fits_a_small_terminal(seen, watch, shows, text_of, golden, un
             if tab == "log":
                 await shows(pilot, "[red]line 2[/]")
             else:
-                golden(f"run-{tab}", text_of(pilot.app))
+                await looks_as(pilot, f"run-{tab}")
             assert len(text_of(pilot.app).split("\n")) == 24
 
     watch(Path("/runs/261121-180000"), walk)
 
 
 def test_a_run_of_two_stages_has_a_line_for_each_and_one_is_looked_at(
-    seen, watch, shows, text_of, golden
+    seen, watch, shows, text_of, looks_as
 ):
     first = view_of(
         state="finished",
@@ -413,7 +413,7 @@ def test_a_run_of_two_stages_has_a_line_for_each_and_one_is_looked_at(
 
     async def walk(pilot):
         await shows(pilot, "10/500")
-        golden("run-stages", text_of(pilot.app))
+        await looks_as(pilot, "run-stages")
         await pilot.press("comma")
         await shows(pilot, "finished: 1,997 ok, 3 failed")
         await pilot.press("full_stop")

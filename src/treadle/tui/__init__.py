@@ -8,6 +8,7 @@
     forms        fields of a command, from its own options
     following    how a run is, at any moment: its record and its control socket
     session      which runs one screen shows
+    keys         one key after the other, as they were pressed
     launching    commands started from here: processes of their own
     listing      the runs of Home, read fast
     remembered   what is kept from one time to the next

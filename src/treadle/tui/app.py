@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from textual import work
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
@@ -20,6 +20,7 @@ from treadle import TreadleError
 from treadle.ledger.reader import Record
 from treadle.report import opening
 from treadle.tui.dialogs.confirm import ConfirmDialog
+from treadle.tui.keys import KeysInTurn
 from treadle.tui.launching import Started, start
 from treadle.tui.remembered import Remembered
 from treadle.tui.screens.help import HelpScreen
@@ -28,7 +29,7 @@ from treadle.tui.session import Session
 _GRACE = 10.0  # seconds for commands to end when the UI is left
 
 
-class TreadleApp(App[int]):
+class TreadleApp(KeysInTurn[int]):
     """
     The terminal UI of Treadle.
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import psutil
 
@@ -22,9 +22,11 @@ from treadle.progress.pace import Pace
 from treadle.report.tally import Tally
 
 _ANSWERED_WITHIN = 0.5  # seconds that a look waits
+_READ_EVERY = 1.0  # seconds between readings of rows, and of what workers use, of a live run
 _REST = 2.0  # seconds for which a run that did not answer is not asked again
 
 Found = TypeVar("Found")
+Use: TypeAlias = tuple[float | None, int | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,14 +165,14 @@ class Follower:
 
     def __init__(self, folder: Path) -> None:
         self.record = Record(folder)
-        self.tally = Tally(self.record)
+        self.tally = Tally(self.record, is_short=True)
         self._lock = threading.Lock()  # one reader of the database at a time
         self._remote: Remote | None = None
         self._heard = 0
         self._session: object = None
         self._silent = (0.0, "")  # until when it is not asked again, and why
         self._pace = Pace()
-        self._processes: dict[int, psutil.Process] = {}
+        self._processes: dict[int, tuple[psutil.Process, float, Use]] = {}
 
     def look(self) -> View:
         """
@@ -181,7 +183,7 @@ class Follower:
         """
         with self._lock:
             status, steerable = self._ask()
-            self.tally.refresh()
+            self.tally.refresh(rest=_READ_EVERY if status is not None else 0.0)
             return self._old(steerable) if status is None else self._live(status)
 
     # ── steering ────────────────────────────────────────────────────────────────────────────
@@ -362,16 +364,22 @@ class Follower:
         self._processes = {pid: each for pid, each in self._processes.items() if pid in here}
         return tuple(sorted(seats, key=_number))
 
-    def _use(self, pid: int) -> tuple[float | None, int | None]:
-        """Return per cent of a CPU and bytes of memory of a worker."""
+    def _use(self, pid: int) -> Use:
+        """Return per cent of a CPU and bytes of memory of a worker, as of the last second."""
+        now = time.monotonic()
+        process, at, use = self._processes.get(pid, (None, 0.0, (None, None)))
+        if process is not None and now - at < _READ_EVERY:
+            return use
         try:
-            known = pid in self._processes
-            process = self._processes.setdefault(pid, psutil.Process(pid))
+            known = process is not None
+            process = process or psutil.Process(pid)
             cpu = process.cpu_percent(None)
             # Before there are two looks to compare, it says 0.0.
-            return cpu if known else None, process.memory_info().rss
+            use = cpu if known else None, process.memory_info().rss
         except psutil.Error:  # it has just ended, or is another user's
             return None, None
+        self._processes[pid] = process, now, use
+        return use
 
 
 def _number(seat: Seat) -> tuple[str, int]:

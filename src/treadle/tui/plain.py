@@ -6,6 +6,7 @@ drawn, and nothing that has been said is said again in another way.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TypeAlias
@@ -29,6 +30,8 @@ from treadle.tui.resuming import going_on
 _Offer: TypeAlias = tuple[str, Callable[[], object]]
 _PAGE = 15  # runs listed at once
 _WATCH_EVERY = 3.0  # seconds between two lines about a live run
+_HEARD_WITHIN = 2.0  # seconds in which a run does what it is asked, or it is busy
+_LOOK_EVERY = 0.05  # seconds between two looks whether it does
 _BEGINS_WITHIN = 0.2  # seconds between two looks for the record of a command
 
 
@@ -178,13 +181,23 @@ class _Plain:
             self._lines.say(f"it cannot be steered: {view.steerable}")
             return offers
         if view.paused:
-            offers.append(("continue", follower.go_on))
+            offers.append(
+                ("continue", lambda: _heard(follower, follower.go_on, lambda view: not view.paused))
+            )
         else:
-            offers.append(("pause: start nothing further for now", follower.pause))
+            offers.append(
+                (
+                    "pause: start nothing further for now",
+                    lambda: _heard(follower, follower.pause, lambda view: view.paused),
+                )
+            )
         return [
             *offers,
             ("change the number of workers", lambda: self._resize(follower)),
-            ("cancel: let finish what runs, then end", follower.cancel),
+            (
+                "cancel: let finish what runs, then end",
+                lambda: _heard(follower, follower.cancel, lambda view: bool(view.cancelling)),
+            ),
             ("kill: end what runs, too", lambda: self._kill(follower)),
         ]
 
@@ -306,6 +319,14 @@ class _Plain:
                 return True
             if self._lines.wait(_WATCH_EVERY):
                 return False
+
+
+def _heard(follower: Follower, ask: Callable[[], object], done: Callable[[View], bool]) -> None:
+    """Ask something of a run, and wait a moment until it does it: what is said next is so."""
+    ask()
+    end = time.monotonic() + _HEARD_WITHIN
+    while (view := follower.look()).live and not done(view) and time.monotonic() < end:
+        time.sleep(_LOOK_EVERY)
 
 
 def _line(row: Row) -> str:

@@ -62,7 +62,7 @@ class KindScreen(Screen[None]):
     ]
 
     class Read(Message):
-        """Further keys were read; None when the record cannot be read."""
+        """Further keys were read, or could not be."""
 
         def __init__(self, keys: Sequence[Key] | TreadleError) -> None:
             super().__init__()

@@ -16,11 +16,13 @@ from textual.widgets import Footer, OptionList, Static
 from textual.widgets.option_list import Option
 
 from treadle import TreadleError
+from treadle.cli.commands.runs import place
 from treadle.tui.laboratory import history, places, shown
 from treadle.tui.laboratory.asking import AskForRoot
 from treadle.tui.laboratory.history import Choice, Laboratory
 from treadle.tui.telling import tell
 from treadle.tui.widgets.grid import Grid
+from treadle.tui.widgets.literal import visible
 from treadle.tui.widgets.searching import Searching
 
 if TYPE_CHECKING:
@@ -239,15 +241,16 @@ class LabScreen(Screen[None]):
         return rejects.filter(*wanted) if wanted else rejects
 
     def _heading(self, laboratory: Laboratory, count: int) -> Text:
+        root = visible(place(str(laboratory.root)))
         if self._shows_rejects:
-            return Text(f"Laboratory · {laboratory.root} · {count:,} rejected files")
+            return Text(f"Laboratory · {root} · {count:,} rejected files")
         chip = next(each for each in laboratory.chips if each.name == self._choice.chip)
         words = [chip.title, f"{count:,} of {chip.count:,} runs"]
         if self._choice.light != "all":
             words.append(f"{self._choice.light} only")
         if self._choice.words:
             words.append(f"/{self._choice.words}")
-        return Text(f"Laboratory · {laboratory.root}\n{' · '.join(words)}")
+        return Text(f"Laboratory · {root}\n{' · '.join(words)}")
 
     def on_grid_moved(self, event: Grid.Moved) -> None:
         """Say more of that row."""

@@ -12,8 +12,8 @@ from textual.widgets import Static
 
 from treadle import UsageError
 from treadle.progress.text import number
-from treadle.tui.following import Follower
 from treadle.report.again import Command, command_for
+from treadle.tui.following import Follower
 from treadle.tui.screens.failure import FailureScreen, KindScreen
 from treadle.tui.session import Session
 from treadle.tui.widgets import notice, stages
