@@ -10,6 +10,7 @@ import threading
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 import treadle
@@ -202,6 +203,7 @@ def test_a_run_that_does_not_answer_holds_up_no_look_for_long_and_repeats_nothin
     soon(lambda: len(follower.look().seats) == 2)
     told = [said.text for said in follower.look().said]
     os.kill(held[1].pid, signal.SIGSTOP)
+    soon(lambda: psutil.Process(held[1].pid).status() == psutil.STATUS_STOPPED)
     try:
         view = follower.look()
         assert (view.live, view.seats) == (True, ())

@@ -289,7 +289,8 @@ class Tally:
                 self._count(self.ended or base, count, ok=ok)
                 continue
             self.busy += busy
-            self._buckets[bucket] += count
+            if bucket is not None:
+                self._buckets[bucket] += count
             self.ended = max(end, self.ended or end)
             self._count(end, count, ok=ok)
             if worker is not None:
@@ -399,7 +400,7 @@ _NTH = (
 _SLOW = f"SELECT id, duration {_ROWS} AND duration > ? ORDER BY duration DESC LIMIT {SLOWEST}"
 _SHORT = (
     "SELECT NULL, CASE WHEN started > 0 THEN CAST((started + duration - ?) / ? AS INT) END AS at,"
-    " status = 'succeeded' AS ok, 0, count(*), 0.0, 0.0, max(started + duration) "
+    " status = 'succeeded' AS ok, NULL, count(*), 0.0, 0.0, max(started + duration) "
     f"{_ROWS} GROUP BY 2, 3"
 )
 # What a verdict is made of. As bytes, for a name may hold what is no Unicode.
