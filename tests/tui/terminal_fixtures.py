@@ -110,7 +110,7 @@ class Terminal:
         self.type(command)
         self.press("Enter")
         # Where letters go into no field, the footer offers to quit.
-        self.until(f"New run {command}", f"needed: {', '.join(needed)}", "q Quit")
+        self.until(f"New run {command}", f"needed: {', '.join(needed)}", gone="q Quit")
 
     def fill(self, *texts: str) -> None:
         """Fill in this field of a form and the next ones; without one, the next ones."""

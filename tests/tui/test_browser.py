@@ -181,7 +181,7 @@ def test_a_run_is_started_and_watched_in_a_browser(served, browser, tmp_path):
     for number in range(60):
         (tmp_path / "data" / f"{number:02}.txt").touch()
     with pytest.raises(urllib.error.HTTPError, match="403"):
-        urllib.request.urlopen(served.address.partition("?")[0])
+        urllib.request.urlopen(served.address.partition("#")[0] + "ws/another-token")
 
     window = Window(browser, served.address)
     window.until("Nothing has run here yet")
