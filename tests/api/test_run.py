@@ -355,3 +355,11 @@ def test_after_a_run_the_handler_of_ctrl_c_is_what_it_was():
     )
     assert seen[-1]
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_the_record_says_with_which_options_it_was_run(own_runs):
+    report = treadle.run(
+        str, range(3), backend="threads", workers=2, timeout=30, retry=treadle.Retry(attempts=3)
+    )
+    noted = json.loads((own_runs / report.run_id / "run.json").read_text())["options"]
+    assert noted == {"workers": 2, "timeout": 30, "retry": 3}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import re
 import tempfile
@@ -47,6 +48,15 @@ def keys_do_not_wait_for_idle_processes(monkeypatch):
     Ours watches runs; tests wait for what they want to see.
     """
     monkeypatch.setattr(pilot, "wait_for_idle", lambda least=0.02: wait_for_idle(least, 0.1))
+
+
+@pytest.fixture(autouse=True)
+def seldom_collected():
+    """The collector would go through all there is of Textual again and again."""
+    usual = gc.get_threshold()
+    gc.set_threshold(50_000, 20, 100)
+    yield
+    gc.set_threshold(*usual)
 
 
 @pytest.fixture(autouse=True)

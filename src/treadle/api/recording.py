@@ -17,7 +17,7 @@ import sys
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from importlib import metadata
@@ -78,6 +78,7 @@ class Request:
         command: What ``treadle resume`` needs to know; None when a program has called us.
         on_commit: Called with outcomes once they are durable; None for nothing.
         backend: Name of the backend.
+        options: Those of the first session that are numbers and words, for people.
     """
 
     function: Callable[..., Any]
@@ -97,6 +98,7 @@ class Request:
     command: Mapping[str, Any] | None = None
     on_commit: Callable[[Sequence[AnyOutcome]], object] | None = None
     backend: str = "auto"
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def root(self) -> Path:
@@ -112,6 +114,7 @@ class Request:
             "into": place_of(sink),
             "backend": self.backend,
             "durability": self.durability,
+            "options": dict(self.options),
             "parent": self.parent,
             "stage": self.stage,
             "treadle": _installed_version(),

@@ -32,6 +32,7 @@ from treadle.api.recording import Recorded, Request, not_stored
 from treadle.api.stored import Stored, StoredValues
 from treadle.core.failures import in_words
 from treadle.core.outcome import AnyOutcome, FailedOutcome
+from treadle.core.policy import Retry
 from treadle.core.protocols import DurableSink, Sink
 from treadle.core.stats import Stats
 from treadle.engine.interrupt import Steps, two_steps
@@ -39,6 +40,10 @@ from treadle.errors import Interrupted, RunFailed, SinkFailed, UsageError
 from treadle.sinks import sink_for
 from treadle.sinks.kept import Kept
 
+_NOTED = (
+    "workers", "start_method", "timeout", "retry", "ordered", "seed", "on_error", "max_failures",
+    "grace", "max_items_per_worker", "max_worker_memory",
+)  # fmt: skip
 FAILURES_KEPT = 10_000  # outcomes; a million failures are counted, not kept
 
 
@@ -213,7 +218,8 @@ def collect(
     """
     settings = settings_from(options)
     check_record(options)
-    store = _store_for(function, items, into, options, settings, {"parent": parent, "stage": stage})
+    told = {"parent": parent, "stage": stage, "options": _in_words({**pool._options, **options})}
+    store = _store_for(function, items, into, options, settings, told)
     began = time.monotonic()
     spare, place = getattr(items, "spare", None), getattr(store, "path", None)
     if callable(spare) and isinstance(place, Path):
@@ -277,6 +283,15 @@ def _store_for(
             **{name: options[name] for name in RECORD_NAMES if name in options},
         )
     )
+
+
+def _in_words(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return of *options* what a person wants to know of a run later, as JSON can hold it."""
+    told = {name: options.get(name) for name in _NOTED}
+    if isinstance(retry := told["retry"], Retry):
+        told["retry"] = retry.attempts
+    plain = {name: value for name, value in told.items() if isinstance(value, int | float | str)}
+    return {name: value for name, value in plain.items() if value is not False}
 
 
 def _told(caught: BaseException, report: Report) -> BaseException:
