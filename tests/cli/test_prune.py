@@ -21,7 +21,8 @@ def three(treadle_command):
     """Three runs with their files; return their ids, oldest first."""
     for number in range(3):
         into = f"out-{number}.jsonl"
-        assert treadle_command("map", "mine.py:size", "data", "--into", into, *HERE)[0] == 0
+        code, _, err = treadle_command("map", "mine.py:size", "data", "--into", into, *HERE)
+        assert code == 0, err
     return sorted(os.listdir(RUNS))
 
 

@@ -48,7 +48,7 @@ WRONG = {
     "progress": [True],
     "heard": [1, "print"],
 }
-ANYTHING = {"stdin", "command"}
+ANYTHING = {"stdin", "command", "listeners"}  # looked at where they are used
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,8 @@ class Served:
         found = []
         for process in psutil.process_iter():
             try:
-                if process.environ().get(MARK) == self.mark:
+                is_mine = process.environ().get(MARK) == self.mark
+                if is_mine and process.status() != psutil.STATUS_ZOMBIE:
                     found.append(process)
             except psutil.Error:  # gone, or somebody else's
                 continue

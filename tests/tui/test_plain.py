@@ -272,8 +272,9 @@ def test_a_live_run_is_watched_paused_and_cancelled(talk, own_runs):
     choose(one, "continue")
     one.until("running, 0 items")
     choose(one, "cancel")
-    Path("go").touch()
+    one.until("stopping, 0 items settled")
     choose(one, "watch")
+    Path("go").touch()
     one.until("cancelled from outside")
     assert one.end() == 0
     (run,) = treadle.runs(own_runs)

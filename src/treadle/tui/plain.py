@@ -6,6 +6,7 @@ drawn, and nothing that has been said is said again in another way.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -324,9 +325,10 @@ class _Plain:
 def _heard(follower: Follower, ask: Callable[[], object], done: Callable[[View], bool]) -> None:
     """Ask something of a run, and wait a moment until it does it: what is said next is so."""
     ask()
+    pause = threading.Event()
     end = time.monotonic() + _HEARD_WITHIN
     while (view := follower.look()).live and not done(view) and time.monotonic() < end:
-        time.sleep(_LOOK_EVERY)
+        pause.wait(_LOOK_EVERY)
 
 
 def _line(row: Row) -> str:
