@@ -5,9 +5,8 @@ VENV      := .venv
 BIN       := $(VENV)/bin
 VERSIONS  := 3.11 3.12 3.13
 TESTS     ?= tests
-# Processes that share the tests out, file by file: one more than cores, as many tests wait for others.
-# JOBS=0 runs one test after the other.
-JOBS      ?= 3
+# Processes that share the tests out, file by file; JOBS=0 runs one test after the other.
+JOBS      ?= 2
 # Stamps: while they are newer than pyproject.toml, a second call installs nothing.
 BASE      := $(VENV)/.installed-base
 APPS      := $(VENV)/.installed-apps

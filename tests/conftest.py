@@ -108,9 +108,9 @@ def processes() -> dict[object, str]:
             if any(name in command for name in LONG_LIVED) and not is_worker(child):
                 continue
             text = f"process {child.pid} ({child.status()}) is still there: {command or '?'}"
+            living[child.pid, child.create_time()] = text
         except psutil.NoSuchProcess:
             continue
-        living[child.pid, child.create_time()] = text
     return living
 
 

@@ -30,7 +30,7 @@ def one_pool_after_another(count: int, start_method: str) -> None:
     assert left_behind() == before
 
 
-@pytest.mark.parametrize(("start_method", "count"), [("forkserver", 50), ("spawn", 10)])
+@pytest.mark.parametrize(("start_method", "count"), [("forkserver", 30), ("spawn", 10)])
 def test_pools_one_after_another_leave_nothing_behind(start_method, count):
     one_pool_after_another(count, start_method)
 

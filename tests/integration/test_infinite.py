@@ -64,7 +64,7 @@ def test_a_consumer_that_pauses_stops_the_reading(backend):
             for _ in itertools.islice(outcomes, 100):
                 pass
             reads = []
-            for _ in range(3):
+            while len(reads) < 3 or (reads[-1] != reads[-2] and len(reads) < 20):
                 pool.map(double, range(5_000)).values()
                 reads.append(source.read)
         assert source.closed.wait(10)

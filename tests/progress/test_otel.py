@@ -390,9 +390,9 @@ def test_map_and_resume_export_with_the_flag_and_not_without(
     collector, tmp_path, monkeypatch, capsys
 ):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "mine.py").write_text("def size(line):\n    return len(line)\n")
+    (tmp_path / "told_of.py").write_text("def size(line):\n    return len(line)\n")
     (tmp_path / "lines.txt").write_text("one\nthree\n")
-    command = ["map", "mine.py:size", "lines.txt", "--lines", "--into", "out.csv", "-q"]
+    command = ["map", "told_of.py:size", "lines.txt", "--lines", "--into", "out.csv", "-q"]
     command += ["--backend", "threads"]
     assert main([*command, "--limit", "1"]) == 0
     assert collector.batches == []
