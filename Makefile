@@ -19,7 +19,7 @@ PIP       := --quiet --disable-pip-version-check
 DEMO      := demo-results
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-all test-peers lint bench chaos clean
+.PHONY: help venv demo test test-all test-ui test-peers lint bench chaos clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -138,6 +138,9 @@ test-all:  ## run the tests with every Python 3.11, 3.12 and 3.13 found
 test-peers: $(PEERS)/.installed-peers $(BETWEEN)/.installed  ## run `treadle prompts` against real servers: LiteLLM, llama.cpp, mitmproxy
 	PATH="$(abspath $(BETWEEN))/bin:$$PATH" $(PEERS)/bin/python -m pytest -m peers \
 	  --timeout=120 -o faulthandler_timeout=0 tests/peers
+
+test-ui: $(DEV)  ## walk through the UI in a real terminal and browser, one walk after the other
+	$(BIN)/python -m pytest -m walks --timeout=120 -o faulthandler_timeout=100 tests/tui
 
 lint: $(DEV)  ## check style, format, types and layers
 	$(BIN)/ruff check

@@ -176,6 +176,7 @@ class Window:
             self.page.wait_for_timeout(50)
 
 
+@pytest.mark.walks
 def test_a_run_is_started_and_watched_in_a_browser(served, browser, tmp_path):
     (tmp_path / "mine.py").write_text(MINE)
     (tmp_path / "data").mkdir()

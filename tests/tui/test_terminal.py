@@ -141,6 +141,7 @@ def test_a_newcomer_starts_watches_cancels_resumes_and_leaves_a_pipeline(termina
     assert (terminal.folder / "out" / "stage" / "_manifest").exists()
 
 
+@pytest.mark.walks
 @pytest.mark.parametrize("start_method", ["forkserver", "spawn"])
 def test_nothing_that_workers_write_reaches_the_screen(terminal, mine, start_method):
     terminal.ui()
@@ -205,6 +206,7 @@ def in_another_terminal(terminal: Terminal, *words: str) -> subprocess.Popen:
 WAITING = ("map", "mine.py:wait", "data", "--into", "out.csv", "--workers", "2")
 
 
+@pytest.mark.walks
 def test_a_run_of_another_terminal_that_is_killed_is_resumed(terminal, mine):
     terminal.ui()
     elsewhere = in_another_terminal(terminal, *WAITING)
