@@ -32,7 +32,7 @@ $(BASE): pyproject.toml
 	@touch $@
 
 $(APPS): $(BASE)
-	@$(BIN)/python -m pip install $(PIP) --editable '.[code,lab,prompts]'
+	@$(BIN)/python -m pip install $(PIP) --editable '.[code,lab,prompts,ui]'
 	@touch $@
 
 $(DEV): $(BASE)
@@ -90,6 +90,8 @@ demo: $(APPS)  ## map a parser over real instrument files and four bad ones; kil
 	  test $$code -eq 1 || { echo "demo: exit code $$code, expected 1 (some items failed)" >&2; exit 1; }
 	@sort $(DEMO)/measurements.csv > $(DEMO)/once && sort $(DEMO)/resumed.csv | cmp - $(DEMO)/once \
 	  && rm $(DEMO)/once && echo 'Both files hold the same rows, each once.'
+	@echo '$$ $(BIN)/treadle report killed'
+	@$(BIN)/treadle report killed
 	@echo
 	@echo 'The same files as what they are, laboratory measurements: typed Parquet, segments, one manifest.'
 	@echo '$$ $(PIPELINE)'
@@ -112,6 +114,7 @@ demo: $(APPS)  ## map a parser over real instrument files and four bad ones; kil
 	@printf '  %-32s %s\n' \
 	  '$(DEMO)/measurements.csv' 'the results: one row for each good file' \
 	  'examples/parse_measurements.py' 'the function: plain Python that returns or raises' \
+	  '$(BIN)/treadle ui' 'all runs in a terminal UI: n starts one, enter shows one, ? explains the rest' \
 	  '$(BIN)/treadle show killed' 'the record of a run: what failed, how, and how long it took' \
 	  '$(DEMO)/lab/stage' 'a Parquet file for each measurement; _manifest lists them' \
 	  '$(DEMO)/lab/segment' 'the branches of each sweep; _manifest lists them' \

@@ -8,9 +8,9 @@
                 └──▶ progress    events, in order
 
 Start reading at ``api/``; the words used everywhere are defined in ``core/``; what decides is
-``engine/machine.py``. Layers point down only: cli → api → sources, engine, backends, sinks,
-ledger, progress → core → errors. Applications (``code``, ``lab``, ``prompts``) stand on top, on
-the names below alone.
+``engine/machine.py``. Layers point down only: cli → api → report → sources, engine, backends,
+sinks, ledger, progress → core → errors. Applications (``code``, ``lab``, ``prompts``) stand on
+top, on the names below alone; above them the terminal UI (``tui``), which starts and shows all.
 
 Names are looked up when first used, so that ``import treadle`` costs next to nothing; a worker
 process imports this package too.
