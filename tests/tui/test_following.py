@@ -76,7 +76,7 @@ def follower(held):
 def test_a_run_of_another_process_is_seen_as_it_is(follower, held):
     view = soon(lambda: (seen := follower.look()).settled == 2 and len(seen.items) == 2 and seen)
     assert (view.live, view.state, view.steerable, view.pid) == (True, "running", "", held[1].pid)
-    assert (view.ok, view.failed, view.total, view.fraction) == (1, 1, 6, 2 / 6)
+    assert (view.ok, view.failed, view.total) == (1, 1, 6)
     assert sorted(item.key for item in view.items) == [2, 3]
     soon(lambda: follower.look() and follower.tally.kinds)
     assert [kind.title for kind in follower.tally.kinds] == ["raised ValueError"]
@@ -147,7 +147,7 @@ def test_an_old_run_is_seen_from_its_record(finished):
     assert (view.name, view.state, view.live, view.ok, view.failed) == (
         "halves", "finished", False, 18, 2,
     )  # fmt: skip
-    assert (view.total, view.fraction, view.seats, view.said) == (20, 1.0, (), ())
+    assert (view.total, view.seats, view.said) == (20, (), ())
 
 
 def test_counts_are_those_of_all_sessions(tmp_path, own_runs):
@@ -181,16 +181,6 @@ def test_a_session_of_a_run_has_the_later_stages_of_its_pool(own_runs):
     treadle.run(str, range(3), backend="inline", runs_dir=own_runs)  # another one, later
     session = Session.of_run(own_runs / first.run_id)
     assert [each.name for each in session.folders()] == [first.run_id, second.run_id]
-    assert session.over
-
-
-def test_a_session_of_a_run_that_goes_on_is_not_over(held):
-    session = Session.of_run(held[0])
-    assert session.folders() == [held[0]]
-    assert not session.over
-    os.kill(held[1].pid, signal.SIGKILL)
-    held[1].wait(PATIENCE)
-    assert session.over
 
 
 def test_a_record_that_is_no_longer_there_is_said(tmp_path):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import gzip
 import os
-import shlex
 import shutil
 import subprocess
 import sys
@@ -172,17 +171,6 @@ def plain(value):
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(filled_in())
-def test_values_survive_the_command_line(made):
-    offer, fields, values = made
-    argv = command_line.typed(offer.words, fields, values)
-
-    assert command_line.read(argv) == (offer.words, values)
-    assert command_line.read(["treadle", *argv]) == (offer.words, values)
-    assert command_line.read_line(shlex.join(argv)) == (offer.words, values)
-
-
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(filled_in())
 def test_the_command_reads_the_same_values(made):
     offer, fields, values = made
     argv = command_line.typed(offer.words, fields, values)[len(offer.words) :]
@@ -212,7 +200,8 @@ def test_what_looks_like_an_option_is_none():
     values = {"function": "-f.py:x", "source": ["--rows", "-"], "into": "-o.csv"}
     argv = command_line.typed(("map",), fields, values)
     assert argv == ["map", "--into=-o.csv", "--", "-f.py:x", "--rows", "-"]
-    assert command_line.read(argv) == (("map",), values)
+    read = command_of(("map",)).make_context("map", argv[1:]).params
+    assert {name: read[name] for name in values} == values
 
 
 @pytest.mark.parametrize("name", ODD)
@@ -223,32 +212,6 @@ def test_a_shell_reads_odd_names_as_they_are(name):
     assert out.stdout == os.fsencode(name)
     assert line.isprintable()
     assert shown(name).isprintable()
-
-
-def test_short_options_and_other_spellings_are_read():
-    words, values = command_line.read_line(
-        "treadle lab stage raw out -f -w 3 --exclude 'a b' --exclude=c --no-strict"
-    )
-    assert words == ("lab", "stage")
-    assert values == {
-        "raw_root": "raw", "stage_root": "out", "force": True, "workers": "3",
-        "exclude": ["a b", "c"], "strict": False,
-    }  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("line", "said"),
-    [
-        ("treadle show latest", "no form"),
-        ("treadle map a b --nonsense", "--nonsense"),
-        ("treadle lab stage a b c", "too many"),
-        ("treadle map 'a", "quotation"),
-        ("", "no form"),
-    ],
-)
-def test_what_no_form_can_hold_is_refused(line, said):
-    with pytest.raises(UsageError, match=said):
-        command_line.read_line(line)
 
 
 def test_an_argument_behind_one_that_is_missing_is_refused():

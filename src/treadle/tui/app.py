@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -47,7 +47,7 @@ class TreadleApp(KeysInTurn[int]):
     CSS_PATH = "styles.tcss"
     ENABLE_COMMAND_PALETTE = True
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("q", "leave", "Quit", priority=False),
+        Binding("q", "leave", "Quit"),
         Binding("ctrl+q", "leave", "Quit", show=False, system=True, priority=True),
         Binding("ctrl+c", "leave", "Quit", show=False, system=True),
         Binding("question_mark", "show_keys", "Help", key_display="?"),
@@ -199,7 +199,8 @@ class TreadleApp(KeysInTurn[int]):
     @work(thread=True, group="report")
     def _make_report(self, folder: Path) -> None:
         try:
-            path = treadle.Run(Record(folder)).report()
+            with closing(treadle.Run(Record(folder))) as run:
+                path = run.report()
         except TreadleError as error:
             self.call_from_thread(self.complain, error)
             return

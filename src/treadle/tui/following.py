@@ -140,13 +140,6 @@ class View:
         """Items that have ended, in all sessions."""
         return self.ok + self.failed
 
-    @property
-    def fraction(self) -> float | None:
-        """How much is done, from 0 to 1; None where that is not known."""
-        if self.total is None:
-            return None
-        return min(1.0, self.settled / self.total) if self.total else 1.0
-
 
 class Follower:
     """
@@ -171,7 +164,7 @@ class Follower:
         self._heard = 0
         self._session: object = None
         self._silent = (0.0, "")  # until when it is not asked again, and why
-        self._pace = Pace()
+        self._pace: Pace | None = None  # of the session that goes on
         self._processes: dict[int, tuple[psutil.Process, float, Use]] = {}
 
     def look(self) -> View:
@@ -265,7 +258,7 @@ class Follower:
             self._session = session
             self._remote = None
             self._heard = 0
-            self._pace = Pace()
+            self._pace = None
 
     # ── putting together ────────────────────────────────────────────────────────────────────
 
@@ -304,9 +297,11 @@ class Follower:
 
     def _live(self, status: dict[str, Any]) -> View:
         now = time.monotonic()
-        if not self._pace.rate:  # until more is known, the average
-            self._pace.note(now - status["elapsed"], 0)
-        self._pace.note(now, status["succeeded"] + status["failed"])
+        pace = self._pace
+        if pace is None:
+            pace = self._pace = Pace()
+            pace.note(now - status["elapsed"], 0)  # until more is known, the average
+        pace.note(now, status["succeeded"] + status["failed"])
         # What is committed, a fifth of a second late: what the run itself counts is its session's.
         ok, failed, total = self.tally.ok, self.tally.failed, status["total"]
         items = tuple(Item(**item) for item in status["items"])
@@ -327,19 +322,14 @@ class Follower:
             cancelled=status["cancelled"],
             retried=status["retried"],
             elapsed=status["elapsed"],
-            rate=self._pace.rate,
-            left=self._left(status, ok + failed),
+            rate=pace.rate,
+            left=_left(pace, status, ok + failed),
             running=status["running"],
             items=items,
             seats=self._seats(status, items),
             lanes=tuple(LaneView(**lane) for lane in status["lanes"]),
             said=tuple(Said(*line[1:]) for line in status["said"]),
         )
-
-    def _left(self, status: dict[str, Any], done: int) -> float | None:
-        if status["total"] is None or status["paused"] or status["cancelling"]:
-            return None
-        return self._pace.left(max(0, status["total"] - done))
 
     def _seats(self, status: dict[str, Any], items: tuple[Item, ...]) -> tuple[Seat, ...]:
         at: dict[str, list[Item]] = {}
@@ -380,6 +370,12 @@ class Follower:
             return None, None
         self._processes[pid] = process, now, use
         return use
+
+
+def _left(pace: Pace, status: dict[str, Any], done: int) -> float | None:
+    if status["total"] is None or status["paused"] or status["cancelling"]:
+        return None
+    return pace.left(max(0, status["total"] - done))
 
 
 def _number(seat: Seat) -> tuple[str, int]:

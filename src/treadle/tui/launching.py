@@ -26,7 +26,8 @@ from treadle import TreadleError
 from treadle.tui.remembered import state_dir
 
 TAIL = 1 << 16  # bytes of what a command has written that are looked at
-_STARTED = "started"
+STARTED = "started"  # in the folder of what is kept: a folder for each command
+RUNS = "runs"  # in each: the folders of its runs, a line each
 _PROCESS = "process.json"
 _KEPT = 86400.0  # seconds
 _CONTROL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[@-_])|[\x00-\x08\x0b-\x1f\x7f\x80-\x9f]")
@@ -46,7 +47,7 @@ class Started:
         self.argv = tuple(argv)
         self.cwd = cwd
         self.began = time.time()
-        place = state_dir() / _STARTED
+        place = state_dir() / STARTED
         try:
             place.mkdir(parents=True, exist_ok=True)
             _sweep(place)
@@ -71,7 +72,7 @@ class Started:
     def _start(self) -> subprocess.Popen[bytes]:
         environment = {
             **os.environ,
-            "TREADLE_RUNS_NOTED": str(self._folder / "runs"),
+            "TREADLE_RUNS_NOTED": str(self._folder / RUNS),
             "PYTHONUNBUFFERED": "1",
             "NO_COLOR": "1",
         }
@@ -107,12 +108,7 @@ class Started:
 
     def folders(self) -> list[Path]:
         """Return the records of its runs so far, in the order in which they began."""
-        try:
-            text = (self._folder / "runs").read_text(encoding="utf-8", errors="surrogateescape")
-        except FileNotFoundError:
-            return []
-        whole = text[: text.rfind("\n") + 1]  # the last line may be half written
-        return list(dict.fromkeys(Path(line) for line in whole.splitlines()))
+        return noted_in(self._folder / RUNS)
 
     def output(self) -> str:
         """Return the end of what it has written, stdout first, without control characters."""
@@ -158,6 +154,16 @@ def start(argv: Sequence[str], cwd: Path | None = None) -> Started:
         TreadleError: It cannot be started.
     """
     return Started(argv, cwd or Path.cwd())
+
+
+def noted_in(path: Path) -> list[Path]:
+    """Return the folders of runs that a command has noted so far; none where there is no file."""
+    try:
+        text = path.read_text(encoding="utf-8", errors="surrogateescape")
+    except OSError:  # it has noted none, or was removed meanwhile
+        return []
+    whole = text[: text.rfind("\n") + 1]  # the last line may be half written
+    return list(dict.fromkeys(map(Path, whole.splitlines())))
 
 
 def _tail(path: Path) -> str:

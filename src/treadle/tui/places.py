@@ -12,9 +12,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from treadle.ledger import format as layout
+from treadle.tui.launching import RUNS, STARTED, noted_in
 from treadle.tui.remembered import Remembered, state_dir
-
-_NOTED = "started/*/runs"  # see ``launching``
 
 
 def roots(runs_dirs: Sequence[Path], remembered: Remembered) -> list[Path]:
@@ -26,13 +25,8 @@ def roots(runs_dirs: Sequence[Path], remembered: Remembered) -> list[Path]:
 def of_started() -> list[Path]:
     """Return the folders in which runs of commands are recorded that were started from a UI."""
     found: dict[Path, None] = {}
-    for path in state_dir().glob(_NOTED):
-        try:
-            text = path.read_text(encoding="utf-8", errors="surrogateescape")
-        except OSError:  # removed meanwhile
-            continue
-        whole = text[: text.rfind("\n") + 1]  # the last line may be half written
-        found.update((Path(line).parent, None) for line in whole.splitlines())
+    for path in state_dir().glob(f"{STARTED}/*/{RUNS}"):
+        found.update((folder.parent, None) for folder in noted_in(path))
     return [place for place in found if place.is_dir()]
 
 

@@ -7,8 +7,6 @@ from treadle.ledger import format as layout
 from treadle.report.again import Command, command_for
 from treadle.tui.listing import Row
 
-__all__ = ["Command", "command_for", "going_on"]
-
 
 def going_on(row: Row, *, retry: bool = False) -> Command:
     """

@@ -83,13 +83,6 @@ class Session:
             return self.started.line
         return "" if self.first is None else self.first.name
 
-    @property
-    def over(self) -> bool:
-        """True when nothing of it goes on."""
-        if self.started is not None:
-            return self.started.code is not None
-        return not any(_holder(folder) for folder in self._found)
-
 
 def _neighbours(first: Path) -> list[Path]:
     """Return the records of later stages on the pool of *first*, in the same folder."""

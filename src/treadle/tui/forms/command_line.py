@@ -1,4 +1,4 @@
-"""Values of a form → what is typed in a shell, and back.
+"""Values of a form → what is typed in a shell.
 
 Values stand by the names of their fields: text, a list of texts where there can be several, True
 or False for flags. What is not there, is None or is empty is not typed.
@@ -6,14 +6,13 @@ or False for flags. What is not there, is None or is empty is not typed.
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from treadle import UsageError
-from treadle.tui.forms.fields import Field, Fields, Kind, fields_of
+from treadle.tui.forms.fields import Field, Fields, Kind
 from treadle.tui.forms.odd import quoted
-from treadle.tui.forms.offers import Words, command_of, offer_of, offers
+from treadle.tui.forms.offers import Words
 
 Values = dict[str, Any]
 
@@ -74,56 +73,3 @@ def _option(field: Field, values: Mapping[str, Any]) -> list[str]:
 def line(argv: Sequence[str]) -> str:
     """Return *argv* as a line for a shell, without a character that a terminal cannot show."""
     return " ".join(["treadle", *map(quoted, argv)])
-
-
-def read(argv: Sequence[str]) -> tuple[Words, Values]:
-    """
-    Return the command and the values that *argv* gives: the contrary of :func:`typed`.
-
-    Args:
-        argv: What was typed, with or without ``treadle`` before it.
-
-    Raises:
-        UsageError: There is no form for it, or it is not sound.
-    """
-    rest = list(argv[1:] if argv[:1] == ["treadle"] else argv)
-    words = next((each.words for each in offers() if tuple(rest[: len(each.words)]) == each.words),
-                 tuple(rest[:2]))  # fmt: skip
-    offer = offer_of(words)
-    parsed = _parsed(words, rest[len(words) :])
-    values: Values = {}
-    for field in fields_of(offer).all:
-        value = parsed.get(field.name)
-        value = list(value) if isinstance(value, tuple | list) else value
-        if given(field, value):
-            values[field.name] = [value] if field.several and isinstance(value, str) else value
-    return words, values
-
-
-def read_line(text: str) -> tuple[Words, Values]:
-    """
-    Return the command and the values of a line of a shell.
-
-    Raises:
-        UsageError: There is no form for it, or it is not sound.
-    """
-    try:
-        return read(shlex.split(text))
-    except ValueError as error:
-        raise UsageError(f"{text!r} is no line of a shell: {error}", hint="close quotes") from error
-
-
-def _parsed(words: Words, rest: list[str]) -> Mapping[str, Any]:
-    """Take *rest* apart as the command does, leaving each value the text that it is."""
-    command = command_of(words)
-    context = command.context_class(command, info_name=words[-1])
-    try:
-        found, left, _ = command.make_parser(context).parse_args(args=rest)
-    except Exception as error:
-        # The parser's errors have no common name: older typer takes them from click.
-        if not hasattr(error, "format_message"):
-            raise
-        raise UsageError(error.format_message(), hint=f"treadle {' '.join(words)} -h") from error
-    if left:
-        raise UsageError(f"too many arguments: {' '.join(left)}", hint="quote blanks")
-    return found  # type: ignore[no-any-return]  # a dict, whichever parser

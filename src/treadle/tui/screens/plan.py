@@ -94,6 +94,8 @@ class PlanScreen(ModalScreen[bool]):
             ) as process
         ):
             self._process = process
+            if not self.is_attached:  # nobody waits for it any more
+                process.kill()
             out, said = process.communicate()
         if self.is_attached:
             self.app.call_from_thread(self._show, out, said.decode("utf-8", "replace"))

@@ -81,11 +81,6 @@ class LogPane(Vertical):
             self._lines.append(entries_of(said))
             self._tell()
 
-    def start_over(self, entries: Iterable[Entry]) -> None:
-        """Show other lines in place of those there are."""
-        self._lines.replace(entries)
-        self._tell()
-
     def action_search(self) -> None:
         """Ask for words."""
         # At once: what is typed next must not be taken for keys that steer the run.

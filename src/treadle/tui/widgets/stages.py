@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 NARROW = 100  # columns below which a line says less
 _PARTS = " ▏▎▍▌▋▊▉"
-SYMBOLS = {"running": "●", "finished": "✓", "crashed": "✗"}
 
 
 def symbol(view: View) -> Piece:
