@@ -37,9 +37,20 @@ if TYPE_CHECKING:
         StillGrowing,
         Unreadable,
     )
+    from treadle.lab.extraction import (
+        Absent,
+        Extractor,
+        NoConfiguration,
+        NotApplicable,
+        StagedRun,
+        Undetermined,
+        Value,
+        extractor,
+    )
     from treadle.lab.layouts import Layout, Raw
     from treadle.lab.manifest_file import manifest
     from treadle.lab.measurement import Measurement, read
+    from treadle.lab.measuring import MetricsReport, metrics, read_metrics
     from treadle.lab.notes import Note
     from treadle.lab.pipelining import PipelineReport, pipeline
     from treadle.lab.schema import Schema, load_schema
@@ -61,9 +72,20 @@ _HOMES = {
         "StillGrowing",
         "Unreadable",
     ),
+    "treadle.lab.extraction": (
+        "Absent",
+        "Extractor",
+        "NoConfiguration",
+        "NotApplicable",
+        "StagedRun",
+        "Undetermined",
+        "Value",
+        "extractor",
+    ),
     "treadle.lab.layouts": ("Layout", "Raw"),
     "treadle.lab.manifest_file": ("manifest",),
     "treadle.lab.measurement": ("Measurement", "read"),
+    "treadle.lab.measuring": ("MetricsReport", "metrics", "read_metrics"),
     "treadle.lab.notes": ("Note",),
     "treadle.lab.pipelining": ("PipelineReport", "pipeline"),
     "treadle.lab.schema": ("Schema", "load_schema"),
@@ -74,14 +96,19 @@ _HOMES = {
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "Absent",
     "BreaksSchema",
     "CannotOpen",
     "Damaged",
+    "Extractor",
     "Layout",
     "Measurement",
+    "MetricsReport",
+    "NoConfiguration",
     "NoData",
     "NoSweep",
     "NotAMeasurement",
+    "NotApplicable",
     "Note",
     "PipelineReport",
     "Raw",
@@ -93,14 +120,20 @@ __all__ = [
     "SegmentReport",
     "Segments",
     "StageReport",
+    "StagedRun",
     "StillGrowing",
+    "Undetermined",
     "Unreadable",
+    "Value",
     "compact",
     "expand",
+    "extractor",
     "load_schema",
     "manifest",
+    "metrics",
     "pipeline",
     "read",
+    "read_metrics",
     "segment",
     "segments",
     "stage",

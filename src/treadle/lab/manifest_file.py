@@ -411,7 +411,7 @@ def manifest(
         pl.col("status") == status if status else None,
         pl.col("proc") == procedure if procedure else None,
         pl.col("date_local").cast(pl.String).str.starts_with(date) if date else None,
-        _of_chip(str(chip)) if chip is not None else None,
+        of_chip(str(chip)) if chip is not None else None,
     ]
     try:
         found = pl.scan_parquet(path, hive_partitioning=False, glob=False)
@@ -424,7 +424,8 @@ def manifest(
         ) from error
 
 
-def _of_chip(chip: str) -> pl.Expr:
+def of_chip(chip: str) -> pl.Expr:
+    """Return what is true of the rows of a chip, named ``Alisson67`` or numbered ``67``."""
     import polars as pl
 
     named = pl.col("chip_name") == chip

@@ -25,6 +25,8 @@ RUNS = f"{RECORD}/runs"
 SCHEMA = f"{RECORD}/procedures.yml"  # what a stage root was made with
 STAGED = f"{RECORD}/stage.json"  # what was decided for a stage root
 SEGMENTED = f"{RECORD}/segment.json"  # ... and for a root of segments
+MEASURED = f"{RECORD}/metrics.json"  # ... and for a root of metrics
+ANALYSED = f"{RECORD}/iv.json"  # ... and for a root of what was made of IV sweeps
 
 
 def part_of(procedure: str, date: str, run_id: str) -> str:

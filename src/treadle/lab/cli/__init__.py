@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import typer
 
-from treadle.lab.cli import looking, processing, schema
+from treadle.lab.cli import looking, metrics, processing, schema
 from treadle.lab.cli.command import Command
 
 app = typer.Typer(
@@ -28,6 +28,7 @@ for _function, _name, _epilog in (
     (processing.pipeline, "pipeline", processing.PIPELINE),
     (processing.stage, "stage", processing.STAGE),
     (processing.segment, "segment", processing.SEGMENT),
+    (metrics.metrics, "metrics", metrics.METRICS),
     (looking.manifest, "manifest", looking.MANIFEST),
     (looking.rejects, "rejects", looking.REJECTS),
     (processing.compact, "compact", processing.COMPACT),

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Annotated, Any, TypeAlias, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, get_args, get_origin, get_type_hints
 
 import typer
 
 import treadle
 from treadle.cli import SETTINGS_FILE
 from treadle.lab import config
+
+if TYPE_CHECKING:
+    from treadle.lab.roots import Roots
 
 # ── where ───────────────────────────────────────────────────────────────────────────────────────
 
@@ -27,6 +30,13 @@ Stage: TypeAlias = Annotated[
 ]
 Out: TypeAlias = Annotated[
     Path | None, typer.Argument(metavar="OUT", help="Folder for what comes out.")
+]
+Where: TypeAlias = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="OUT",
+        help="OUT of a pipeline, or a stage root. Default: that of treadle.toml, or this folder.",
+    ),
 ]
 Config: TypeAlias = Annotated[
     Path | None,
@@ -98,6 +108,19 @@ MinPoints: TypeAlias = Annotated[
     typer.Option("--min-points", metavar="N", min=1, help="classic: shorter ones are dropped."),
 ]
 
+ChipFile: TypeAlias = Annotated[
+    Path | None,
+    typer.Option("--chip-file", metavar="FILE", help="What the chips are made of: chips.yml."),
+]
+Extractors: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option("--extractor", metavar="FILE.py", help="Further metrics of your own."),
+]
+Until: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--until", metavar="STEP", help="Last step: stage, segment, metrics, iv, …"),
+]
+
 # ── how ─────────────────────────────────────────────────────────────────────────────────────────
 
 Workers: TypeAlias = Annotated[
@@ -150,15 +173,10 @@ def merged(command: Callable[..., Any], typed: Mapping[str, Any]) -> dict[str, A
         UsageError: The file is not there, or is wrong; or options do not go together.
     """
     options = types_of(command)
-    others: set[str] = set()
-    for other in _commands():
-        others |= types_of(other).keys()
-    said: dict[str, Any] = config.settings(
-        command.__name__, typed.get("config"), options, of_others=others - options.keys()
-    )
-    if "layout" in said:
-        file = Path(typed.get("config") or SETTINGS_FILE)
-        said["layout"] = [_beside(file, each) for each in said["layout"]]
+    said = _settings_of(command, typed.get("config"))
+    file = Path(typed.get("config") or SETTINGS_FILE)
+    for name in _OF_FILES & said.keys():
+        said[name] = [_beside(file, each) for each in said[name]]
     mine = {name: value for name, value in typed.items() if value is not None and name in options}
     values = {**said, **mine}
     for name, choices in _CHOICES.items():
@@ -170,7 +188,16 @@ def merged(command: Callable[..., Any], typed: Mapping[str, Any]) -> dict[str, A
     return values
 
 
+def _settings_of(command: Callable[..., Any], file: Path | None) -> dict[str, Any]:
+    options = types_of(command)
+    others: set[str] = set()
+    for other in _commands():
+        others |= types_of(other).keys()
+    return config.settings(command.__name__, file, options, of_others=others - options.keys())
+
+
 _METHOD = "turns"  # the default
+_OF_FILES = {"layout", "extractor"}  # what names files in another way than by a Path
 _OF_CLASSIC = ("dv_threshold", "min_points")
 _CHOICES = {
     "backend": ("processes", "threads", "inline"),
@@ -199,15 +226,19 @@ def _spelled(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
-def _beside(file: Path, layout: str) -> str:
-    """Take the path in ``FILE.py:Name`` from the folder of the file of settings."""
-    return str(file.parent / Path(layout).expanduser()) if ".py:" in layout else layout
+def _beside(file: Path, named: str) -> str:
+    """Take the path in ``FILE.py`` or ``FILE.py:Name`` from the folder of the file of settings."""
+    is_file = named.endswith(".py") or ".py:" in named
+    return str(file.parent / Path(named).expanduser()) if is_file else named
 
 
 def _commands() -> tuple[Callable[..., Any], ...]:
-    from treadle.lab.cli import processing
+    from treadle.lab.cli import metrics, processing
 
-    return (processing.stage, processing.segment, processing.pipeline)
+    return (processing.stage, processing.segment, processing.pipeline, metrics.metrics)
+
+
+_TYPED_ONLY = frozenset({"config", "json", "list_"})
 
 
 def types_of(command: Callable[..., Any]) -> dict[str, Any]:
@@ -215,7 +246,7 @@ def types_of(command: Callable[..., Any]) -> dict[str, Any]:
     hints = get_type_hints(command)
     del hints["return"]
     found = {name: _without_none(hint) for name, hint in hints.items()}
-    return {name: kind for name, kind in found.items() if name not in {"config", "json"}}
+    return {name: kind for name, kind in found.items() if name not in _TYPED_ONLY}
 
 
 def _without_none(hint: Any) -> Any:
@@ -247,3 +278,20 @@ def stage_root(given: Path) -> Path:
 
     within = given / STEPS[0]
     return within if (within / MANIFEST).is_file() and not (given / MANIFEST).is_file() else given
+
+
+def where(given: Path | None, config_file: Path | None = None) -> Roots:
+    """
+    Return the folders of the laboratory that is looked at.
+
+    Args:
+        given: What was typed; None: ``out`` of the file of settings, or the current folder.
+        config_file: As for :func:`treadle.lab.config.settings`.
+
+    Raises:
+        UsageError: There is nothing staged; or the file of settings is wrong.
+    """
+    from treadle.lab.cli.processing import pipeline
+    from treadle.lab.roots import roots
+
+    return roots(given or _settings_of(pipeline, config_file).get("out", Path()))

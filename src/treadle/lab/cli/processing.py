@@ -114,10 +114,10 @@ def stage(
     values = merged(stage, locals())
     raw, root = needed(values, "raw_root", "RAW"), needed(values, "stage_root", "STAGE")
     values["layouts"] = values.pop("layout", ())
-    report = _shown(values, ("stage",), lambda **arguments: run(raw, root, **arguments))
-    _tell(report, words.of_stage(report), values, json=json)
+    report = shown(values, ("stage",), lambda **arguments: run(raw, root, **arguments))
+    tell(report, words.of_stage(report), values, json=json)
     _point_on(report, root, values)
-    return _exit(report.files, report.rejected)
+    return exit_of(report.files, report.rejected)
 
 
 def segment(
@@ -151,9 +151,9 @@ def segment(
     values = merged(segment, locals())
     root, place = needed(values, "stage_root", "STAGE"), needed(values, "out", "OUT")
     values["procedures"] = values.pop("procedure", ())
-    report = _shown(values, ("segment",), lambda **arguments: run(root, place, **arguments))
-    _tell(report, words.of_segment(report), values, json=json)
-    return _exit(report.runs, report.rejected)
+    report = shown(values, ("segment",), lambda **arguments: run(root, place, **arguments))
+    tell(report, words.of_segment(report), values, json=json)
+    return exit_of(report.runs, report.rejected)
 
 
 def pipeline(
@@ -174,6 +174,9 @@ def pipeline(
     procedure: options.Procedures = None,
     dv_threshold: options.DvThreshold = None,
     min_points: options.MinPoints = None,
+    chip_file: options.ChipFile = None,
+    extractor: options.Extractors = None,
+    until: options.Until = None,
     timeout: options.Timeout = None,
     workers: options.Workers = None,
     backend: options.Backend = None,
@@ -185,9 +188,10 @@ def pipeline(
     json: options.Json = False,
 ) -> int:
     """
-    Stage, then segment, in one go.
+    Raw files to metrics and histories, in one go.
 
-    RAW is staged into OUT/stage and its sweeps go to OUT/segment, on the same workers.
+    RAW is staged into OUT/stage; then come OUT/segment, OUT/metrics, OUT/iv and OUT/history, on the
+    same workers.
     """
     from treadle.lab.pipelining import STEPS
     from treadle.lab.pipelining import pipeline as run
@@ -196,10 +200,11 @@ def pipeline(
     raw, place = needed(values, "raw_root", "RAW"), needed(values, "out", "OUT")
     values["layouts"] = values.pop("layout", ())
     values["procedures"] = values.pop("procedure", ())
-    report = _shown(values, STEPS, lambda **arguments: run(raw, place, **arguments))
-    _tell(report, words.of_pipeline(report), values, json=json)
+    values["extractors"] = values.pop("extractor", ())
+    report = shown(values, STEPS[:-1], lambda **arguments: run(raw, place, **arguments))
+    tell(report, words.of_pipeline(report), values, json=json)
     _point_on(report.stage, place / STEPS[0], values)
-    return _exit(report.stage.files, report.rejected)
+    return exit_of(report.stage.files, report.rejected)
 
 
 def _point_on(report: StageReport, root: Path, values: dict[str, Any]) -> None:
@@ -214,7 +219,7 @@ def _point_on(report: StageReport, root: Path, values: dict[str, Any]) -> None:
         hint(f"all that are rejected: treadle lab rejects {root}")
 
 
-def _shown(values: dict[str, Any], stages: Sequence[str], run: Callable[..., _Report]) -> _Report:
+def shown(values: dict[str, Any], stages: Sequence[str], run: Callable[..., _Report]) -> _Report:
     """Call *run* with *values*, its progress on stderr."""
     from treadle.lab.display import display_for
 
@@ -235,14 +240,16 @@ def _shown(values: dict[str, Any], stages: Sequence[str], run: Callable[..., _Re
             display.close()
 
 
-def _tell(report: Any, lines: Sequence[str], values: dict[str, Any], *, json: bool) -> None:
+def tell(report: Any, lines: Sequence[str], values: dict[str, Any], *, json: bool) -> None:
+    """Say what became of it: *lines* for people, or JSON for programs."""
     if json:
         put(words.as_json(report))
     elif not values.get("quiet"):
         say(*words.wrapped(lines, width()))
 
 
-def _exit(found: int, rejected: int) -> int:
+def exit_of(found: int, rejected: int) -> int:
+    """Return what the command exits with, by what there was and what failed of it."""
     if not found:
         return Exit.NOTHING
     return Exit.ITEMS_FAILED if rejected else Exit.OK
@@ -258,7 +265,7 @@ def compact(
     from treadle.lab.compacting import compact as run
 
     report = run(options.stage_root(stage_root), procedures=procedure)
-    _tell(report, [str(report)], {}, json=json)
+    tell(report, [str(report)], {}, json=json)
     return Exit.OK
 
 
@@ -272,5 +279,5 @@ def expand(
     from treadle.lab.compacting import expand as run
 
     report = run(options.stage_root(stage_root), procedures=procedure)
-    _tell(report, [str(report)], {}, json=json)
+    tell(report, [str(report)], {}, json=json)
     return Exit.OK

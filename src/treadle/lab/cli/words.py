@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import textwrap
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from treadle.lab.display import printable
 
 if TYPE_CHECKING:  # they load what may not be installed, and what help does not need
+    from treadle.lab.measuring import MetricsReport
     from treadle.lab.pipelining import PipelineReport
     from treadle.lab.segmenting import SegmentReport
     from treadle.lab.staging import Reject, StageReport
@@ -71,6 +73,48 @@ def of_segment(report: SegmentReport) -> list[str]:
     return lines
 
 
+def of_metrics(report: MetricsReport) -> list[str]:
+    """Sum up a search for metrics."""
+    counts = f"{report.new:,} new, {report.changed:,} changed, {report.unchanged:,} unchanged"
+    lines = [f"metrics: {_many(report.runs, 'run')} in {_seconds(report.elapsed)}: {counts}"]
+    lines += _rejects(report.failed, Counter(each.reason for each in report.failed), listed=True)
+    lines += _slowest(report.slowest)
+    lines += [
+        f"  {_STATUSES[status]}: {_top(reasons)}"
+        for status, reasons in sorted(report.reasons.items())
+    ]
+    if report.chip_file is not None:
+        lines.append(f"  chip file: {report.chip_file}")
+    values = f"{_many(report.values, 'value')} of {_many(len(report.metrics), 'metric')}"
+    lines.append(f"  {values}: {report.store}")
+    return [*lines, "", *_metric_table(report)] if report.metrics else lines
+
+
+_STATUSES = {
+    "not_applicable": "does not apply",
+    "undetermined": "could not be determined",
+    "no_configuration": "not configured",
+    "error": "failed",
+}
+_TOP = 4  # reasons named; the store has them all
+
+
+def _top(reasons: Mapping[str, int]) -> str:
+    many = sorted(reasons.items(), key=lambda each: (-each[1], each[0]))
+    named = [f"{count:,} x {printable(reason)}" for reason, count in many[:_TOP]]
+    left = sum(count for _, count in many[_TOP:])
+    return ", ".join([*named, *([f"{left:,} for other reasons"] if left else [])])
+
+
+def _metric_table(report: MetricsReport) -> list[str]:
+    head = ("metric", "values", "without")
+    rows = [
+        (name, f"{statuses.get('ok', 0):,}", f"{sum(statuses.values()) - statuses.get('ok', 0):,}")
+        for name, statuses in report.metrics.items()
+    ]
+    return _lined_up((head, *rows))
+
+
 def _removed(report: StageReport | SegmentReport) -> str:
     return f", {report.removed:,} removed" if report.removed else ""
 
@@ -110,13 +154,18 @@ def _table(report: PipelineReport) -> list[str]:
         )
         for kind in report.kinds
     ]
-    wide = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
+    return _lined_up((head, *rows))
+
+
+def _lined_up(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    """Write rows as a table: names to the left, numbers to the right."""
+    wide = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         "  ".join(
             cell.ljust(size) if column == 0 else cell.rjust(size)
             for column, (cell, size) in enumerate(zip(row, wide, strict=True))
         ).rstrip()
-        for row in (head, *rows)
+        for row in rows
     ]
 
 
@@ -173,7 +222,7 @@ def _seconds(seconds: float) -> str:
     return f"{seconds:.1f} s" if seconds < 60 else f"{int(seconds // 60)} min {seconds % 60:.0f} s"
 
 
-def as_json(report: StageReport | SegmentReport | PipelineReport) -> str:
+def as_json(report: StageReport | SegmentReport | MetricsReport | PipelineReport) -> str:
     """Write a report as one line of JSON."""
     return json.dumps(asdict(report), default=_plain) + "\n"
 

@@ -19,17 +19,14 @@ announces under the entry point group ``treadle.lab.layouts``.
 from __future__ import annotations
 
 import functools
-import importlib
-import importlib.util
-import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from pathlib import Path
-from types import ModuleType
 from typing import Protocol, runtime_checkable
 
 import treadle
+from treadle.lab.named import module_named
 from treadle.lab.notes import Note
 
 GROUP = "treadle.lab.layouts"
@@ -137,7 +134,7 @@ def _resolved(text: str) -> Layout:
             f"{text!r} does not name a layout", hint="write module:Name or path/to/file.py:Name"
         )
     is_file = place.endswith(".py")
-    module = _of_file(Path(place)) if is_file else _of_module(place)
+    module = module_named(place, "layout", "a layout is named module:Name or path/to/file.py:Name")
     if not hasattr(module, name):
         raise treadle.UsageError(f"{place} has nothing called {name!r}")
     layout = _made(getattr(module, name), text)
@@ -173,42 +170,6 @@ class _OfFile:
 
     def __reduce__(self) -> tuple[object, ...]:
         return (_resolved, (self.text,))
-
-
-def _of_file(path: Path) -> ModuleType:
-    """Import the file *path*, under a name that no other module has."""
-    path = path.resolve()
-    # Workers name the same file again, and get the module that is loaded already.
-    name = f"treadle.lab.layouts.file:{path}"
-    if name in sys.modules:
-        return sys.modules[name]
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None or not path.is_file():
-        raise treadle.UsageError(f"there is no file {str(path)!r}")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except BaseException as error:
-        del sys.modules[name]
-        if not isinstance(error, Exception):
-            raise
-        raise _broken(str(path), error) from error
-    return module
-
-
-def _of_module(name: str) -> ModuleType:
-    try:
-        return importlib.import_module(name)
-    except Exception as error:
-        raise _broken(name, error) from error
-
-
-def _broken(place: str, error: Exception) -> treadle.UsageError:
-    return treadle.UsageError(
-        f"importing the layout from {place} failed with {type(error).__name__}: {error}",
-        hint="a layout is named module:Name or path/to/file.py:Name",
-    )
 
 
 def _made(thing: object, text: str) -> Layout:
