@@ -90,8 +90,8 @@ def test_columns_without_a_number_count_as_missing():
 
 def test_a_run_with_a_thermometer_has_its_temperature_too():
     run = made("It", {"t (s)": [0.0, 1.0], "I (A)": [1.0, 2.0], "Plate T (degC)": [25.0, 26.0]})
-    assert [kind.name for kind in run.kinds()] == ["It", "temperature"]
-    assert plotting.plot_of([run], run.kinds()[1]).y.label == "Temperature (°C)"
+    assert [kind.name for kind in run.kinds()] == ["It", "It-sequential", "It-fit", "temperature"]
+    assert plotting.plot_of([run], run.kinds()[-1]).y.label == "Temperature (°C)"
 
 
 def test_an_unknown_kind_names_those_there_are():

@@ -1,94 +1,44 @@
-"""The numbers of a plot, scaled and labelled, whoever draws it: matplotlib or a terminal."""
+"""The curves of staged measurements: over each other, their slopes, after one another, fitted."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 import treadle
+from treadle.lab.plotting import relaxing, slopes
 from treadle.lab.plotting.kinds import Kind
+from treadle.lab.plotting.model import Axis, Curve, Plot, largest, scaled
 from treadle.lab.plotting.scales import Scale, quantity, scale_for, split
 from treadle.lab.plotting.staged import Staged
-from treadle.lab.plotting.words import naming
+from treadle.lab.plotting.words import naming, on_the_clock
 
 if TYPE_CHECKING:
-    import numpy as np
-    import polars as pl
-    from numpy.typing import NDArray
+    from treadle.lab.plotting.model import Numbers
 
 LASER_ON = 0.1
 """Volts above which a laser counts as on."""
 
+_APART = 10.0
+"""Gaps of so many times what was measured leave nothing to be seen of the curves."""
+
 
 @dataclass(frozen=True, slots=True)
-class Axis:
+class _Made:
+    """Curves in plain units, and what belongs to them."""
+
+    curves: list[Curve]
+    lit: list[tuple[float, float]]
+    notes: list[str]
+    by_clock: bool = False
+
+
+def plot_of(measurements: Sequence[Staged], kind: Kind, *, legend_by: str | None = None) -> Plot:
     """
-    One axis of a plot.
-
-    Attributes:
-        quantity: What it shows, in words.
-        unit: The unit of its numbers; empty without one.
-        is_time: Its numbers are points in time, in seconds since 1970 of the local clock.
-    """
-
-    quantity: str
-    unit: str = ""
-    is_time: bool = False
-
-    @property
-    def label(self) -> str:
-        """What stands beside it: ``"Current (µA)"``."""
-        return f"{self.quantity} ({self.unit})" if self.unit else self.quantity
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Curve:
-    """
-    One curve: numbers in the units of the axes, in the order in which they were measured.
-
-    Attributes:
-        x: Where the points are.
-        y: How high; NaN where nothing was measured.
-        label: What tells it apart; empty where it is the only one.
-        back: It is the way back of a sweep: drawn in another style.
-        group: Curves of one group, such as the branches of one run, have one colour.
-    """
-
-    x: NDArray[np.float64]
-    y: NDArray[np.float64]
-    label: str = ""
-    back: bool = False
-    group: int = 0
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Plot:
-    """
-    Everything that is drawn.
-
-    Attributes:
-        title: What all curves have in common.
-        x: The horizontal axis.
-        y: The vertical one.
-        curves: What is drawn.
-        lit: From when to when the light was on, in the numbers of the horizontal axis.
-        points: Single points count, and no line joins them.
-        notes: What a reader must be told: what could not be drawn, and why.
-    """
-
-    title: str
-    x: Axis
-    y: Axis
-    curves: tuple[Curve, ...]
-    lit: tuple[tuple[float, float], ...] = ()
-    points: bool = False
-    notes: tuple[str, ...] = ()
-
-
-def plot_of(measurements: Sequence[Staged], kind: Kind) -> Plot:
-    """
-    Lay the curves of *measurements* over each other.
+    Draw *measurements* in one plot, each with curves of its own.
 
     A single sweep that was segmented has a curve for each segment.
 
@@ -96,6 +46,8 @@ def plot_of(measurements: Sequence[Staged], kind: Kind) -> Plot:
         measurements: What is to be drawn; one without the columns of *kind* is left out, and the
             notes say so.
         kind: What is drawn over what.
+        legend_by: What tells the curves apart in the legend, as for
+            :func:`treadle.lab.plotting.words.naming`; default: all in which they differ.
 
     Raises:
         UsageError: None of them can be drawn.
@@ -107,114 +59,70 @@ def plot_of(measurements: Sequence[Staged], kind: Kind) -> Plot:
             f"{' and '.join(map(repr, kind.columns))}",
             hint="choose another kind of plot, or other measurements",
         )
-    title, names = naming([each.facts for each in drawn])
-    raw = [
-        curve
-        for group, (each, name) in enumerate(zip(drawn, names, strict=True))
-        for curve in _curves(each, name, kind, group, alone=len(drawn) == 1)
-    ]
-    x = scale_for(max(_largest(curve.x) for curve in raw), split(kind.x)[1])
-    y = scale_for(max(_largest(curve.y) for curve in raw), split(kind.y[0])[1])
-    lit, notes = _lit(drawn, kind)
+    title, names = naming([each.facts for each in drawn], legend_by)
+    same = {name: number for number, name in enumerate(dict.fromkeys(names))}
+    made = _sequence(drawn, names, kind) if kind.how == "sequence" else _over(drawn, names, kind)
+    if not made.curves:
+        raise treadle.UsageError(
+            f"there is nothing to draw for {kind.name!r}: {'; '.join(dict.fromkeys(made.notes))}",
+            hint="choose another kind of plot, or other measurements",
+        )
     if len(drawn) < len(measurements):
-        notes.append(f"{len(measurements) - len(drawn)} left out: without these columns")
-    return Plot(
-        title,
-        Axis(quantity(kind.x), x.unit),
-        Axis(quantity(kind.y[0]) if len(kind.y) == 1 else "Temperature", y.unit),
-        tuple(
-            replace(curve, x=curve.x * x.factor, y=curve.y * y.factor, group=number)
-            for curve, number in zip(raw, _groups(raw, len(drawn)), strict=True)
-        ),
-        tuple((on * x.factor, off * x.factor) for on, off in lit),
-        notes=tuple(notes),
+        made.notes.append(f"{len(measurements) - len(drawn)} left out: without these columns")
+    shown = kind.shown or (kind.y[0] if len(kind.y) == 1 else "Temperature (degC)")
+    x = Axis("Time", is_time=True) if made.by_clock else _axis(kind.x)
+    groups = _groups(made.curves, [same[name] for name in names])
+    curves = _said_once(
+        replace(each, group=group) for each, group in zip(made.curves, groups, strict=True)
+    )
+    return scaled(
+        Plot(title, x, _axis(shown), tuple(curves), tuple(made.lit), notes=tuple(made.notes))
     )
 
 
-def trend(rows: pl.DataFrame, column: str) -> Plot:
-    """
-    Draw a number of the manifest, or a metric beside it, over the time of the measurements.
-
-    Args:
-        rows: Of the manifest, with ``start_time_utc`` and *column*.
-        column: One that holds numbers.
-
-    Raises:
-        UsageError: There is no such column of numbers, or it has no value.
-    """
-    import polars as pl
-
-    if column not in rows.columns or not rows[column].dtype.is_numeric():
-        raise treadle.UsageError(
-            f"there is no column of numbers {column!r}",
-            hint="treadle lab manifest STAGE --columns all shows those there are",
-        )
-    found = rows.filter(
-        pl.col("start_time_utc").is_not_null(), pl.col(column).cast(pl.Float64).is_finite()
-    ).sort("start_time_utc")
-    if not found.height:
-        raise treadle.UsageError(
-            f"no measurement has a value for {column!r}", hint="choose another column"
-        )
-    values = found[column].cast(pl.Float64).to_numpy()
-    name, unit = _named_unit(column)
-    scale = scale_for(_largest(values), unit)
-    names = found["chip_name"].unique().to_list() if "chip_name" in found.columns else []
-    chip = f"{names[0]} · " if len(names) == 1 and names[0] else ""
-    return Plot(
-        f"{chip}{name}",
-        Axis("Start", is_time=True),
-        Axis(name, scale.unit),
-        (Curve(_clock(found), values * scale.factor),),
-        points=True,
-    )
+def _axis(column: str) -> Axis:
+    return Axis(quantity(column), split(column)[1])
 
 
-def _clock(rows: pl.DataFrame) -> NDArray[np.float64]:
-    """Return the local time of each start, as seconds since 1970 of a clock on that wall."""
-    zones = rows["local_tz"].drop_nulls().to_list() if "local_tz" in rows.columns else []
-    local = rows["start_time_utc"].dt.convert_time_zone(zones[0] if zones else "UTC")
-    return local.dt.replace_time_zone(None).dt.epoch("us").cast(float).to_numpy() / 1e6
+# ── over each other ─────────────────────────────────────────────────────────────────────────────
 
 
-def _named_unit(column: str) -> tuple[str, str]:
-    """Return name and unit of a column of the manifest, where its name ends with its unit."""
-    name, _, unit = column.rpartition("_")
-    units = {"v": "V", "V": "V", "a": "A", "A": "A", "s": "s", "nm": "nm", "c": "°C", "w": "W"}
-    return (name, units[unit]) if name and unit in units else (column, "")
-
-
-def _columns_of(measurement: Staged, kind: Kind) -> list[str]:
-    """Return the columns of *kind* that a measurement has numbers in; none if it lacks the x."""
-    table = measurement.table
-    filled = [
-        name
-        for name in kind.columns
-        if name in table.columns and bool(table[name].cast(float).is_finite().any())
-    ]
-    return filled[1:] if filled[:1] == [kind.x] else []
+def _over(drawn: Sequence[Staged], names: Sequence[str], kind: Kind) -> _Made:
+    lit, notes = _lit(drawn, kind)
+    made = _Made([], lit, notes)
+    for group, (each, name) in enumerate(zip(drawn, names, strict=True)):
+        try:
+            made.curves.extend(_curves(each, name, kind, group, alone=len(drawn) == 1))
+            if kind.how == "fit":
+                curve, reason = relaxing.fitted(each, name, group)
+                made.curves.append(curve)
+                notes.extend([f"{each.run_id} has no τ: {reason}"] if reason else [])
+        except (slopes.NoSlope, relaxing.NoFit) as error:
+            lacks = "left out" if kind.how == "slope" else "has no fit"
+            notes.append(f"{each.run_id} {lacks}: {error}")
+    return made
 
 
 def _curves(measurement: Staged, name: str, kind: Kind, group: int, *, alone: bool) -> list[Curve]:
     columns = _columns_of(measurement, kind)
-    x = _numbers(measurement.table, kind.x)
+    x = measurement.numbers(kind.x)
+    if kind.how == "slope":
+        return slopes.curves(x, measurement.numbers(columns[0]), name, group, alone=alone)
     if kind.by_segment and alone and measurement.is_segmented:
-        return _branches(measurement, x, _numbers(measurement.table, columns[0]), kind)
+        return _branches(measurement, x, measurement.numbers(columns[0]), kind)
     curves = []
     for number, column in enumerate(columns):
         which = quantity(column) if len(kind.y) > 1 else ""
         label = " · ".join(word for word in (name, which) if word)
-        curves.append(Curve(x, _numbers(measurement.table, column), label, number % 2 == 1, group))
+        curves.append(Curve(x, measurement.numbers(column), label, number % 2 == 1, group))
     return curves
 
 
-def _branches(
-    measurement: Staged, x: NDArray[np.float64], y: NDArray[np.float64], kind: Kind
-) -> list[Curve]:
+def _branches(measurement: Staged, x: Numbers, y: Numbers, kind: Kind) -> list[Curve]:
     """Return a curve for each segment; it begins where the one before ended, so no gap is seen."""
     ids = measurement.table["segment_id"].fill_null(-1).to_numpy()
     types = measurement.table["segment_type"]
-    scale = scale_for(_largest(x), split(kind.x)[1])
+    scale = scale_for(largest(x), split(kind.x)[1])
     curves: list[Curve] = []
     for number in range(int(ids.max()) + 1 if len(ids) else 0):
         rows = (ids == number).nonzero()[0]
@@ -234,24 +142,66 @@ def _about(value: float, scale: Scale) -> str:
     return f"{(round(value, 6) + 0.0) * scale.factor:.4g}".replace("-", "\N{MINUS SIGN}")
 
 
-def _groups(curves: Sequence[Curve], runs: int) -> list[int]:
+# ── one after the other ─────────────────────────────────────────────────────────────────────────
+
+
+def _sequence(drawn: Sequence[Staged], names: Sequence[str], kind: Kind) -> _Made:
+    """Return each curve where it stood on the clock of the laboratory."""
+    began = [on_the_clock(each.facts) for each in drawn]
+    told = [at for at in began if at is not None]
+    lacking = len(began) - len(told)
+    notes = [f"{lacking} left out: without a start"] if lacking else []
+    curves: list[Curve] = []
+    lit: list[tuple[float, float]] = []
+    for group, (each, name, at) in enumerate(zip(drawn, names, began, strict=True)):
+        if at is None:
+            continue
+        column = _columns_of(each, kind)[0]
+        curves.append(Curve(each.numbers(kind.x) + at, each.numbers(column), name, group=group))
+        lit += [(on + at, off + at) for on, off in _spans(each, kind)]
+    if len(curves) > 1:
+        measured = sum(float(np.nanmax(each.x) - np.nanmin(each.x)) for each in curves)
+        whole = max(float(np.nanmax(c.x)) for c in curves) - min(told)
+        if whole > _APART * max(measured, 1.0):
+            notes.append("these runs are far apart in time: between them nothing was measured")
+    return _Made(curves, lit, notes, by_clock=True)
+
+
+# ── of one measurement ──────────────────────────────────────────────────────────────────────────
+
+
+def _columns_of(measurement: Staged, kind: Kind) -> list[str]:
+    """Return the columns of *kind* that a measurement has numbers in; none if it lacks the x."""
+    table = measurement.table
+    filled = [
+        name
+        for name in kind.columns
+        if name in table.columns and bool(table[name].cast(float).is_finite().any())
+    ]
+    return filled[1:] if filled[:1] == [kind.x] else []
+
+
+def _groups(curves: Sequence[Curve], of_runs: Sequence[int]) -> list[int]:
     """Return the number of the colour of each curve: its run's; of one run, its group's."""
-    return (
-        [curve.group for curve in curves] if runs > 1 or len(curves) > 2 else [*range(len(curves))]
-    )
+    if len(of_runs) > 1:
+        return [of_runs[curve.group] for curve in curves]
+    if len(curves) > 2 or any(curve.is_fit for curve in curves):
+        return [curve.group for curve in curves]
+    return [*range(len(curves))]
 
 
-def _numbers(table: pl.DataFrame, column: str) -> NDArray[np.float64]:
-    import polars as pl
+def _said_once(curves: Iterable[Curve]) -> list[Curve]:
+    """Leave the labels out that an earlier curve has, whose colour a curve shares."""
+    said: set[tuple[int, str]] = set()
+    once = []
+    for curve in curves:
+        key = (curve.group, curve.label)
+        once.append(replace(curve, label="") if key in said else curve)
+        said.add(key)
+    return once
 
-    return table[column].cast(pl.Float64).fill_null(float("nan")).to_numpy()
 
-
-def _largest(values: NDArray[np.float64]) -> float:
-    import numpy as np
-
-    finite = values[np.isfinite(values)]
-    return float(np.abs(finite).max()) if len(finite) else 0.0
+# ── light ───────────────────────────────────────────────────────────────────────────────────────
 
 
 def _lit(drawn: Sequence[Staged], kind: Kind) -> tuple[list[tuple[float, float]], list[str]]:
@@ -265,12 +215,10 @@ def _lit(drawn: Sequence[Staged], kind: Kind) -> tuple[list[tuple[float, float]]
 
 
 def _spans(measurement: Staged, kind: Kind) -> list[tuple[float, float]]:
-    import numpy as np
-
     if kind.laser is None or kind.laser not in measurement.table.columns:
         return []
-    x = _numbers(measurement.table, kind.x)
-    on = np.nan_to_num(_numbers(measurement.table, kind.laser)) > LASER_ON
+    x = measurement.numbers(kind.x)
+    on = np.nan_to_num(measurement.numbers(kind.laser)) > LASER_ON
     edges = np.diff(np.concatenate(([False], on, [False])).astype(np.int8))
     starts, ends = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1) - 1
     return [

@@ -1,7 +1,7 @@
 """Figures by matplotlib, ready to be printed: SI units, vector formats, readable in grey.
 
 Figures are made as objects and never through ``pyplot``, whose state is shared by the process. What
-tells curves apart is lightness and line style, and colour only beside them.
+tells curves apart is lightness, line style and markers, and colour only beside them.
 """
 
 from __future__ import annotations
@@ -13,12 +13,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
+
 import treadle
 from treadle.cli import check_libraries
 from treadle.lab.places import put_whole
-from treadle.lab.plotting.curves import Plot, plot_of
+from treadle.lab.plotting.curves import plot_of
 from treadle.lab.plotting.kinds import Kind, kind_named
+from treadle.lab.plotting.model import Curve, Plot
 from treadle.lab.plotting.staged import Staged
+from treadle.lab.plotting.styles import LINES, MARKERS, STYLES, Style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,20 +32,12 @@ if TYPE_CHECKING:
 FORMATS: Final = ("png", "svg", "pdf")
 """What a figure can be saved as, by the suffix of the file."""
 
-WIDTH: Final = 5.2  # inches: across one and a half columns of a journal
-HEIGHT: Final = 3.5
-_STYLES: Final = ("-", "--", "-.", ":")
 _IN_THE_AXES: Final = 5  # more curves have their legend below the axes
 _IN_A_LEGEND: Final = 30  # more cannot be told apart
 _DENSE: Final = 800  # points; with more, what is dashed looks like noise
+_MARKS: Final = 7  # on a curve whose line style cannot tell it apart
 
-_one_at_a_time = threading.Lock()  # saving reads settings of the process
-_SETTINGS: Final[Any] = {
-    "svg.fonttype": "path",  # looks the same where the font is not installed
-    "svg.hashsalt": "treadle",  # the same figure gives the same bytes
-    "pdf.fonttype": 42,  # text stays text, which journals ask for
-    "axes.unicode_minus": True,
-}
+_one_at_a_time = threading.Lock()  # settings of matplotlib are those of the process
 _UNDATED: Final[dict[str, dict[str, Any]]] = {
     "png": {"Software": None},
     "svg": {"Date": None},
@@ -54,18 +50,20 @@ def figure(
     kind: Kind | str | None = None,
     *,
     title: str | None = None,
-    width: float = WIDTH,
-    height: float = HEIGHT,
+    width: float | None = None,
+    height: float | None = None,
+    style: Style = STYLES["paper"],
 ) -> Figure:
     """
-    Draw *measurements* over each other.
+    Draw *measurements* in one figure.
 
     Args:
         measurements: What is to be drawn, or a plot that was made of it.
         kind: What is drawn over what; default: the most usual kind of the first measurement.
         title: What stands above; default: what all have in common; empty: nothing.
-        width: Of the figure, in inches.
-        height: Of the figure, in inches.
+        width: Of the figure, in inches; default: that of the style.
+        height: Of the figure, in inches; default: that of the style.
+        style: How it looks.
 
     Returns:
         A figure that :func:`save` takes.
@@ -75,23 +73,41 @@ def figure(
         MissingExtra: matplotlib is not installed.
     """
     check_libraries({"matplotlib": "matplotlib"}, "lab", purpose="a figure")
-    from matplotlib.figure import Figure
+    import matplotlib as mpl
 
     plot = measurements if isinstance(measurements, Plot) else _plot(measurements, kind)
-    made = Figure(figsize=(width, height), layout="constrained")
+    above = plot.title if title is None else title
+    size = (width or style.width, height or style.height)
+    with _one_at_a_time, mpl.rc_context(style.rc):
+        return _drawn(plot, above, size, style)
+
+
+def _drawn(plot: Plot, above: str, size: tuple[float, float], style: Style) -> Figure:
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    made = Figure(figsize=size, layout="constrained")
     axes = made.add_subplot()
-    for on, off in plot.lit:
+    for span in plot.lit:
+        on, off = _moments(np.array(span)) if plot.x.is_time else span
         axes.axvspan(on, off, color="0.88", linewidth=0, zorder=0)
-    _draw(axes, plot)
+    _draw(axes, plot, style)
     axes.set_xlabel(plot.x.label, parse_math=False)
     axes.set_ylabel(plot.y.label, parse_math=False)
-    above = plot.title if title is None else title
     if above:
-        lines = textwrap.wrap(above, max(int(width * 14), 20))  # letters of this size in an inch
-        axes.set_title("\n".join(lines), fontsize=8.5, loc="left", parse_math=False)
+        letters = int(size[0] * 119 / _points(mpl.rcParams["axes.titlesize"]))  # in its width
+        lines = textwrap.wrap(above, max(letters, 20))
+        axes.set_title("\n".join(lines), parse_math=False)
     _finish(axes, plot)
     _add_legend(made, axes, plot)
     return made
+
+
+def _points(size: float | str) -> float:
+    """Return a size of letters, which style files may write as ``"small"``."""
+    from matplotlib.font_manager import FontProperties
+
+    return float(FontProperties(size=size).get_size_in_points())
 
 
 def _plot(measurements: Sequence[Staged], kind: Kind | str | None) -> Plot:
@@ -108,65 +124,88 @@ def _plot(measurements: Sequence[Staged], kind: Kind | str | None) -> Plot:
     return plot_of(measurements, kind_named(kind) if isinstance(kind, str) else kind)
 
 
-def _draw(axes: Axes, plot: Plot) -> None:
-    import matplotlib as mpl
+# ── curves ──────────────────────────────────────────────────────────────────────────────────────
 
-    shades = mpl.colormaps["viridis"]
-    groups = max(curve.group for curve in plot.curves) + 1
+
+def _draw(axes: Axes, plot: Plot, style: Style) -> None:
+    colors = style.colors(max(curve.group for curve in plot.curves) + 1)
+    pale = any(curve.is_fit for curve in plot.curves)
     for curve in plot.curves:
-        at = 0.0 if groups == 1 else 0.82 * curve.group / (groups - 1)  # the lightest is too light
-        options: dict[str, Any] = {"color": shades(at), "linewidth": 1.1, "label": curve.label}
-        if plot.points:
-            options |= {"linestyle": "none", "marker": "o", "markersize": 3.5}
-        elif curve.back:
-            options |= {"linestyle": "--"}
-        elif len(curve.x) <= _DENSE and not _has_backs(plot):
-            options |= {"linestyle": _STYLES[curve.group % len(_STYLES)]}
-        axes.plot(_moments(curve.x) if plot.x.is_time else curve.x, curve.y, **options)
+        look = _look(plot, curve) | {"color": colors[curve.group], "label": curve.label}
+        if curve.is_fit:
+            look |= {"color": "black", "zorder": 3}
+        elif pale:
+            look |= {"alpha": 0.55}
+        x = _moments(curve.x) if plot.x.is_time else curve.x
+        if curve.error is None:
+            axes.plot(x, curve.y, **look)
+        else:
+            axes.errorbar(x, curve.y, yerr=curve.error, capsize=2, elinewidth=0.8, **look)
 
 
-def _has_backs(plot: Plot) -> bool:
-    return any(curve.back for curve in plot.curves)
+def _look(plot: Plot, curve: Curve) -> dict[str, Any]:
+    """Return what tells a curve apart without any colour."""
+    marker = MARKERS[curve.group % len(MARKERS)]
+    if plot.points:
+        return {"linestyle": "none", "marker": marker}
+    if curve.is_fit:
+        return {"linestyle": LINES[(curve.group + 1) % len(LINES)]}
+    last = max(each.group for each in plot.curves)
+    has_backs = any(each.back for each in plot.curves)
+    is_styled = not has_backs and len(curve.x) <= _DENSE
+    number = curve.group % len(LINES) if is_styled else int(curve.back)
+    look: dict[str, Any] = {"linestyle": LINES[number]}
+    if last >= (len(LINES) if is_styled else 1):
+        every = max(len(curve.x) // _MARKS, 1)
+        look |= {"marker": marker, "markevery": (every // 2, every)}
+    return look
 
 
 def _moments(seconds: Any) -> Any:
     return (seconds * 1e6).astype("int64").astype("datetime64[us]")
 
 
+# ── axes and legend ─────────────────────────────────────────────────────────────────────────────
+
+
 def _finish(axes: Axes, plot: Plot) -> None:
-    """Set what is the same for all figures."""
-    axes.tick_params(direction="in", top=True, right=True, labelsize=8.5)
-    axes.xaxis.label.set_fontsize(9.5)
-    axes.yaxis.label.set_fontsize(9.5)
-    axes.margins(x=0.02)
-    for side in axes.spines.values():
-        side.set_linewidth(0.7)
+    """Write the numbers of the axes so that none is taken for another."""
+    if plot.points:
+        axes.margins(x=0.06, y=0.08)  # or half of a marker is lost behind the frame
     if plot.x.is_time:
         from matplotlib import dates
 
         untyped: Any = dates
-        locator = untyped.AutoDateLocator(maxticks=7)
+        locator = untyped.AutoDateLocator(minticks=3, maxticks=8)
         axes.xaxis.set_major_locator(locator)
         axes.xaxis.set_major_formatter(untyped.ConciseDateFormatter(locator))
+        axes.ticklabel_format(axis="y", useOffset=False, style="plain")
     else:
         axes.ticklabel_format(useOffset=False, style="plain")
 
 
 def _add_legend(made: Figure, axes: Axes, plot: Plot) -> None:
     """Put a small legend into the axes, and a large one below them, where the figure grows."""
+    import matplotlib as mpl
+
     handles, labels = _legend(axes, plot)
-    if not labels or len(plot.curves) > _IN_A_LEGEND:
+    if not labels or len(plot.curves) > _IN_A_LEGEND * (2 if _is_paired(plot) else 1):
         return
-    options: dict[str, Any] = {"fontsize": 7, "frameon": False}
-    longest = max(map(len, labels))
-    if len(labels) <= _IN_THE_AXES and longest <= 32:
-        options |= {"frameon": True, "framealpha": 0.75, "edgecolor": "none"}  # over noise, too
-        _plain(axes.legend(handles, labels, **options))
+    longest, letter = max(map(len, labels)), _points(mpl.rcParams["legend.fontsize"])
+    wide = longest * letter / 140 > 0.45 * made.get_figwidth()
+    if len(labels) <= _IN_THE_AXES and not wide:
+        _plain(axes.legend(handles, labels))
         return
-    side_by_side = max(1, int(made.get_figwidth() * 16 / (longest + 6)))  # letters in an inch
+    side_by_side = max(1, int(made.get_figwidth() * 112 / letter / (longest + 6)))
+    side_by_side = min(side_by_side, len(labels))
     lines = -(-len(labels) // side_by_side)
-    made.set_figheight(made.get_figheight() + 0.15 * lines)
-    _plain(made.legend(handles, labels, loc="outside lower left", ncols=side_by_side, **options))
+    made.set_figheight(made.get_figheight() + letter * 0.0214 * lines)
+    place: Any = {"loc": "outside lower left", "ncols": side_by_side, "frameon": False}
+    _plain(made.legend(handles, labels, **place))
+
+
+def _is_paired(plot: Plot) -> bool:
+    return any(curve.is_fit or curve.back for curve in plot.curves)
 
 
 def _plain(legend: Legend) -> None:
@@ -185,7 +224,13 @@ def _legend(axes: Axes, plot: Plot) -> tuple[list[Any], list[str]]:
     return [handle for handle, _ in said], [label for _, label in said]
 
 
-def save(made: Figure, path: str | os.PathLike[str], *, dpi: int = 300) -> Path:
+def save(
+    made: Figure,
+    path: str | os.PathLike[str],
+    *,
+    dpi: int = 300,
+    style: Style = STYLES["paper"],
+) -> Path:
     """
     Write a figure to a file, whole or not at all.
 
@@ -193,6 +238,7 @@ def save(made: Figure, path: str | os.PathLike[str], *, dpi: int = 300) -> Path:
         made: The figure.
         path: Where to; the suffix tells the format, one of :data:`FORMATS`.
         dpi: Dots per inch of a PNG.
+        style: The one that the figure was made with.
 
     Returns:
         The path of the file.
@@ -214,7 +260,7 @@ def save(made: Figure, path: str | os.PathLike[str], *, dpi: int = 300) -> Path:
         made.savefig(part, format=suffix, dpi=dpi, metadata=_UNDATED[suffix])
 
     try:
-        with _one_at_a_time, mpl.rc_context(_SETTINGS):
+        with _one_at_a_time, mpl.rc_context(style.rc):
             put_whole(to, write)
             _close_fonts()
     except OSError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 import treadle
 
@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 
 LASER: Final = "VL (V)"
 _OWN: Final = ("run_id", "proc", "start_time")  # columns that staging adds
+
+How = Literal["overlay", "slope", "sequence", "fit"]
+"""What is made of the columns: curves over each other, their slopes, one run after the other on
+the clock, or with the stretched exponential of their relaxation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,8 @@ class Kind:
         procedures: Those that have it; none: any with these columns.
         laser: The column that tells when the light is on; None: nothing is shaded.
         by_segment: The branches of the sweep are told apart.
+        how: What is made of the columns.
+        shown: What stands along the vertical axis, where it is not the column itself.
     """
 
     name: str
@@ -37,6 +43,8 @@ class Kind:
     procedures: tuple[str, ...] = ()
     laser: str | None = None
     by_segment: bool = False
+    how: How = "overlay"
+    shown: str = ""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -48,10 +56,16 @@ _PLATE, _AMBIENT = "Plate T (degC)", "Ambient T (degC)"
 
 KINDS: Final = (
     Kind("IVg", "current over gate voltage", "Vg (V)", ("I (A)",), ("IVg", "IVgT"), None, True),
+    Kind("transconductance", "slope of the current over gate voltage", "Vg (V)", ("I (A)",),
+         ("IVg", "IVgT"), how="slope", shown="Transconductance (S)"),
     Kind("IV", "current over drain-source voltage", "Vsd (V)", ("I (A)",), ("IV", "IVT"),
          None, True),
     Kind("VVg", "voltage over gate voltage", "Vg (V)", ("VDS (V)",), ("VVg",), None, True),
     Kind("It", "current over time", "t (s)", ("I (A)",), ("It", "ITt", "It2"), LASER),
+    Kind("It-sequential", "current of one run after the other, by the clock", "t (s)", ("I (A)",),
+         ("It", "ITt", "It2"), LASER, how="sequence"),
+    Kind("It-fit", "current over time with the fit of its relaxation", "t (s)", ("I (A)",),
+         ("It", "ITt"), LASER, how="fit"),
     Kind("Vt", "voltage over time", "t (s)", ("VDS (V)",), ("Vt",), LASER),
     Kind("Pt", "optical power over time", "t (s)", ("P (W)",), ("Pt",), LASER),
     Kind("ItVg", "current over time", "t (s)", ("I (A)",), ("ItVg",)),

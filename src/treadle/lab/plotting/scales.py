@@ -76,3 +76,18 @@ def written(value: float, unit: str) -> str:
     scale = scale_for(abs(value), unit)
     number = f"{value * scale.factor:.4g}".replace("-", "\N{MINUS SIGN}")
     return f"{number} {scale.unit}".rstrip()
+
+
+def unit_written(unit: str) -> str:
+    """Write a unit of a metric as printed: ``"cm²/(V·s)"`` for ``"cm^2/V/s"``."""
+    above, *below = unit.split("/")
+    if len(below) > 1:
+        return f"{_raised(above)}/({'·'.join(map(_raised, below))})"
+    return "/".join(map(_raised, (above, *below)))
+
+
+def _raised(factor: str) -> str:
+    digits = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+    return re.sub(
+        r"\^(-?[0-9]+)", lambda found: found[1].translate(digits), factor.replace("*", "·")
+    )

@@ -14,7 +14,9 @@ from treadle.lab.places import check_root
 from treadle.lab.plotting.kinds import Kind, kinds_of
 
 if TYPE_CHECKING:
+    import numpy as np
     import polars as pl
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,6 +46,15 @@ class Staged:
     def is_segmented(self) -> bool:
         """Whether the rows tell which segment they belong to."""
         return "segment_id" in self.table.columns
+
+    def numbers(self, column: str) -> NDArray[np.float64]:
+        """Return one of its columns; NaN where nothing was measured."""
+        import polars as pl
+
+        values: NDArray[np.float64] = (
+            self.table[column].cast(pl.Float64).fill_null(float("nan")).to_numpy()
+        )
+        return values
 
     def kinds(self) -> list[Kind]:
         """Return the kinds of plots it has, the most usual one first."""

@@ -1,0 +1,182 @@
+"""Numbers of many measurements over their times: a column of the manifest, or metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+import treadle
+from treadle.lab.plotting.model import Axis, Curve, Plot, scaled
+from treadle.lab.plotting.scales import unit_written
+from treadle.lab.plotting.words import on_the_clock, said_by
+
+if TYPE_CHECKING:
+    import polars as pl
+
+TITLES: Final[Mapping[str, str]] = {
+    "cnp_voltage": "Charge neutrality point",
+    "cnp_forward": "Charge neutrality point",
+    "cnp_backward": "Charge neutrality point",
+    "cnp_hysteresis": "Hysteresis of the charge neutrality point",
+    "mobility_fe_holes": "Field-effect mobility",
+    "mobility_fe_electrons": "Field-effect mobility",
+    "delta_current": "Photocurrent ΔI",
+    "delta_voltage": "Photovoltage ΔV",
+    "delta_i_corrected": "Corrected photocurrent ΔI",
+    "tau_dark": "Relaxation time τ",
+    "beta_dark": "Stretching exponent β",
+    "t_rise": "Rise time",
+    "t_fall": "Fall time",
+    "resistance": "Resistance",
+    "calibration_max_power": "Greatest optical power",
+}
+"""What stands at the axis of a metric; of the others their names do."""
+
+SHORT: Final[Mapping[str, str]] = {
+    "cnp_voltage": "mean",
+    "cnp_forward": "forward",
+    "cnp_backward": "backward",
+    "mobility_fe_holes": "holes",
+    "mobility_fe_electrons": "electrons",
+}
+"""What metrics are called in a legend, where several stand in one plot."""
+
+
+def trend(rows: pl.DataFrame, column: str) -> Plot:
+    """
+    Draw a number of the manifest, or a metric beside it, over the time of the measurements.
+
+    Args:
+        rows: Of the manifest, with ``start_time_utc`` and *column*.
+        column: One that holds numbers.
+
+    Raises:
+        UsageError: There is no such column of numbers, or it has no value.
+    """
+    import polars as pl
+
+    if column not in rows.columns or not rows[column].dtype.is_numeric():
+        raise treadle.UsageError(
+            f"there is no column of numbers {column!r}",
+            hint="treadle lab manifest STAGE --columns all shows those there are",
+        )
+    found = rows.filter(
+        pl.col("start_time_utc").is_not_null(), pl.col(column).cast(pl.Float64).is_finite()
+    ).sort("start_time_utc")
+    if not found.height:
+        raise treadle.UsageError(
+            f"no measurement has a value for {column!r}", hint="choose another column"
+        )
+    values = found[column].cast(pl.Float64).to_numpy()
+    name, unit = _named_unit(column)
+    facts = list(found.select(_there(found, _OF_START)).iter_rows(named=True))
+    curve = Curve(_clocks(facts), values)
+    title = _titled(found, name)
+    return scaled(Plot(title, Axis("Start", is_time=True), Axis(name, unit), (curve,), points=True))
+
+
+def metric_trend(rows: pl.DataFrame, names: Sequence[str], *, legend_by: str | None = None) -> Plot:
+    """
+    Draw metrics over the time of their measurements, with their uncertainties as bars.
+
+    Each metric has a curve; and where some of the runs were lit and others dark, one for each of
+    these as well.
+
+    Args:
+        rows: Of the store of metrics, with the columns ``metric``, ``status``, ``value``,
+            ``uncertainty``, ``unit`` and ``start_time_utc``; with ``has_light`` and ``local_tz``
+            of the manifest where they are to count.
+        names: The metrics; all of one unit.
+        legend_by: What tells curves apart instead of the light, as for
+            :func:`treadle.lab.plotting.words.said_by`.
+
+    Raises:
+        UsageError: None of them has a value; or nothing is called *legend_by*.
+    """
+    found = having_values(rows, names)
+    if not found:
+        raise treadle.UsageError(
+            f"no measurement has a value of {' or '.join(names)}",
+            hint="treadle lab metrics OUT finds them, and says why there are none",
+        )
+    there = [name for name in names if any(row["metric"] == name for row in found)]
+    if legend_by is not None:
+        say = said_by(legend_by, list(found[0]))
+    else:
+        say = _light if len({row["has_light"] for row in found}) > 1 else _nothing
+    groups: dict[str, list[Mapping[str, Any]]] = {}
+    for row in sorted(found, key=lambda row: (there.index(row["metric"]), say(row))):
+        which = SHORT.get(row["metric"], row["metric"]) if len(there) > 1 else ""
+        groups.setdefault(" · ".join(filter(None, (which, say(row)))), []).append(row)
+    shown = TITLES.get(there[0], there[0])
+    return scaled(
+        Plot(
+            _titled(rows, shown),
+            Axis("Start", is_time=True),
+            Axis(shown, unit_written(str(found[0]["unit"] or ""))),
+            points_of(groups, _clocks),
+            points=True,
+        )
+    )
+
+
+_OF_START: Final = ("start_time_utc", "local_tz")
+
+
+def having_values(rows: pl.DataFrame, names: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the rows of the store with a value of one of these metrics, by time."""
+    import polars as pl
+
+    wanted = rows.filter(
+        pl.col("metric").is_in(list(names)),
+        pl.col("status") == "ok",
+        pl.col("value").is_finite(),
+        pl.col("start_time_utc").is_not_null(),
+    ).sort("start_time_utc", "run_id", "metric")
+    if "has_light" not in wanted.columns:
+        wanted = wanted.with_columns(has_light=pl.lit(None, dtype=pl.Boolean))
+    return wanted.to_dicts()
+
+
+def points_of(groups: Mapping[str, Sequence[Mapping[str, Any]]], where: Any) -> tuple[Curve, ...]:
+    """Return a curve for each group, of values with their uncertainties; *where* gives its x."""
+    curves = []
+    for number, (label, members) in enumerate(groups.items()):
+        values = np.array([row["value"] for row in members], dtype=np.float64)
+        error = np.array([row.get("uncertainty") for row in members], dtype=np.float64)
+        has_any = bool(np.isfinite(error).any())
+        curves.append(
+            Curve(where(members), values, label, group=number, error=error if has_any else None)
+        )
+    return tuple(curves)
+
+
+def _clocks(facts: Iterable[Mapping[str, Any]]) -> Any:
+    return np.array([on_the_clock(each) for each in facts], dtype=np.float64)
+
+
+def _light(row: Mapping[str, Any]) -> str:
+    return {True: "light", False: "dark"}.get(row["has_light"], "light not known")
+
+
+def _nothing(_row: Mapping[str, Any]) -> str:
+    return ""
+
+
+def _titled(rows: pl.DataFrame, what: str) -> str:
+    names = rows["chip_name"].unique().to_list() if "chip_name" in rows.columns else []
+    chip = f"{names[0]} · " if len(names) == 1 and names[0] else ""
+    return f"{chip}{what}"
+
+
+def _there(rows: pl.DataFrame, names: Sequence[str]) -> list[str]:
+    return [name for name in names if name in rows.columns]
+
+
+def _named_unit(column: str) -> tuple[str, str]:
+    """Return name and unit of a column of the manifest, where its name ends with its unit."""
+    name, _, unit = column.rpartition("_")
+    units = {"v": "V", "V": "V", "a": "A", "A": "A", "s": "s", "nm": "nm", "c": "°C", "w": "W"}
+    return (name, units[unit]) if name and unit in units else (column, "")
