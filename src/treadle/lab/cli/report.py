@@ -38,6 +38,7 @@ def report(
         str | None,
         typer.Option("--since", metavar="DATE", help="Only runs since 2025-09-01, or 2025-09."),
     ] = None,
+    chip_file: options.ChipFile = None,
     plots: Annotated[
         bool, typer.Option("--plots/--no-plots", help="Draw the latest curves.")
     ] = True,
@@ -47,6 +48,6 @@ def report(
     from treadle.lab.page import about, place_for, write
 
     roots = options.where(out, config)
-    known = about(roots, chip, since=since, command=typed())
+    known = about(roots, chip, since=since, chip_file=chip_file, command=typed())
     put(f"{write(known, to or place_for(roots, known.chip), plots=plots)}\n")
     return Exit.OK
