@@ -68,7 +68,11 @@ demo: COMMAND = $(BIN)/treadle map examples/parse_measurements.py:parse examples
 # The same again, killed in the middle while the file that hangs holds it up, and resumed.
 demo: KILLED = $(subst measurements.csv,resumed.csv,$(COMMAND)) --name killed
 # The files that are no measurements are made for the parser above; the laboratory's pipeline rejects them.
-demo: PIPELINE = $(BIN)/treadle lab pipeline examples/measurements $(DEMO)/lab --workers 2
+demo: PIPELINE = $(BIN)/treadle lab pipeline examples/measurements $(DEMO)/lab --workers 2 \
+    --chip-file examples/chips.yml
+# A gate sweep as a figure, what light does to a current with its fit, and all of a chip as a page.
+demo: PLOT = $(BIN)/treadle lab plot IVg $(DEMO)/lab --chip 67
+demo: CHIP = $(BIN)/treadle lab report 67 $(DEMO)/lab
 # Asks nobody: the rows of the example go to the provider mock, which answers with what it was asked.
 demo: ASKED = $(BIN)/treadle prompts run -p $(DEMO)/prompts/prompt.txt -e $(DEMO)/prompts/experiments.csv \
     -o $(DEMO)/prompts/results.csv
@@ -93,10 +97,16 @@ demo: $(APPS)  ## map a parser over real instrument files and four bad ones; kil
 	@echo '$$ $(BIN)/treadle report killed'
 	@$(BIN)/treadle report killed
 	@echo
-	@echo 'The same files as what they are, laboratory measurements: typed Parquet, segments, one manifest.'
+	@echo 'The same files as what they are, laboratory measurements: typed Parquet, segments, metrics, histories.'
 	@echo '$$ $(PIPELINE)'
 	@$(PIPELINE); code=$$?; \
 	  test $$code -eq 1 || { echo "demo: exit code $$code, expected 1 (some were rejected)" >&2; exit 1; }
+	@echo '$$ $(BIN)/treadle lab history 67 $(DEMO)/lab'
+	@$(BIN)/treadle lab history 67 $(DEMO)/lab
+	@echo '$$ $(PLOT)'
+	@$(PLOT)
+	@echo '$$ $(CHIP)'
+	@$(CHIP)
 	@echo
 	@echo 'Prompts instead of files: a table of LLM experiments, asked offline.'
 	@echo '$$ $(BIN)/treadle prompts init -o $(DEMO)/prompts/experiments.csv'
@@ -118,6 +128,9 @@ demo: $(APPS)  ## map a parser over real instrument files and four bad ones; kil
 	  '$(BIN)/treadle show killed' 'the record of a run: what failed, how, and how long it took' \
 	  '$(DEMO)/lab/stage' 'a Parquet file for each measurement; _manifest lists them' \
 	  '$(DEMO)/lab/segment' 'the branches of each sweep; _manifest lists them' \
+	  '$(DEMO)/lab/metrics/metrics.parquet' 'mobility, photoresponse, relaxation …: a row for each' \
+	  '$(DEMO)/lab/figures' 'the figure of the gate sweep, as PDF and PNG' \
+	  '$(DEMO)/lab/reports' 'the page of the chip: open it in a browser' \
 	  '$(DEMO)/prompts/results.csv' 'the table of experiments with the answers' \
 	  '$(DEMO)/chunks.jsonl' 'the source code in chunks, a row for each' \
 	  '$(BIN)/treadle map --help' 'the same for a function and files of yours' \

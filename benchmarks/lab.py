@@ -66,7 +66,7 @@ def _whole(facts: Facts, raw: Path, out: Path, start_method: str, *, rerun: bool
     def all_of_it() -> Any:
         return lab.pipeline(raw, out, workers=harness.WORKERS, start_method=start_method)
 
-    with _memory(facts):
+    with watched_memory(facts):
         report, facts["seconds"] = _timed(all_of_it)
     _check(report.stage, raw)
     facts["files_per_second"] = report.stage.files / facts["seconds"]
@@ -79,7 +79,7 @@ def _whole(facts: Facts, raw: Path, out: Path, start_method: str, *, rerun: bool
 
 
 @contextmanager
-def _memory(facts: Facts, every: float = 0.1) -> Iterator[None]:
+def watched_memory(facts: Facts, every: float = 0.1) -> Iterator[None]:
     """Write down the highest resident memory of this process, and of the largest of its own."""
     done = threading.Event()
     here = psutil.Process()

@@ -21,6 +21,8 @@ CASES = (
     "coroutines",
     "durability",
     "lab",
+    "lab_fits",
+    "lab_metrics",
     "prompts",
     "code",
     "ui",

@@ -513,7 +513,8 @@ def test_the_folder_of_a_pipeline_stands_for_the_stage_root_in_it(folder, type_i
     assert type_in("rejects", "out") == type_in("rejects", "out/stage")
     assert type_in("compact", "out")[0] == 0
     assert (folder / "out" / "stage" / "_compact").is_dir()
-    assert sorted(path.name for path in (folder / "out").iterdir()) == ["segment", "stage"]
+    made = sorted(path.name for path in (folder / "out").iterdir())
+    assert made == ["history", "iv", "metrics", "segment", "stage"]
 
 
 def test_a_folder_of_segments_lists_its_sweeps_and_those_that_were_rejected(good, type_in):
@@ -646,8 +647,9 @@ def test_compact_and_expand_go_there_and_back(staged, type_in):
 
 @pytest.mark.parametrize(
     "name",
-    ["", "stage", "segment", "pipeline", "manifest", "rejects", "compact", "expand", "schema",
-     "schema check", "schema show", "schema infer"],
+    ["", "stage", "segment", "pipeline", "metrics", "iv", "manifest", "rejects", "history", "plot",
+     "plots", "report", "compact", "expand", "schema", "schema check", "schema show",
+     "schema infer"],
 )  # fmt: skip
 def test_help_fits_80_columns_and_is_on_stdout(type_in, name, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
@@ -685,7 +687,7 @@ def test_a_missing_library_is_named_with_what_to_install(good, module, library):
     assert not (good / "out").exists()
 
 
-@pytest.mark.parametrize("name", ["manifest", "rejects", "stage", "segment", "compact"])
+@pytest.mark.parametrize("name", ["manifest", "history", "stage", "segment", "metrics"])
 def test_help_needs_no_library_and_the_command_does(good, name):
     def typed(*arguments):
         return subprocess.run(

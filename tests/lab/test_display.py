@@ -237,7 +237,8 @@ def test_the_close_of_one_run_does_not_break_the_rows_of_the_next(tmp_path):
     code, text = on_terminal("pipeline", tmp_path / "raw", tmp_path / "out", "-w", "1")
     screen = Screen().feed(text)
     assert code == 1
-    assert [line.split()[0] for line in screen.lines[:3]] == ["stage", "segment", "stage:"]
+    rows = [line.split()[0] for line in screen.lines[:5]]
+    assert rows == ["stage", "segment", "metrics", "iv", "stage:"]
     assert "11/11" in screen.lines[0]
     assert "6/6" in screen.lines[1]
     assert text.count("\x1b[?25l") == 1

@@ -39,19 +39,23 @@ def test_each_step_has_its_folder_and_its_report(raw, tmp_path):
     assert counts(report.stage) == (12, 0, 0, 3)
     assert counts(report.segment) == (9, 0, 0, 0)
     assert report.rejected == 3
-    assert [folder.name for folder in sorted(report.out.iterdir())] == ["segment", "stage"]
+    folders = ["history", "iv", "metrics", "segment", "stage"]
+    assert [folder.name for folder in sorted(report.out.iterdir())] == folders
     assert report.stage.manifest == tmp_path / "out" / "stage" / MANIFEST
     assert report.segment.manifest == tmp_path / "out" / "segment" / MANIFEST
     assert report.elapsed >= report.stage.elapsed + report.segment.elapsed
-    assert str(report).count("\n") == 1
+    assert (report.metrics.runs, report.iv.runs, len(report.histories)) == (12, 6, 7)
+    assert str(report).count("\n") == 3
 
 
 def test_it_leaves_what_the_steps_leave_one_by_one(raw, tmp_path):
     run(raw, tmp_path / "out", method="classic")
     lab.stage(raw, tmp_path / "alone" / "stage", local_tz="UTC", **INLINE)
-    lab.segment(
-        tmp_path / "alone" / "stage", tmp_path / "alone" / "segment", method="classic", **INLINE
-    )
+    stage, segment = tmp_path / "alone" / "stage", tmp_path / "alone" / "segment"
+    lab.segment(stage, segment, method="classic", **INLINE)
+    lab.metrics(stage, tmp_path / "alone" / "metrics", **INLINE)
+    lab.iv(stage, segment, tmp_path / "alone" / "iv", **INLINE)
+    lab.write_histories(tmp_path / "alone")
     assert tree(tmp_path / "out") == tree(tmp_path / "alone")
 
 
@@ -87,13 +91,13 @@ def test_one_new_file_goes_through_both_steps_alone(raw, tmp_path):
     assert counts(report.segment) == (1, 0, 9, 0)
 
 
-def test_both_steps_run_on_the_same_warm_workers(raw, tmp_path):
-    """Two workers start, once; both steps have items on them."""
+def test_all_steps_run_on_the_same_warm_workers(raw, tmp_path):
+    """Two workers start, once; all steps have items on them."""
     heard = []
     lab.pipeline(raw, tmp_path / "out", workers=2, progress=heard.append, **UTC)
     of = treadle.events
     begun = [event.name.partition(" ")[0] for event in heard if isinstance(event, of.RunStarted)]
-    assert begun == ["stage", "segment"]
+    assert begun == ["stage", "segment", "metrics", "iv"]
     started = {event.worker for event in heard if isinstance(event, of.WorkerStarted)}
     assert sum(isinstance(event, of.WorkerStarted) for event in heard) <= 2 * len(started)
     assert not [event for event in heard if isinstance(event, of.WorkerEnded)]
@@ -107,10 +111,9 @@ def test_both_steps_run_on_the_same_warm_workers(raw, tmp_path):
         }
         for events in (heard[:first], heard[first:])
     ]
-    assert ran_on[0] | ran_on[1] <= started
     assert len(started) == 2
-    assert ran_on[0]
-    assert ran_on[1]
+    assert all(ran_on)
+    assert ran_on[0] | ran_on[1] <= started
 
 
 def test_a_pool_of_ones_own_is_used_and_left_open(raw, tmp_path):
@@ -139,6 +142,8 @@ def test_the_schema_of_the_staging_is_that_of_the_segmentation(raw, tmp_path):
         ({"procedures": ["It"]}, "'It' is no sweep"),
         ({"local_tz": "Europe/Nowhere"}, "no time zone"),
         ({"schema": "nowhere.yml"}, "nowhere.yml"),
+        ({"chip_file": "nowhere.yml"}, "nowhere.yml"),
+        ({"extractors": ["nowhere.py"]}, "nowhere.py"),
     ],
 )
 def test_what_is_wrong_with_any_step_is_said_before_the_first_begins(raw, tmp_path, options, says):
@@ -158,6 +163,15 @@ def test_nothing_there_is_no_error(tmp_path):
     for _ in range(2):
         report = run(tmp_path / "void", tmp_path / "out")
         assert (report.stage.files, report.segment.runs, report.kinds) == (0, 0, [])
+        assert (report.metrics.runs, report.iv.runs, report.histories) == (0, 0, [])
+
+
+def test_it_ends_with_the_step_that_was_asked_for(raw, tmp_path):
+    report = run(raw, tmp_path / "out", until="metrics")
+    assert (report.metrics.runs, report.iv, report.histories) == (12, None, None)
+    assert not (tmp_path / "out" / "iv").exists()
+    with pytest.raises(treadle.UsageError, match="no step 'metric'"):
+        run(raw, tmp_path / "out", until="metric")
 
 
 def test_an_interrupted_pipeline_goes_on_where_it_was(raw, tmp_path):

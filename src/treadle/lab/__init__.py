@@ -24,6 +24,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from treadle.lab.analysing import IvReport, iv, read_iv
+    from treadle.lab.chips import Chip, ChipFile, load_chips
     from treadle.lab.compacting import compact, expand
     from treadle.lab.errors import (
         BreaksSchema,
@@ -47,6 +49,11 @@ if TYPE_CHECKING:
         Value,
         extractor,
     )
+    from treadle.lab.extractors.stretched_exponential import (
+        StretchedExponential,
+        fit_stretched_exponential,
+    )
+    from treadle.lab.histories import history, write_histories
     from treadle.lab.layouts import Layout, Raw
     from treadle.lab.manifest_file import manifest
     from treadle.lab.measurement import Measurement, read
@@ -59,6 +66,8 @@ if TYPE_CHECKING:
     from treadle.lab.staging import Reject, StageReport, stage
 
 _HOMES = {
+    "treadle.lab.analysing": ("IvReport", "iv", "read_iv"),
+    "treadle.lab.chips": ("Chip", "ChipFile", "load_chips"),
     "treadle.lab.compacting": ("compact", "expand"),
     "treadle.lab.errors": (
         "BreaksSchema",
@@ -82,6 +91,11 @@ _HOMES = {
         "Value",
         "extractor",
     ),
+    "treadle.lab.extractors.stretched_exponential": (
+        "StretchedExponential",
+        "fit_stretched_exponential",
+    ),
+    "treadle.lab.histories": ("history", "write_histories"),
     "treadle.lab.layouts": ("Layout", "Raw"),
     "treadle.lab.manifest_file": ("manifest",),
     "treadle.lab.measurement": ("Measurement", "read"),
@@ -99,8 +113,11 @@ __all__ = [
     "Absent",
     "BreaksSchema",
     "CannotOpen",
+    "Chip",
+    "ChipFile",
     "Damaged",
     "Extractor",
+    "IvReport",
     "Layout",
     "Measurement",
     "MetricsReport",
@@ -122,21 +139,28 @@ __all__ = [
     "StageReport",
     "StagedRun",
     "StillGrowing",
+    "StretchedExponential",
     "Undetermined",
     "Unreadable",
     "Value",
     "compact",
     "expand",
     "extractor",
+    "fit_stretched_exponential",
+    "history",
+    "iv",
+    "load_chips",
     "load_schema",
     "manifest",
     "metrics",
     "pipeline",
     "read",
+    "read_iv",
     "read_metrics",
     "segment",
     "segments",
     "stage",
+    "write_histories",
 ]
 
 if not TYPE_CHECKING:  # a type checker would believe that any name exists

@@ -23,7 +23,7 @@ from collections.abc import Collection, Mapping
 
 from treadle.cli import Table
 
-COMMANDS = ("stage", "segment", "metrics", "pipeline")
+COMMANDS = ("stage", "segment", "metrics", "iv", "pipeline")
 """The commands that have a section of their own."""
 
 

@@ -51,7 +51,7 @@ def test_a_second_time_nothing_is_done_and_no_byte_changes(stage, tmp_path):
     assert (report.new, report.changed, report.unchanged) == (0, 0, 6)
     assert report.run_id is None
     assert tree(tmp_path / "m") == before
-    assert len(treadle.runs(tmp_path / "m" / ".treadle" / "runs")) == 1
+    assert len(list((tmp_path / "m" / ".treadle" / "runs").glob("*/run.json"))) == 1
 
 
 def test_a_subset_leaves_all_other_rows_as_they_are(stage, tmp_path):
@@ -75,16 +75,17 @@ def test_any_order_of_subsets_ends_in_the_same_store(stage, tmp_path):
 
 def test_only_what_has_a_new_version_is_found_again(stage, tmp_path):
     find(stage, tmp_path / "m", peak(), peak(name="other"))
-    report = find(stage, tmp_path / "m", peak("2"), peak(name="other"))
+    report = find(stage, tmp_path / "m", peak("10"), peak(name="other"))
     rows = pl.read_parquet(tmp_path / "m" / "metrics.parquet")
     assert report.changed == 6
-    assert rows.filter(metric="other")["computed_at"].n_unique() == 1
     assert rows.filter(metric="peak").group_by("version").len().sort("version").rows() == [
         ("1", 6),
-        ("2", 6),
+        ("10", 6),
     ]
     newest = lab.read_metrics(tmp_path / "m", metric="peak")
-    assert newest["version"].to_list() == ["2"] * 6
+    assert newest["version"].to_list() == ["10"] * 6
+    assert find(stage, tmp_path / "m", peak("9")).changed == 6
+    assert lab.read_metrics(tmp_path / "m", metric="peak")["version"].to_list() == ["10"] * 6
 
 
 def test_a_run_that_is_added_is_the_only_one_that_is_looked_at(stage, tmp_path):
@@ -303,14 +304,17 @@ def test_what_a_killed_session_has_found_is_not_found_again(stage, tmp_path):
 
     def settled():
         runs = treadle.runs(tmp_path / "m" / ".treadle" / "runs")
-        return runs and runs[0].ok == 3
+        counts = [run.ok for run in runs]
+        for run in runs:
+            run.close()
+        return counts == [3]
 
     assert eventually(settled), process.poll()
     os.killpg(process.pid, signal.SIGKILL)
     ended(process)
     first = {path.name.partition(".")[0] for path in mine.parent.glob("*.*[0-9]")}
     (mine.parent / "go").touch()
-    code, out, err = ended(start(*typed, "--progress", "none"))
+    code, _, err = ended(start(*typed, "--progress", "none"))
     assert code == 0, err
     assert lab.read_metrics(tmp_path / "m")["status"].to_list() == ["ok"] * 6
     calls = [path.name.partition(".")[0] for path in mine.parent.glob("*.*[0-9]")]

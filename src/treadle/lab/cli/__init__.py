@@ -2,7 +2,12 @@
 
 options     what was typed and what a file sets, put together
 processing  stage, segment, pipeline, compact, expand
+metrics     metrics
+iv          iv
 looking     manifest, rejects
+history     history
+plot        plot, plots
+report      report
 schema      schema check, show, infer
 words       what is said of a report
 command     what they have in common
@@ -12,12 +17,12 @@ from __future__ import annotations
 
 import typer
 
-from treadle.lab.cli import looking, metrics, processing, schema
+from treadle.lab.cli import history, iv, looking, metrics, plot, processing, report, schema
 from treadle.lab.cli.command import Command
 
 app = typer.Typer(
     name="lab",
-    help="Instrument files to Parquet, segments and one manifest.",
+    help="Instrument files to Parquet, segments, metrics, plots and reports.",
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -29,6 +34,11 @@ for _function, _name, _epilog in (
     (processing.stage, "stage", processing.STAGE),
     (processing.segment, "segment", processing.SEGMENT),
     (metrics.metrics, "metrics", metrics.METRICS),
+    (iv.iv, "iv", iv.IV),
+    (history.history, "history", history.HISTORY),
+    (plot.plot, "plot", plot.PLOT),
+    (plot.plots, "plots", plot.PLOTS),
+    (report.report, "report", report.REPORT),
     (looking.manifest, "manifest", looking.MANIFEST),
     (looking.rejects, "rejects", looking.REJECTS),
     (processing.compact, "compact", processing.COMPACT),

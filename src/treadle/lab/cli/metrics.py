@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from treadle.cli import Exit, hint, put
+from treadle.cli import Exit, put
 from treadle.lab.cli import options, words
 from treadle.lab.cli.options import merged, needed
-from treadle.lab.cli.processing import exit_of, shown, tell
+from treadle.lab.cli.processing import exit_of, point_to_chips, shown, tell
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from treadle.lab.measuring import MetricsReport
 
 METRICS = """\
 \b
@@ -97,7 +96,7 @@ def metrics(
         values[name] = listed(values.get(name))
     report = shown(values, ("metrics",), lambda **arguments: run(root, place, **arguments))
     tell(report, words.of_metrics(report), values, json=json)
-    _point_on(report, values)
+    point_to_chips(report, values)
     return exit_of(report.runs, report.errors + len(report.failed))
 
 
@@ -119,11 +118,3 @@ def _list(further: Sequence[str]) -> str:
 def listed(text: str | None) -> list[str]:
     """Return the words of ``"a, b"``."""
     return [word for each in (text or "").split(",") if (word := each.strip())]
-
-
-def _point_on(report: MetricsReport, values: dict[str, Any]) -> None:
-    if values.get("quiet"):
-        return
-    lacking = sum(report.reasons.get("no_configuration", {}).values())
-    if lacking:
-        hint("--chip-file chips.yml says what chips are made of; without it there is no mobility")

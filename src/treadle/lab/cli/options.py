@@ -233,9 +233,10 @@ def _beside(file: Path, named: str) -> str:
 
 
 def _commands() -> tuple[Callable[..., Any], ...]:
-    from treadle.lab.cli import metrics, processing
+    from treadle.lab.cli import iv, metrics, processing
 
-    return (processing.stage, processing.segment, processing.pipeline, metrics.metrics)
+    ours = (processing.stage, processing.segment, processing.pipeline)
+    return (*ours, metrics.metrics, iv.iv)
 
 
 _TYPED_ONLY = frozenset({"config", "json", "list_"})

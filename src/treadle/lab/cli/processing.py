@@ -12,6 +12,7 @@ from treadle.lab.cli import options, words
 from treadle.lab.cli.options import merged, needed
 
 if TYPE_CHECKING:
+    from treadle.lab.measuring import MetricsReport
     from treadle.lab.staging import StageReport
 
 _EXITS = """\
@@ -204,6 +205,8 @@ def pipeline(
     report = shown(values, STEPS[:-1], lambda **arguments: run(raw, place, **arguments))
     tell(report, words.of_pipeline(report), values, json=json)
     _point_on(report.stage, place / STEPS[0], values)
+    if report.metrics is not None:
+        point_to_chips(report.metrics, values)
     return exit_of(report.stage.files, report.rejected)
 
 
@@ -217,6 +220,13 @@ def _point_on(report: StageReport, root: Path, values: dict[str, Any]) -> None:
         hint("treadle lab schema infer FILES drafts an entry for a procedure that is not known")
     if report.rejected:
         hint(f"all that are rejected: treadle lab rejects {root}")
+
+
+def point_to_chips(report: MetricsReport, values: dict[str, Any]) -> None:
+    """Say how metrics are found that need to know what a chip is made of."""
+    is_lacking = report.chip_file is None and "no_configuration" in report.reasons
+    if is_lacking and not values.get("quiet"):
+        hint("--chip-file says what chips are made of: without it there is no mobility")
 
 
 def shown(values: dict[str, Any], stages: Sequence[str], run: Callable[..., _Report]) -> _Report:

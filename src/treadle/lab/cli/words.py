@@ -13,10 +13,13 @@ from typing import TYPE_CHECKING, Any
 from treadle.lab.display import printable
 
 if TYPE_CHECKING:  # they load what may not be installed, and what help does not need
+    from treadle.lab.analysing import IvReport
     from treadle.lab.measuring import MetricsReport
     from treadle.lab.pipelining import PipelineReport
     from treadle.lab.segmenting import SegmentReport
     from treadle.lab.staging import Reject, StageReport
+
+    Report = StageReport | SegmentReport | MetricsReport | IvReport | PipelineReport
 
 _NAMED = 3  # files named for each reason; `treadle lab rejects` has them all
 _SLOWEST = 3
@@ -73,8 +76,8 @@ def of_segment(report: SegmentReport) -> list[str]:
     return lines
 
 
-def of_metrics(report: MetricsReport) -> list[str]:
-    """Sum up a search for metrics."""
+def of_metrics(report: MetricsReport, *, table: bool = True) -> list[str]:
+    """Sum up a search for metrics; with a line for each of them in a table."""
     counts = f"{report.new:,} new, {report.changed:,} changed, {report.unchanged:,} unchanged"
     lines = [f"metrics: {_many(report.runs, 'run')} in {_seconds(report.elapsed)}: {counts}"]
     lines += _rejects(report.failed, Counter(each.reason for each in report.failed), listed=True)
@@ -87,7 +90,7 @@ def of_metrics(report: MetricsReport) -> list[str]:
         lines.append(f"  chip file: {report.chip_file}")
     values = f"{_many(report.values, 'value')} of {_many(len(report.metrics), 'metric')}"
     lines.append(f"  {values}: {report.store}")
-    return [*lines, "", *_metric_table(report)] if report.metrics else lines
+    return [*lines, "", *_metric_table(report)] if table and report.metrics else lines
 
 
 _STATUSES = {
@@ -115,6 +118,28 @@ def _metric_table(report: MetricsReport) -> list[str]:
     return _lined_up((head, *rows))
 
 
+def of_iv(report: IvReport) -> list[str]:
+    """Sum up an analysis of IV sweeps."""
+    failed = f", {report.failed:,} failed" if report.failed else ""
+    head = (
+        f"iv: {_many(report.runs, 'sweep')}, {_many(report.groups, 'group')} in "
+        f"{_seconds(report.elapsed)}: {report.new:,} new, {report.changed:,} changed, "
+        f"{report.unchanged:,} unchanged{failed}; {_many(report.rejected, 'sweep')} rejected"
+    )
+    lines = [
+        head,
+        *_rejects(report.rejects, report.by_reason, listed=bool(report.slowest)),
+        *_slowest(report.slowest),
+    ]
+    if report.partly:
+        why = ", ".join(f"{count:,} x {reason}" for reason, count in report.reasons.items())
+        lines.append(f"  {_many(report.partly, 'sweep')} in part: {why}")
+    if report.without_resistance:
+        lines.append(f"  {_many(report.without_resistance, 'group')} without a resistance")
+    removed = f", {_many(report.removed, 'group')} removed" if report.removed else ""
+    return [*lines, f"  tables{removed}: {report.out}"]
+
+
 def _removed(report: StageReport | SegmentReport) -> str:
     return f", {report.removed:,} removed" if report.removed else ""
 
@@ -139,18 +164,25 @@ def of_pipeline(report: PipelineReport) -> list[str]:
     lines = of_stage(report.stage)
     if report.segment is not None:
         lines += of_segment(report.segment)
+    if report.metrics is not None:
+        lines += of_metrics(report.metrics, table=False)
+    if report.iv is not None:
+        lines += of_iv(report.iv)
+    if report.histories is not None:
+        lines.append(f"history: {_many(len(report.histories), 'chip')}: {report.out / 'history'}")
     return [*lines, "", *_table(report)] if report.kinds else lines
 
 
 def _table(report: PipelineReport) -> list[str]:
     """Write what there is now as a table, a line for each procedure."""
-    head = ("procedure", "measurements", "rows", "segments")
+    head = ("procedure", "measurements", "rows", "segments", "metrics")
     rows = [
         (
             kind.procedure,
             f"{kind.measurements:,}",
             f"{kind.rows:,}",
             "" if kind.segments is None else f"{kind.segments:,}",
+            "" if kind.metrics is None else f"{kind.metrics:,}",
         )
         for kind in report.kinds
     ]
@@ -222,7 +254,7 @@ def _seconds(seconds: float) -> str:
     return f"{seconds:.1f} s" if seconds < 60 else f"{int(seconds // 60)} min {seconds % 60:.0f} s"
 
 
-def as_json(report: StageReport | SegmentReport | MetricsReport | PipelineReport) -> str:
+def as_json(report: Report) -> str:
     """Write a report as one line of JSON."""
     return json.dumps(asdict(report), default=_plain) + "\n"
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import treadle
 from treadle.lab.extraction.extractor import Extractor
@@ -105,7 +105,7 @@ def _again(path: str, name: str) -> Extractor:
     return found
 
 
-def _parts(each: Extractor) -> dict[str, object]:
+def _parts(each: Extractor) -> dict[str, Any]:
     return {field.name: getattr(each, field.name) for field in fields(Extractor)}
 
 

@@ -11,7 +11,7 @@ import os
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -237,9 +237,9 @@ class _Session:
             return None
         works = {work.key: work for work in self._plan.work}
         found = (value for _, value in stored(run))
-        frame = store.frame_of(found, run.began)
+        frame = store.frame_of(found)
         failed = [self._lost(works.get(str(each.key)), each) for each in run.failures()]
-        lost = store.frame_of(failed, run.began)
+        lost = store.frame_of(failed)
         store.write(self._out, store.merged(self._stored(), frame.vstack(lost), self._listed))
         places.keep_text(self._out / places.MEASURED, self._notes(run.id))
         run.close()
@@ -261,7 +261,7 @@ class _Session:
 
     def _put(self, records: Iterable[Record]) -> pl.DataFrame:
         """Merge what was known without looking; rows of runs that are gone go."""
-        new = store.frame_of([records], datetime.now(UTC))
+        new = store.frame_of([records])
         return store.merged(self._stored(), new, self._listed)
 
     def _tidied(self, frame: pl.DataFrame) -> pl.DataFrame:

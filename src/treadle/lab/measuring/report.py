@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -72,7 +71,7 @@ class MetricsReport:
             self.metrics.setdefault(metric, {})[status] = many
         why = frame.filter(frame["status"] != "ok").group_by("status", "reason").len()
         for status, reason, many in why.sort("len", "reason", descending=[True, False]).iter_rows():
-            self.reasons.setdefault(status, Counter())[reason] = many
+            self.reasons.setdefault(status, {})[reason] = many
 
     def __str__(self) -> str:
         counts: dict[str, Any] = {

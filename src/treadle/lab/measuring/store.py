@@ -7,8 +7,8 @@ else is touched. Rows go only with the measurements that they are of.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator
-from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -30,7 +30,7 @@ ABOUT: Final = (
 """The columns of the manifest that each metric is shown with."""
 
 _ORDER: Final = (
-    "chip_group", "chip_number", "proc", "start_time_utc", "run_id", "metric", "computed_at",
+    "chip_group", "chip_number", "proc", "start_time_utc", "run_id", "metric",
 )  # fmt: skip
 _SAME: Final = ("run_id", "metric", "version")
 _AT_ONCE: Final = 512  # runs whose records become columns together
@@ -48,17 +48,15 @@ def record_types() -> dict[str, Any]:
         "confidence": number,
         "flags": texts,
         "runs": texts,
-        "computed_at": pl.Datetime("us", "UTC"),
     }
 
 
-def frame_of(found: Iterable[Iterable[Record]], at: datetime) -> pl.DataFrame:
+def frame_of(found: Iterable[Iterable[Record]]) -> pl.DataFrame:
     """
     Make a frame of records; a few hundred runs at a time, as objects take ten times the memory.
 
     Args:
         found: The records of each run.
-        at: When they were found.
     """
     import polars as pl
 
@@ -71,7 +69,7 @@ def frame_of(found: Iterable[Iterable[Record]], at: datetime) -> pl.DataFrame:
             pl.Series(name, list(column), dtype=types[name])
             for name, column in zip(Record._fields, columns, strict=True)
         ]
-        frames.append(pl.DataFrame(made).with_columns(computed_at=pl.lit(at, types["computed_at"])))
+        frames.append(pl.DataFrame(made))
     return pl.concat(frames)
 
 
@@ -112,7 +110,8 @@ def merged(old: pl.DataFrame, new: pl.DataFrame, listed: pl.DataFrame) -> pl.Dat
     both = pl.concat([kept, new.select(own)])
     about = listed.select(ABOUT)
     front = [*ABOUT, *(name for name in own if name not in ABOUT)]
-    return both.join(about, on="run_id", how="inner").select(front).sort(_ORDER)
+    listed_only = both.join(about, on="run_id", how="inner").select(front)
+    return listed_only.sort(*_ORDER, _rank(listed_only))
 
 
 def write(root: Path, frame: pl.DataFrame) -> Path:
@@ -129,6 +128,24 @@ def write(root: Path, frame: pl.DataFrame) -> Path:
 def newest(frame: pl.DataFrame) -> pl.DataFrame:
     """Return the records without those that a later version of their extractor has found again."""
     return frame.unique(["run_id", "metric"], keep="last", maintain_order=True)
+
+
+def _rank(frame: pl.DataFrame) -> pl.Expr:
+    """
+    Return the order of versions: as people count, ``1.9`` before ``1.10``.
+
+    No time of day tells which is the newer one: the same runs are to give the same bytes.
+    """
+    import polars as pl
+
+    versions = sorted(frame["version"].unique(), key=_counted)
+    ranks = {version: number for number, version in enumerate(versions)}
+    return pl.col("version").replace_strict(ranks, return_dtype=pl.Int32)
+
+
+def _counted(version: str) -> list[tuple[bool, int, str]]:
+    parts = re.findall(r"[0-9]+|[^0-9]+", version)
+    return [(part.isdecimal(), int(part) if part.isdecimal() else 0, part) for part in parts]
 
 
 def read_metrics(
