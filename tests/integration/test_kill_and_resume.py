@@ -315,7 +315,7 @@ def test_hundreds_of_kills_are_survived(places, case, capfd):
 
 
 @pytest.mark.parametrize("into", SINKS)
-@pytest.mark.parametrize("first", ["700", "99999"], ids=["stopped", "finished"])
+@pytest.mark.parametrize("first", ["begun100", "99999"], ids=["stopped", "finished"])
 @pytest.mark.chaos
 @pytest.mark.timeout(600)
 def test_a_run_killed_while_it_takes_old_results_out_is_whole_in_the_end(places, into, first):
@@ -338,7 +338,7 @@ def killed(place: Place, into: str) -> Case:
     case = Case(into, "threads", "item")
     stored = 0
     for _ in range(5):  # on a busy machine, a kill may come before the first commit
-        done = place.finish(*case.arguments, "700")
+        done = place.finish(*case.arguments, "begun100")
         assert done.returncode == -signal.SIGKILL, done.stderr
         run = place.run
         stored, state = run.ok, run.state

@@ -4,7 +4,8 @@ A run that somebody kills, and that goes on each time it is started again.
     survivor.py INTO BACKEND DURABILITY ITEMS [STEP]
 
 It says ``begun`` when items may be running. With STEP it is killed just before or after its
-STEPth step on the disk; ``end3`` is the third step after the last item has settled.
+STEPth step on the disk; ``begun3`` is the third step after it said so, ``end3`` the third step
+after the last item has settled.
 """
 
 from __future__ import annotations
@@ -50,17 +51,20 @@ def file(n):
 
 def die_at(step):
     """Kill this process at that step on the disk, of those of the thread that writes."""
-    counting = not step.startswith("end")
-    wanted, steps = int(step.removeprefix("end")), itertools.count(1)
+    starts = {"begun": say_begun, "end": Recorded.close}
+    start = next((word for word in starts if step.startswith(word)), None)
+    counting = start is None
+    wanted, steps = int(step.removeprefix(start or "")), itertools.count(1)
 
     def watch(frame, event, function):
         nonlocal counting
-        if event == "call" and frame.f_code is Recorded.close.__code__:
+        if event == "call" and start and frame.f_code is starts[start].__code__:
             counting = True
         if (
             counting
             and event in ("c_call", "c_return")
             and function.__name__ in ON_DISK
+            and not isinstance(getattr(function, "__self__", None), str)  # its ``replace``
             and next(steps) == wanted
         ):
             os.kill(os.getpid(), signal.SIGKILL)
@@ -68,10 +72,14 @@ def die_at(step):
     sys.setprofile(watch)
 
 
-def say_begun(event):
-    """Tell who started us that items may be running."""
+def tell(event):
     if isinstance(event, treadle.events.RunStarted):
-        os.write(1, b"begun\n")
+        say_begun()
+
+
+def say_begun():
+    """Tell who started us that items may be running."""
+    os.write(1, b"begun\n")
 
 
 def main(into, backend, durability, items, step=None):
@@ -87,7 +95,7 @@ def main(into, backend, durability, items, step=None):
         retry=treadle.Retry(attempts=50, on=treadle.WorkerDied, base=0.0),
         resume=True,
         version=os.environ.get("VERSION"),
-        listeners=[say_begun],
+        listeners=[tell],
     )
     settled = report.ok + report.failed + sum(report.earlier)
     os.write(1, f"settled {settled} {report.ok + report.earlier[0]}\n".encode())
