@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import random
 import sys
 import time
 import uuid
@@ -74,8 +73,8 @@ def brief(value):
 
 
 def nap(value):
-    """Take a second and a half when the value says so."""
-    until = time.monotonic() + 1.5
+    """Take a second and a quarter when the value says so."""
+    until = time.monotonic() + 1.25
     while value == "nap" and time.monotonic() < until:
         yield
     return value
@@ -190,12 +189,6 @@ def knows(value):
 def draws(value):
     now = treadle.current()
     return (now.seed, now.random.random(), now.random.random())
-
-
-def draws_globally(value):
-    import numpy as np
-
-    return (random.random(), float(np.random.random()))  # noqa: NPY002  as the name says
 
 
 # --- state ---------------------------------------------------------------------------------------
