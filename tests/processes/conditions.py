@@ -8,7 +8,7 @@ from contextlib import suppress
 import psutil
 
 
-def soon(condition, patience=10.0):
+def soon(condition, patience=30.0):
     """Tell whether *condition* comes true."""
     until = time.monotonic() + patience
     while not condition():

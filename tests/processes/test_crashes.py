@@ -508,7 +508,7 @@ def test_what_a_call_does_to_its_worker_does_not_reach_the_next_item(method, spo
 
 @pytest.mark.parametrize("deed", ["start_child_and_die", "start_child_and_hang"])
 def test_children_of_a_call_go_with_its_worker(pool, deed, arrivals):
-    run = pool.map(calls.act, [f"{deed} {arrivals.path}", 1, 2], timeout=0.3)
+    run = pool.map(calls.act, [f"{deed} {arrivals.path}", 1, 2], timeout=1.0)
     child = psutil.Process(int(arrivals.next()))
     assert sorted(outcome.verdict for outcome in run)[:2] == ["ok", "ok"]
     pool.close()
