@@ -32,7 +32,7 @@ LONG_LIVED = (
 
 # What ends by itself may take this long to do so. A net under slow machines, not a delay:
 # a clean test does not wait at all.
-PATIENCE = 5.0
+PATIENCE = 20.0
 
 settings.register_profile("default", deadline=None, print_blob=True)
 settings.register_profile("ci", settings.get_profile("default"), derandomize=True)

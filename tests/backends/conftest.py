@@ -33,7 +33,7 @@ def _interrupted(call, after):
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
-    thread.join(10)
+    thread.join(30)
     assert done, f"interrupted after {after} bytecodes, it waits for itself"
     return reached
 

@@ -26,8 +26,8 @@ def test_it_is_heard_by_the_next_wait_and_only_by_that():
     thread.start()
     assert not heard.is_set()
     bell.ring()
-    assert heard.wait(10)
-    thread.join(10)
+    assert heard.wait(30)
+    thread.join(30)
 
 
 def test_what_was_cleared_is_not_heard():

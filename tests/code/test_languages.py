@@ -81,7 +81,7 @@ def test_a_thread_has_a_parser_of_its_own():
     together = threading.Barrier(2)
 
     def parser(_):
-        together.wait(10)
+        together.wait(30)
         return loading.parser("python"), loading.parser("python")
 
     with ThreadPoolExecutor(2) as pool:

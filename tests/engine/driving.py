@@ -105,7 +105,7 @@ def drive(
     return Driven(dispatcher, stage)
 
 
-def soon(condition: Callable[[], bool], patience: float = 10.0) -> bool:
+def soon(condition: Callable[[], bool], patience: float = 30.0) -> bool:
     """Tell whether *condition* comes true; the patience is a net, not a delay."""
     until = time.monotonic() + patience
     while not condition():

@@ -138,11 +138,11 @@ def test_an_item_that_never_began_counts_no_attempt_even_when_the_run_is_killed(
 
     def function(value):
         inside.release()
-        go.wait(10)
+        go.wait(30)
 
     run = drive(threads, function, range(6))
     for _ in range(2):
-        assert inside.acquire(timeout=10)
+        assert inside.acquire(timeout=30)
     assert soon(lambda: run.stage.machine.in_flight == 4)
     run.cancel(grace=0.0)
     outcomes = sorted(run, key=lambda outcome: outcome.index)
@@ -158,11 +158,11 @@ def test_while_paused_not_even_what_was_given_to_the_backend_begins(threads):
     def function(value):
         began.append(value)
         inside.release()
-        go.wait(10)
+        go.wait(30)
 
     run = drive(threads, function, range(6))
     for _ in range(2):
-        assert inside.acquire(timeout=10)
+        assert inside.acquire(timeout=30)
     assert soon(lambda: run.stage.machine.in_flight == 4)
     run.pause()
     assert soon(lambda: run.stage.machine.in_flight == 2)
@@ -183,7 +183,7 @@ def test_a_lane_without_a_limit_reached_starts_while_another_waits_for_its_token
     def source():
         yield "a1"
         yield "a2"  # waits an hour for its token
-        assert late.wait(10)
+        assert late.wait(30)
         yield "b1"
 
     policy = Policy(rate=Rate(1, per=3600, key=lambda value: value[0]))
@@ -253,7 +253,7 @@ def test_an_engine_failure_ends_every_run_and_refuses_new_ones(threads):
     A bug of ours must not look like a run that takes for ever.
     """
     go = threading.Event()
-    run = drive(threads, lambda value: go.wait(10), range(2))
+    run = drive(threads, lambda value: go.wait(30), range(2))
     assert soon(lambda: run.stage.machine.in_flight == 2)
     threads.backend.running = None  # not callable any more: the next snapshot fails
     run.stage.asks_running = True
@@ -367,9 +367,9 @@ def test_one_runs_mistake_ends_that_run_alone(threads, error):
     def fails(*_):
         raise error
 
-    other = drive(threads, lambda value: go.wait(10) and value, range(3))
+    other = drive(threads, lambda value: go.wait(30) and value, range(3))
     heard = []
-    wrong = drive(threads, lambda value: go.wait(10), source(), listeners=[heard.append])
+    wrong = drive(threads, lambda value: go.wait(30), source(), listeners=[heard.append])
     assert soon(lambda: wrong.stage.machine.in_flight > 0)
     wrong.stage.machine._finished = fails
     wrong.stage.machine._tick = fails
@@ -377,7 +377,7 @@ def test_one_runs_mistake_ends_that_run_alone(threads, error):
         list(wrong)
     assert caught.value.__cause__ is error
     assert wrong.stage.machine.ended
-    assert closed.wait(10)
+    assert closed.wait(30)
     assert isinstance(heard[-1], events.RunEnded)
     go.set()
     assert sorted(outcome.value for outcome in other) == [0, 1, 2]

@@ -59,7 +59,7 @@ def reading():
     yield make
     for each in made:
         each.reader.stop()
-        each.reader.join(5)
+        each.reader.join(30)
 
 
 @pytest.mark.parametrize("threaded", [True, False])
@@ -173,13 +173,13 @@ def test_it_wakes_only_who_asked_to_be_woken(reading):
     assert not r.woken.is_set()
     r.reader.hungry = True
     r.reader.allow(1)
-    assert r.woken.wait(10)
+    assert r.woken.wait(30)
 
 
 def test_the_end_always_wakes(reading):
     r = reading([])
     r.reader.allow(1)
-    assert r.woken.wait(10)
+    assert r.woken.wait(30)
 
 
 def test_stopping_does_not_wait_for_a_source_that_blocks(reading):
@@ -187,15 +187,15 @@ def test_stopping_does_not_wait_for_a_source_that_blocks(reading):
 
     def source():
         inside.set()
-        go.wait(10)
+        go.wait(30)
         yield 1
 
     r = reading(source())
     r.reader.allow(1)
-    assert inside.wait(10)
+    assert inside.wait(30)
     r.reader.stop()  # returns although the source does not
     go.set()
-    r.reader.join(10)
+    r.reader.join(30)
     r.collect()
     assert r.items == []
 
@@ -214,7 +214,7 @@ def test_stopping_closes_a_generator_so_that_it_can_clean_up(reading, threaded):
     r.reader.allow(1)
     assert r.has(1)
     r.reader.stop()
-    assert closed.wait(10)
+    assert closed.wait(30)
 
 
 def test_a_generator_that_raises_as_it_is_closed_is_heard(reading):
@@ -239,7 +239,7 @@ def test_stopping_leaves_a_file_open_for_the_one_who_opened_it(reading, tmp_path
         r.reader.allow(1)
         assert r.has(1)
         r.reader.stop()
-        r.reader.join(10)
+        r.reader.join(30)
         assert not file.closed
 
 

@@ -49,7 +49,7 @@ def test_an_endless_source_is_left_with_break(backend):
         assert outcome.value == outcome.index**2
         if outcome.index == 500:
             break
-    assert source.closed.wait(10)
+    assert source.closed.wait(30)
     assert source.read < WINDOW
 
 
@@ -67,7 +67,7 @@ def test_a_consumer_that_pauses_stops_the_reading(backend):
             while len(reads) < 3 or (reads[-1] != reads[-2] and len(reads) < 20):
                 pool.map(double, range(5_000)).values()
                 reads.append(source.read)
-        assert source.closed.wait(10)
+        assert source.closed.wait(30)
     assert reads[-1] < WINDOW
     assert reads[-1] == reads[-2]
 

@@ -97,7 +97,7 @@ class Served:
         """End it as Ctrl-C does, and what is left; return what that was."""
         self._process.send_signal(signal.SIGINT)
         self._process.wait(PATIENCE)
-        end = time.monotonic() + 8
+        end = time.monotonic() + PATIENCE
         while self.living() and time.monotonic() < end:
             time.sleep(0.05)
         left = self.living()

@@ -174,7 +174,7 @@ def test_a_form_that_is_left_hears_nothing_more(form, until, launched, monkeypat
     real = new.look
 
     def look(*arguments):
-        left.wait(10)
+        left.wait(30)
         return real(*arguments)
 
     async def walk(pilot):
