@@ -18,6 +18,9 @@ ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "lab_layouts.py"
 LAYOUTS = [f"{EXAMPLE}:Named", f"{EXAMPLE}:Sidecar"]
 DOCS = (ROOT / "docs" / "lab.md").read_text(encoding="utf-8")
+METRICS, RESULTS = (
+    (ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("lab-metrics.md", "lab-results.md")
+)
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 SWEEP = "0.0\t3.1\n-0.2\t3.6\n-0.4\t4.2\n-0.2\t3.7\n0.0\t3.2"
@@ -174,12 +177,17 @@ def run(line: str, capsys) -> int:
     return code
 
 
-@pytest.mark.parametrize("text", [DOCS, README], ids=["lab.md", "README.md"])
+@pytest.mark.parametrize(
+    "text",
+    [DOCS, METRICS, RESULTS, README],
+    ids=["lab.md", "lab-metrics.md", "lab-results.md", "README.md"],
+)
 def test_the_commands_work_in_the_order_in_which_they_stand(text, laboratory, capsys):
     """
     Some files of the examples are rejected, so 1 is as good as 0.
     """
     (laboratory / "treadle.toml").write_text('[lab]\nbackend = "inline"\n', encoding="utf-8")
+    shutil.copy(ROOT / "examples" / "chips.yml", laboratory)
     lines = commands(text)
     assert len(lines) >= 4
     for line in lines:

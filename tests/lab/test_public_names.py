@@ -56,7 +56,7 @@ except treadle.MissingExtra as error:
 """
 
 
-@pytest.mark.parametrize("module", ["polars", "pyarrow", "numpy", "pydantic", "yaml"])
+@pytest.mark.parametrize("module", ["polars", "pyarrow", "numpy", "scipy", "pydantic", "yaml"])
 @pytest.mark.parametrize("name", ["read", "stage", "load_schema"])
 def test_without_its_libraries_each_name_says_what_to_install(module, name):
     done = subprocess.run(

@@ -11,6 +11,7 @@ _LIBRARIES = {
     "pyarrow": "pyarrow",
     "numpy": "numpy",
     "pydantic": "pydantic",
+    "scipy": "scipy",
     "yaml": "PyYAML",
 }  # by the name that is imported, the one that is installed
 

@@ -34,12 +34,12 @@ Examples:
   treadle lab history 67 data/out --columns seq,proc,cnp_voltage --format csv
 
 \b
-Without CHIP, or with OUT alone, the chips are listed. CHIP is a name, a number,
-or several with commas between: they come in one table, or in a file for each
-where --to is a folder (it ends with '/'). --columns metrics shows those of all
-metrics; all, every column with a value. A table leaves out what has no room and
-says so. csv, json and parquet have the values as they are stored; json is one
-object per line. latex needs \\usepackage{booktabs}.
+Without CHIP, or with OUT alone, the chips are listed. CHIP is a name, a
+number, or several with commas between: they come in one table, or in a file
+for each where --to is a folder (it ends with '/'). --columns metrics shows
+those of all metrics; all, every column with a value. A table leaves out
+what has no room and says so. csv, json and parquet have the values as they
+are stored; json is one object per line. latex needs \\usepackage{booktabs}.
 
 \b
 Exit codes: 0 found, 2 usage, 3 nothing fits.

@@ -21,8 +21,8 @@ Examples:
 
 \b
 Reads OUT/stage and OUT/segment, writes OUT/iv: fits, polynomials, groups,
-statistics, hysteresis and peaks, all .parquet, and in _manifest what became of
-each run. Run again, it does the groups that are new or changed.
+statistics, hysteresis and peaks, all .parquet, and in _manifest what became
+of each run. Run again, it does the groups that are new or changed.
 
 \b
 Exit codes: 0 all went well, 1 some were rejected, 2 usage, 3 nothing there,
