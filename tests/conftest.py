@@ -12,6 +12,8 @@ import sys
 import threading
 import time
 import traceback
+from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,6 +36,9 @@ LONG_LIVED = (
 # a clean test does not wait at all.
 PATIENCE = 20.0
 
+# Two looks at each test: to look at every process of the machine would take longer than most.
+KERNEL_LISTS_CHILDREN = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").exists()
+
 settings.register_profile("default", deadline=None, print_blob=True)
 settings.register_profile("ci", settings.get_profile("default"), derandomize=True)
 settings.register_profile(
@@ -43,6 +48,53 @@ settings.register_profile(
     suppress_health_check=list(HealthCheck),
 )
 settings.load_profile("ci" if os.environ.get("CI") else "default")
+
+
+# Files that take longest, though they have few tests: begun last, one of them would be left alone
+# with one of the processes that share the tests out.
+LONG = (
+    "benchmarks/test_smoke.py",
+    "tui/test_terminal.py",
+    "integration/test_kill_and_resume.py",
+    "engine/test_simulation.py",
+    "tui/test_lab_screens.py",
+    "tui/test_run_screen.py",
+    "tui/test_new_screen.py",
+    "tui/test_web.py",
+    "cli/test_control.py",
+)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Have xdist give the files out in the order in which they are collected."""
+    if hasattr(config.option, "loadscopereorder"):
+        config.option.loadscopereorder = False
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest."""
+    items.sort(key=lambda item: not item.path.as_posix().endswith(LONG))
+
+
+@pytest.fixture(scope="session")
+def tmp_path_factory(tmp_path_factory: pytest.TempPathFactory) -> pytest.TempPathFactory:
+    """
+    Number the folders of all tests by counting.
+
+    pytest looks through all there are for the highest number, each time: of ten thousand tests,
+    the last ones would wait longer for their folders than they take.
+    """
+    counts: Counter[str] = Counter()
+    usual = tmp_path_factory.mktemp
+
+    def mktemp(basename: str, numbered: bool = True) -> Path:
+        if numbered:
+            counts[basename] += 1
+            basename = f"{basename}-{counts[basename]}"  # test_a1, the 1st; test_a, the 11th
+        return usual(basename, numbered=False)
+
+    tmp_path_factory.mktemp = mktemp  # type: ignore[method-assign]
+    return tmp_path_factory
 
 
 @pytest.fixture(autouse=True)
@@ -102,8 +154,9 @@ def stack_of(leak: object) -> str:
 def processes() -> dict[object, str]:
     """Return the living child processes, grandchildren included, each with its command line."""
     living = {}
-    for child in psutil.Process().children(recursive=True):
+    for pid in below(os.getpid()):
         try:
+            child = psutil.Process(pid)
             command = " ".join(child.cmdline())
             if any(name in command for name in LONG_LIVED) and not is_worker(child):
                 continue
@@ -112,6 +165,19 @@ def processes() -> dict[object, str]:
         except psutil.NoSuchProcess:
             continue
     return living
+
+
+def below(pid: int) -> list[int]:
+    """Return the processes below *pid*: from the kernel's lists, or by looking at all there are."""
+    if not KERNEL_LISTS_CHILDREN:
+        return [child.pid for child in psutil.Process(pid).children(recursive=True)]
+    found = []
+    with suppress(OSError):  # it has ended meanwhile
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            with suppress(OSError):
+                found += Path(f"/proc/{pid}/task/{thread}/children").read_text().split()
+    children = list(map(int, found))
+    return children + [each for child in children for each in below(child)]
 
 
 def is_worker(child: psutil.Process) -> bool:
