@@ -472,14 +472,14 @@ def test_workers_too_many_end_after_their_item_and_nothing_is_lost(engine, signs
 
 
 def test_workers_change_back_and_forth(engine):
-    outcomes = engine.map(deeds.brief, range(300))
+    outcomes = engine.map(deeds.brief, range(120))
     numbers = itertools.cycle((1, 3, 2))
     settled = []
     for outcome in outcomes:
         settled.append(outcome.value)
-        if engine.capabilities.resizes and len(settled) % 20 == 0:
+        if engine.capabilities.resizes and len(settled) % 10 == 0:
             outcomes.resize(next(numbers))
-    assert sorted(settled) == list(range(300))
+    assert sorted(settled) == list(range(120))
 
 
 @pytest.mark.parametrize("workers", [0, -1, 1.5, True, None])

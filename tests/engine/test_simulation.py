@@ -1,6 +1,6 @@
 """Thousands of random schedules of faults against the machine; see ``simulation`` for the rules.
 
-``TREADLE_SCHEDULES`` says how many (2,000; 200,000 for chaos, which take some ten minutes). A
+``TREADLE_SCHEDULES`` says how many (600; 200,000 for chaos, which take some ten minutes). A
 failing one shrinks to a few lines, which can be pasted below as a test of its own.
 """
 
@@ -27,7 +27,7 @@ from simulation import (
 from treadle.engine.stimuli import Cancel, Continue, Pause
 from treadle.testing import Dies, Hangs, Raises, Returns
 
-SCHEDULES = int(os.environ.get("TREADLE_SCHEDULES", "1000"))
+SCHEDULES = int(os.environ.get("TREADLE_SCHEDULES", "600"))
 CHAOS_SCHEDULES = int(os.environ.get("TREADLE_SCHEDULES", "200000"))
 
 seconds = st.sampled_from([0.0, 0.5, 1.0, 2.0, 3.0, 10.0])

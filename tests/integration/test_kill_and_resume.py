@@ -283,8 +283,8 @@ def places(programs, tmp_path):
 
 @pytest.mark.parametrize("case", SHORT, ids=str)
 def test_a_killed_run_is_whole_in_the_end(places, case):
-    survive(places, case, 3, random.Random(f"{SEED} {case}"))
-    assert survived[f"counted {case}"] == 3, f"TREADLE_CHAOS_SEED={SEED}"
+    survive(places, case, 2, random.Random(f"{SEED} {case}"))
+    assert survived[f"counted {case}"] == 2, f"TREADLE_CHAOS_SEED={SEED}"
 
 
 @pytest.mark.parametrize(
@@ -357,8 +357,17 @@ def parts(place: Place) -> list[Path]:
     return [path for path in there if path.suffix not in (".lock", "-wal", "-shm")]
 
 
-@pytest.mark.parametrize("into", ["out.csv", "out.jsonl", "kept"])
-@pytest.mark.parametrize("tail", [b"\0" * 4096, b'{"key": 1, "val', b"1,2\n3"], ids=len)
+TAILS = {"out.csv": b"1,2\n3", "out.jsonl": b'{"key": 1, "val', "kept": b"\0" * 4096}
+
+
+@pytest.mark.parametrize(
+    ("into", "tail"),
+    [
+        pytest.param(into, tail, marks=() if tail == own else CHAOS, id=f"{into}-{len(tail)}")
+        for into, own in TAILS.items()
+        for tail in TAILS.values()
+    ],
+)
 def test_what_a_torn_write_has_left_is_cut_off(place, into, tail):
     case = killed(place, into)
     (part,) = parts(place)

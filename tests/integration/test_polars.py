@@ -7,7 +7,15 @@ import json
 import pytest
 
 
-@pytest.mark.parametrize("how", ["pools", "pool"])
+@pytest.mark.parametrize(
+    ("start_method", "how"),
+    [
+        ("forkserver", "pools"),
+        ("forkserver", "pool"),
+        ("spawn", "pools"),
+        pytest.param("spawn", "pool", marks=pytest.mark.chaos),
+    ],
+)
 def test_a_second_stage_runs_after_polars_work_in_the_parent(programs, start_method, how):
     done = programs.run(programs.app("polars_stages.py"), start_method, how)
     assert done.returncode == 0, done.stderr

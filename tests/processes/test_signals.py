@@ -215,7 +215,7 @@ def test_no_worker_outlives_its_driver(start, arrivals, gate, number):
     assert shared_memory() <= before
 
 
-@pytest.mark.parametrize("repeat", range(4))
+@pytest.mark.parametrize("repeat", range(2))
 def test_no_worker_outlives_a_driver_killed_at_any_moment(start, repeat):
     """
     While it starts, or after so many outcomes of an endless run.

@@ -144,7 +144,9 @@ def test_a_key_that_is_refused_in_the_middle_loses_nothing(server):
     ), "nothing that was answered was asked twice"
 
 
-def test_a_server_that_is_not_there_closes_its_lane(type_in):
+def test_a_server_that_is_not_there_closes_its_lane(type_in, monkeypatch):
+    made = lanes._lane
+    monkeypatch.setattr(lanes, "_lane", lambda each: replace(made(each), fault_pause=0.01))
     with Server() as gone:
         lane(gone)
     table(20)

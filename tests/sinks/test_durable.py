@@ -141,7 +141,7 @@ STEPS = st.lists(
     ]
 )
 @settings(
-    max_examples=60,
+    max_examples=35,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from treadle.core.outcome import Succeeded
@@ -719,6 +719,7 @@ STEPS = st.lists(
 )
 
 
+@settings(max_examples=50)
 @given(STEPS, st.integers(1, 6))
 def test_the_file_is_that_of_a_run_without_crashes(steps, group):
     with tempfile.TemporaryDirectory() as folder:

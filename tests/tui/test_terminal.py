@@ -282,7 +282,14 @@ def start_waiting(terminal: Terminal) -> None:
     terminal.held(40, 20)
 
 
-@pytest.mark.parametrize("ending", ["ctrl+c", "the terminal is closed", "SIGTERM"])
+@pytest.mark.parametrize(
+    "ending",
+    [
+        "the terminal is closed",
+        pytest.param("ctrl+c", marks=pytest.mark.walks),
+        pytest.param("SIGTERM", marks=pytest.mark.walks),
+    ],
+)
 def test_the_ui_is_ended_from_outside_and_the_run_goes_on(terminal, mine, ending):
     start_waiting(terminal)
     if ending == "ctrl+c":

@@ -185,7 +185,7 @@ def test_it_ends_with_all_its_pages_and_warns_who_serves_it_to_others(server, tm
     assert [page for page in pages if page.is_running()] == []
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def browser():
     if not CHROMIUM.exists():
         pytest.skip(f"{CHROMIUM} is not installed")
