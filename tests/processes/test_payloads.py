@@ -15,7 +15,7 @@ import calls
 import numpy as np
 import psutil
 import pytest
-from conditions import soon
+from conditions import shared_memory, soon
 
 import treadle
 
@@ -145,7 +145,7 @@ def test_kills_leak_neither_descriptors_nor_memory(method):
     In the driver; what workers hold goes with them. Shared memory has no name that could stay.
     """
     me = psutil.Process()
-    before_shm = set(os.listdir("/dev/shm"))
+    before_shm = shared_memory()
 
     def round_of_kills():
         with treadle.Pool(workers=2, backend="processes", start_method=method) as pool:
@@ -161,7 +161,7 @@ def test_kills_leak_neither_descriptors_nor_memory(method):
         round_of_kills()
     assert soon(lambda: me.num_fds() <= descriptors)
     assert me.memory_info().rss - memory < 40 << 20
-    assert set(os.listdir("/dev/shm")) <= before_shm
+    assert shared_memory() <= before_shm
 
 
 def own_memory():

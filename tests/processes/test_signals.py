@@ -15,7 +15,7 @@ from pathlib import Path
 import calls
 import psutil
 import pytest
-from conditions import is_gone, soon, tree
+from conditions import is_gone, shared_memory, soon, tree
 
 import treadle
 from treadle.backends.processes.launcher import LAUNCHER
@@ -239,11 +239,6 @@ def relatives(driver):
         if "nursery" in command and words in command and not is_gone(process):
             found.append(process)
     return found
-
-
-def shared_memory():
-    """Return what could be ours: the folder is the whole machine's."""
-    return {name for name in os.listdir("/dev/shm") if name.startswith(("treadle", "psm_"))}
 
 
 # --- the nursery is killed -----------------------------------------------------------------------

@@ -16,6 +16,7 @@ from textual._wait import wait_for_idle
 
 import treadle
 from treadle.api import remote
+from treadle.tui import following
 from treadle.tui.app import TreadleApp
 from treadle.tui.remembered import Remembered
 
@@ -48,6 +49,12 @@ def keys_do_not_wait_for_idle_processes(monkeypatch):
     Ours watches runs; tests wait for what they want to see.
     """
     monkeypatch.setattr(pilot, "wait_for_idle", lambda least=0.02: wait_for_idle(least, 0.1))
+
+
+@pytest.fixture(autouse=True)
+def runs_may_take_their_time(monkeypatch):
+    """A run that has not answered at once is shown without what it does; on a busy machine, too."""
+    monkeypatch.setattr(following, "_ANSWERED_WITHIN", PATIENCE / 2)
 
 
 @pytest.fixture(autouse=True)

@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 import treadle
+from treadle.tui import following
 from treadle.tui.following import Follower
 from treadle.tui.session import Session
 
@@ -189,9 +190,12 @@ def test_a_record_that_is_no_longer_there_is_said(tmp_path):
     assert Session.of_run(Path(tmp_path / "260101-000000")).folders()
 
 
-def test_a_run_that_does_not_answer_holds_up_no_look_for_long_and_repeats_nothing(follower, held):
+def test_a_run_that_does_not_answer_holds_up_no_look_for_long_and_repeats_nothing(
+    follower, held, monkeypatch
+):
     soon(lambda: len(follower.look().seats) == 2)
     told = [said.text for said in follower.look().said]
+    monkeypatch.setattr(following, "_ANSWERED_WITHIN", 0.2)
     os.kill(held[1].pid, signal.SIGSTOP)
     soon(lambda: psutil.Process(held[1].pid).status() == psutil.STATUS_STOPPED)
     try:

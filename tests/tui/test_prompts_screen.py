@@ -168,7 +168,7 @@ def test_answers_appear_while_the_run_goes_on(use, until, shows, here):
     (here / "rows.csv").write_text("topic\n" + "".join(f"topic {n}\n" for n in range(100)))
     (here / "p.txt").write_text("Explain {{topic}}.")
     (here / "treadle.toml").write_text(
-        '[prompts.lanes.slow]\nprovider = "mock"\nlatency = 0.3\nconcurrency = 2\n'
+        '[prompts.lanes.slow]\nprovider = "mock"\nlatency = 0.6\nconcurrency = 2\n'
         '[prompts.lanes.shut]\nprovider = "mock"\nerrors = "401"\n'
     )
     command = "prompts run -p p.txt -e rows.csv -o results.csv -m slow/s -m shut/x -q"
