@@ -166,7 +166,13 @@ def known_by_output(*roots):
     }
 
 
-@pytest.mark.parametrize("more", [{}, {"incremental": True}], ids=["once", "incremental"])
+@pytest.mark.parametrize(
+    "more",
+    [
+        pytest.param({"incremental": True}, id="incremental"),
+        pytest.param({}, id="once", marks=pytest.mark.chaos),
+    ],
+)
 def test_killed_at_any_step_what_is_told_of_the_files_is_that_of_the_output(
     tmp_path, monkeypatch, more
 ):

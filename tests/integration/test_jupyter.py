@@ -58,6 +58,9 @@ def cells(programs, start_method) -> dict:
     return dict(zip(CELLS, json.loads(done.stdout), strict=True))
 
 
+@pytest.mark.parametrize(
+    "start_method", ["forkserver", pytest.param("spawn", marks=pytest.mark.chaos)]
+)
 def test_cells_map_what_they_define(cells):
     """
     One kernel for all of it: starting one takes longer than all the rest.

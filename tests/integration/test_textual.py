@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 ITEMS = 12
+CHAOS = pytest.mark.chaos
 
 
 @pytest.fixture
@@ -33,7 +34,15 @@ def report_of(terminal, folder: Path) -> dict:
     return report
 
 
-@pytest.mark.parametrize("mode", ["loop", "thread"])
+@pytest.mark.parametrize(
+    ("start_method", "mode"),
+    [
+        ("forkserver", "loop"),
+        ("spawn", "thread"),
+        pytest.param("forkserver", "thread", marks=CHAOS),
+        pytest.param("spawn", "loop", marks=CHAOS),
+    ],
+)
 def test_the_screen_stays_live_while_processes_map(app, mode, tmp_path):
     """
     Every call waits for two further heartbeats of the app, so a frozen app would end no call.
@@ -50,7 +59,15 @@ def test_the_screen_stays_live_while_processes_map(app, mode, tmp_path):
             assert f"RAW-{way}-{number}" in printed
 
 
-@pytest.mark.parametrize("mode", ["cancel", "leave"])
+@pytest.mark.parametrize(
+    ("start_method", "mode"),
+    [
+        ("forkserver", "cancel"),
+        ("spawn", "leave"),
+        pytest.param("forkserver", "leave", marks=CHAOS),
+        pytest.param("spawn", "cancel", marks=CHAOS),
+    ],
+)
 def test_a_key_ends_the_map_and_no_process_is_left(app, mode, tmp_path, programs):
     terminal = app(mode)
     terminal.read_until(lambda seen: b"all workers hang" in seen)

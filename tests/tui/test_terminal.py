@@ -256,6 +256,7 @@ def test_what_was_started_goes_on_when_the_ui_is_left_and_is_found_again(termina
     assert terminal.left() == []
 
 
+@pytest.mark.walks
 def test_what_was_started_is_cancelled_when_the_ui_is_left_and_that_is_asked_for(terminal, mine):
     start_waiting(terminal)
     terminal.press("q")
