@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
+from functools import partial
 from pathlib import Path
 
 import psutil
 import pytest
-from textual.widgets import Input
+from textual.screen import Screen
+from textual.widgets import Input, Label
 
 from treadle import UsageError
 from treadle.tui.app import TreadleApp
@@ -42,6 +45,31 @@ def waiting(tmp_path, monkeypatch):
         for each in [*process.children(recursive=True), process]:
             each.kill()
         process.wait()
+
+
+class Telling(Screen):
+    """A screen that shows what a thread tells it."""
+
+    def compose(self):
+        yield Label(id="told")
+
+    def tell(self, text):
+        self.query_one("#told", Label).update(text)
+        return text
+
+
+def test_what_a_thread_has_found_is_shown_unless_its_screen_is_taken_apart(use):
+    async def walk(pilot):
+        screen = Telling()
+        await pilot.app.push_screen(screen)
+        tell = partial(asyncio.to_thread, pilot.app.call_from_thread, screen.tell)
+        assert await tell("one") == "one"
+        removed = pilot.app.pop_screen()
+        assert await tell("two") is None
+        await removed
+        assert await tell("three") is None
+
+    use(walk)
 
 
 def test_help_names_keys_and_words_and_what_is_typed_into_a_field_is_text(use, shows, until):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, ClassVar
@@ -215,6 +215,21 @@ class TreadleApp(KeysInTurn[int]):
         self.notify(str(path), title="written", timeout=10, markup=False)
 
     # ── the end ─────────────────────────────────────────────────────────────────────────────
+
+    def call_from_thread(self, callback: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """
+        Call something in the thread of the screens; not on a screen that is being taken apart.
+
+        A thread cannot look before: until its turn comes, the UI may have begun to end.
+        """
+        screen = getattr(callback, "__self__", None)
+
+        def call() -> Any:
+            if isinstance(screen, Screen) and not screen.display:
+                return None
+            return callback(*args, **kwargs)
+
+        return super().call_from_thread(call)
 
     def action_leave(self) -> None:
         """End, after asking when something that was started here goes on."""
