@@ -173,33 +173,39 @@ def sample_rows():
     ]
 
 
-def test_search_filters_while_one_types_and_columns_sort_by_key_and_by_click(home, three, text_of):
+def test_search_filters_while_one_types_and_columns_sort_by_key_and_by_click(
+    home, three, until, shows
+):
     async def walk(pilot):
         app = pilot.app
-        assert names(app) == ["whole", "stopped", "halves"]
+
+        async def listed(*wanted):
+            await until(pilot, lambda: names(app) == list(wanted), f"{wanted}")
+
+        await listed("whole", "stopped", "halves")
         # n, r and t are keys of Home: typed here, they are letters
         await pilot.press("slash", *"failed")
-        assert names(app) == []
-        assert "no run matches" in text_of(app)
+        await listed()
+        await shows(pilot, "no run matches")
         await pilot.press("greater_than_sign", "1")
-        assert names(app) == ["halves"]
-        assert "1 of 3 runs" in text_of(app)
+        await listed("halves")
+        await shows(pilot, "1 of 3 runs")
         await pilot.press("enter")
-        assert isinstance(app.focused, Grid)
+        await until(pilot, lambda: isinstance(app.focused, Grid), "the keys in the table")
         await pilot.press("escape")
-        assert names(app) == ["whole", "stopped", "halves"]
+        await listed("whole", "stopped", "halves")
         assert app.asked == []
 
         await pilot.press("s")
-        assert "ITEMS ↓" in text_of(app)
-        assert names(app) == ["halves", "whole", "stopped"]
+        await shows(pilot, "ITEMS ↓")
+        await listed("halves", "whole", "stopped")
         await pilot.press("S")
-        assert "ITEMS ↑" in text_of(app)
-        assert names(app) == ["stopped", "whole", "halves"]
+        await shows(pilot, "ITEMS ↑")
+        await listed("stopped", "whole", "halves")
         await pilot.click(Grid, offset=(4, 0))
-        assert "STATE ↑" in text_of(app)
+        await shows(pilot, "STATE ↑")
         await pilot.click(Grid, offset=(4, 0))
-        assert "STATE ↓" in text_of(app)
+        await shows(pilot, "STATE ↓")
 
     home(walk)
 
@@ -208,7 +214,7 @@ def test_the_selection_stays_on_its_run(home, three, own_runs, until):
     async def walk(pilot):
         app = pilot.app
         await pilot.press("down")
-        assert under_cursor(app) == three[1]
+        await until(pilot, lambda: under_cursor(app) == three[1], "the cursor on the second")
         run = treadle.run(abs, range(2), backend="inline", name="new", runs_dir=own_runs).run_id
         await until(pilot, lambda: len(names(app)) == 4, "the new run")
         assert names(app)[0] == "new"
@@ -239,6 +245,7 @@ def test_new_runs_appear_by_themselves_and_are_followed(home, own_runs, until, t
         assert "● running" in text_of(app)
         assert "1 live" in text_of(app)
         await pilot.press("r")
+        await until(pilot, lambda: app.complaints, "a complaint")
         assert "goes on" in app.complaints[0]
         go.set()
         await until(pilot, lambda: "✓ finished" in text_of(app), "the end")
