@@ -33,8 +33,10 @@ from rawtree import (
 )
 
 SEED = int(os.environ.get("TREADLE_CHAOS_SEED", random.SystemRandom().randrange(1 << 32)))
-COUNT = 60
+COUNT = 40
 FILES = COUNT + COUNT // 4 * 3  # all are staged, three of four are sweeps
+
+pytestmark = pytest.mark.timeout(180)  # each starts several pipelines, one after the other
 
 
 @pytest.fixture(scope="module")
