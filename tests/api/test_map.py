@@ -452,7 +452,7 @@ def test_before_the_deadline_everything_runs(deadline):
 
 def test_at_the_deadline_what_runs_is_stopped(gate, arrivals):
     waiting = chores.Waiting(arrivals.path, gate.path, held=range(2))
-    outcomes = treadle.map(waiting, range(4), deadline=timedelta(seconds=0.5), **PROCESSES)
+    outcomes = treadle.map(waiting, range(4), deadline=timedelta(seconds=1.5), **PROCESSES)
     found = list(outcomes)
     assert [(outcome.kind, outcome.reason) for outcome in found] == [("cancelled", "deadline")] * 4
 

@@ -157,7 +157,7 @@ def test_a_report_of_nothing_has_a_throughput():
 
 def test_what_was_cancelled_is_counted_apart(gate, arrivals):
     waiting = chores.Waiting(arrivals.path, gate.path, held=range(2))
-    report = treadle.run(waiting, range(5), deadline=timedelta(seconds=0.5), **PROCESSES)
+    report = treadle.run(waiting, range(5), deadline=timedelta(seconds=1.5), **PROCESSES)
     assert (report.ok, report.failed, report.cancelled) == (0, 0, 5)
     assert report.stopped == "deadline"
     assert report.failures == []

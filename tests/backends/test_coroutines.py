@@ -71,7 +71,7 @@ def test_a_call_that_swallows_its_cancellation_gives_its_place_and_is_not_heard_
                 await asyncio.sleep(60)
 
     outcomes = sorted(
-        mapped(function, ["stubborn", 1, 2, 3], workers=1, timeout=0.05), key=lambda o: o.index
+        mapped(function, ["stubborn", 1, 2, 3], workers=1, timeout=0.5), key=lambda o: o.index
     )
     assert [outcome.ok for outcome in outcomes] == [False, True, True, True]
     assert complaints() == []
@@ -86,7 +86,7 @@ def test_what_a_cancelled_call_still_returns_is_dropped():
         except asyncio.CancelledError:
             return "too late"
 
-    outcomes = list(mapped(function, ["late", 1], timeout=0.05))
+    outcomes = list(mapped(function, ["late", 1], timeout=0.5))
     assert sorted(str(outcome.kind) for outcome in outcomes) == ["succeeded", "timed out"]
 
 

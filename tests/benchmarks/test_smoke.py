@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.timeout(240)  # some take 20 s; on a busy machine, many times as long
+
 ROOT = Path(__file__).resolve().parents[2]
 CASES = ("tiny_items", "memory", "crash", "timeouts", "interrupt", "coroutines")
 LONG_CASES = ("uneven_items", "arrays", "start_up")

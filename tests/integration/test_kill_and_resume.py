@@ -281,6 +281,7 @@ def places(programs, tmp_path):
     return make
 
 
+@pytest.mark.timeout(180)  # programs are started many times; on a busy machine, each takes long
 @pytest.mark.parametrize("case", SHORT, ids=str)
 def test_a_killed_run_is_whole_in_the_end(places, case):
     survive(places, case, 2, random.Random(f"{SEED} {case}"))

@@ -327,7 +327,7 @@ def test_what_comes_too_late_counts_as_no_answer(server):
         return echo(asked)
 
     server.handler = never
-    report = run(retries=1, timeout=0.5)
+    report = run(retries=1, timeout=1.5)
     assert report.failed >= 1
     bad = results()[1]
     assert (bad["_status"], bad["_error_type"]) == ("error", "timeout")
