@@ -126,6 +126,7 @@ STEPS = st.lists(
 )
 
 
+@pytest.mark.timeout(240)  # each step waits for the disk, which a busy machine keeps waiting
 @given(steps=STEPS)
 @example(  # lines written anew twice between two commits: what the first one names must stay
     steps=[

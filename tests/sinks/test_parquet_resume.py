@@ -719,6 +719,7 @@ STEPS = st.lists(
 )
 
 
+@pytest.mark.timeout(240)  # each step waits for the disk, which a busy machine keeps waiting
 @settings(max_examples=50)
 @given(STEPS, st.integers(1, 6))
 def test_the_file_is_that_of_a_run_without_crashes(steps, group):

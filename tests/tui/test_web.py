@@ -20,6 +20,7 @@ import pytest
 import treadle
 
 pytest.importorskip("textual_serve")
+pytestmark = pytest.mark.timeout(180)  # browsers and pages start; on a busy machine, slowly
 
 SOURCE = Path(__file__).parents[2] / "src"
 CHROMIUM = Path("/usr/bin/chromium")
