@@ -26,6 +26,7 @@ SCHEMA = f"{RECORD}/procedures.yml"  # what a stage root was made with
 STAGED = f"{RECORD}/stage.json"  # what was decided for a stage root
 SEGMENTED = f"{RECORD}/segment.json"  # ... and for a root of segments
 MEASURED = f"{RECORD}/metrics.json"  # ... and for a root of metrics
+CHIPS = f"{RECORD}/chips.yml"  # the chip file that was named for it
 ANALYSED = f"{RECORD}/iv.json"  # ... and for a root of what was made of IV sweeps
 
 

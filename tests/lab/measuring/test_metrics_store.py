@@ -328,3 +328,79 @@ def test_it_is_the_same_from_another_working_directory(stage, tmp_path, monkeypa
     monkeypatch.chdir("/")
     report = find(tmp_path / "moved" / "stage", tmp_path / "moved" / "m", peak())
     assert report.values == 6
+
+
+def test_metrics_that_come_and_go_with_an_extractor_come_and_go_in_the_store(stage, tmp_path):
+    def of(version, *metrics):
+        declared = {"metrics": dict.fromkeys(metrics, "V"), "procedures": {"IVg": []}}
+        found = lab.extractor("made", version=version, category="electrical", **declared)
+        return found(lambda run: dict.fromkeys(metrics, 1.0))
+
+    find(stage, tmp_path / "m", of("1", "a", "b"))
+    assert find(stage, tmp_path / "m", of("1", "a", "c")).changed == 6  # its version should grow
+    assert set(lab.read_metrics(tmp_path / "m")["metric"]) == {"a", "c"}
+    assert find(stage, tmp_path / "m", of("2", "a")).changed == 6
+    assert set(lab.read_metrics(tmp_path / "m")["metric"]) == {"a"}
+    assert find(stage, tmp_path / "m", of("2", "a")).unchanged == 6
+
+
+def test_a_metric_that_another_extractor_finds_now_is_there_once(stage, tmp_path):
+    find(stage, tmp_path / "m", made(lambda run: {"a": 1.0, "b": 1.0}))
+    renamed = lab.extractor(
+        "renamed", version="1", category="electrical",
+        metrics={"a": "V", "b": "V"}, procedures={"IVg": ["I (A)"]},
+    )(lambda run: {"a": 2.0, "b": 2.0})  # fmt: skip
+    find(stage, tmp_path / "m", renamed)
+    assert lab.read_metrics(tmp_path / "m", metric="a")["value"].to_list() == [2.0] * 6
+
+
+def test_an_extractor_sees_every_number_of_the_manifest_and_the_chip_if_it_asks(stage, tmp_path):
+    (tmp_path / "chips.yml").write_text(CHIPS)
+    seen = lab.extractor(
+        "seen", version="1", category="electrical",
+        metrics={"a": "V", "b": ""}, procedures={"IVg": []},
+    )(lambda run: {"a": run.number("vg_start_v"), "b": float(run.chip is None)})  # fmt: skip
+    find(stage, tmp_path / "m", seen, chip_file=tmp_path / "chips.yml")
+    rows = lab.read_metrics(tmp_path / "m")
+    assert rows.filter(metric="a")["value"].to_list() == [-0.2] * 6
+    assert rows.filter(metric="b")["value"].to_list() == [1.0] * 6
+
+
+def test_groups_are_made_by_any_column_and_by_no_other(stage, tmp_path):
+    def by(column):
+        return lab.extractor(
+            "many", version="1", category="stability", of="group", group_by=[column],
+            metrics={"many": ""}, procedures={"IVg": []},
+        )(lambda runs: float(len(runs)))  # fmt: skip
+
+    find(stage, tmp_path / "m", by("vg_step_v"))
+    assert lab.read_metrics(tmp_path / "m")["value"].to_list() == [6.0]
+    with pytest.raises(treadle.UsageError, match="groups by 'vg_stepp'"):
+        find(stage, tmp_path / "m", by("vg_stepp"))
+
+
+CHIPS = "chips:\n  1: {material: hBN, top_hBN_nm: 20, bottom_dielectric_nm: 30}\n"
+
+
+def test_the_chip_file_is_remembered_and_only_a_changed_entry_counts(stage, tmp_path):
+    thick = lab.extractor(
+        "thick", version="1", category="structural", needs_chip=True,
+        metrics={"capacitance": "F/m^2"}, procedures={"IVg": []},
+    )(lambda run: run.chip.capacitance())  # fmt: skip
+    without = find(stage, tmp_path / "m", peak(), thick, only=())
+    assert "no_configuration" in without.reasons
+    (tmp_path / "mine.yml").write_text(CHIPS)
+    first = find(stage, tmp_path / "m", thick, chip_file=tmp_path / "mine.yml")
+    assert first.reasons == {"no_configuration": {"chip not in the chip file": 3}}
+    (tmp_path / "mine.yml").unlink()
+    again = find(stage, tmp_path / "m", thick)
+    assert (again.unchanged, again.values) == (6, 3)
+    (tmp_path / "mine.yml").write_text(CHIPS + CHIPS.splitlines()[1].replace("1:", "2:") + "\n")
+    more = find(stage, tmp_path / "m", thick, chip_file=tmp_path / "mine.yml")
+    assert (more.changed, more.unchanged, more.values) == (3, 3, 6)
+
+
+def test_what_needs_a_chip_file_and_was_asked_for_by_name_is_refused_without(stage, tmp_path):
+    with pytest.raises(treadle.UsageError, match="there is no chip file") as refused:
+        lab.metrics(stage, tmp_path / "m", only="mobility_fe_holes", **INLINE)
+    assert "--chip-file" in refused.value.hint

@@ -23,9 +23,9 @@ from treadle.lab.extraction import Absent, finding
 from treadle.lab.extraction.extractor import Extractor
 from treadle.lab.lock import only_one
 from treadle.lab.measuring import store
-from treadle.lab.measuring.planning import FACTS, Plan, Planner, Works
+from treadle.lab.measuring.planning import UNSEEN, Plan, Planned, Planner, Works, check_groups
 from treadle.lab.measuring.report import MetricsReport
-from treadle.lab.measuring.work import MeasureOne, Record, Work, record
+from treadle.lab.measuring.work import MeasureOne, Record, record
 from treadle.lab.recorded import Ran, newest, refusal, seen_through, stored
 from treadle.lab.selection import Chips, select
 from treadle.lab.staging.driver import check_workers
@@ -69,8 +69,9 @@ def metrics(
         chips: Only the runs of these chips: ``"67,72-75,Alisson81"``.
         procedures: Only runs of these procedures.
         since: Only runs of this local date or later: ``"2025-09-01"``.
-        chip_file: What the chips are made of; default: ``chips.yml`` or ``config/chips.yml``
-            beside or above the stage root, up to the folder with ``treadle.toml`` or ``.git``.
+        chip_file: What the chips are made of; a copy is kept. Default: ``chips.yml`` or
+            ``config/chips.yml`` beside or above the stage root, up to the folder with
+            ``treadle.toml`` or ``.git``; else that copy.
         extractors: Further extractors, or files and modules with some.
         force: Find again what is known already.
         timeout: Seconds for each run (default 300).
@@ -94,21 +95,24 @@ def metrics(
     every = finding.all_extractors(extractors)
     names = (only,) if isinstance(only, str) else only
     applied = finding.only(every, names)
-    found = Path(chip_file) if chip_file is not None else find_chips(root)
-    known_chips = None if found is None else load_chips(found)
+    given = None if chip_file is None else load_chips(chip_file)
+    known_chips = given or _chips_of(root, place)
     _check_chips(applied if names else [], known_chips)
     procedures = (procedures,) if isinstance(procedures, str) else procedures
     listed = manifest_file.manifest(root, status="staged")
-    listed = listed.select([name for name in _COLUMNS if name in listed.columns])
     selected = select(listed, chips=chips, procedures=procedures, since=since)
+    seen = listed.drop(UNSEEN & set(listed.columns))
+    check_groups(applied, seen.columns)
     with ExitStack() as stack:
         if pool is None:
             pool = stack.enter_context(
                 treadle.Pool(workers=workers, backend=backend, start_method=start_method)
             )
         stack.enter_context(only_one(place, "finding metrics"))
-        session = _Session(root, place, listed, applied, known_chips)
-        session.plan(set(selected["run_id"]), force=force)
+        if given is not None:
+            places.keep_text(place / places.CHIPS, given.path.read_text("utf-8-sig"))
+        session = _Session(root, place, listed.select(store.ABOUT), applied, known_chips)
+        session.plan(seen, set(selected["run_id"]), force=force)
         report = seen_through(session, pool, timeout, progress)
     report.elapsed = time.monotonic() - began
     return report
@@ -132,7 +136,11 @@ def check_sources(
         load_chips(Path(chip_file))
 
 
-_COLUMNS = dict.fromkeys((*FACTS, *store.ABOUT))
+def _chips_of(root: Path, place: Path) -> ChipFile | None:
+    """Return the chip file of the project, or a copy of the one that was named the last time."""
+    kept = place / places.CHIPS
+    found = find_chips(root) or (kept if kept.is_file() else None)
+    return None if found is None else load_chips(found)
 
 
 def _check_place(place: Path) -> None:
@@ -175,19 +183,21 @@ class _Session:
         self._listed = listed
         self._extractors = extractors
         self._chips = chips
+        self._seen = listed
         self._ran = Ran()
         self._plan = Plan()
         self._known_runs: set[str] = set()
         self._failed: list[Reject] = []
 
-    def plan(self, selected: set[str], *, force: bool) -> None:
+    def plan(self, seen: pl.DataFrame, selected: set[str], *, force: bool) -> None:
         """Find out what there is to do; what a killed session has found is merged before that."""
+        self._seen = seen
         places.keep_text(self._out / places.MEASURED, self._notes(self._merged_run()))
         self._catch_up()
         before = store.read(self._out)
         self._known_runs = set(before["run_id"])
         known = dict(store.fingerprints(before))
-        planner = Planner(self._listed, self._extractors, self._chips, known, force=force)
+        planner = Planner(seen, self._extractors, self._chips, known, force=force)
         self._plan = planner.plan(selected)
 
     def run(
@@ -198,7 +208,7 @@ class _Session:
             return
         pool.run(
             MeasureOne(self._root, {each.name: each for each in self._extractors}),
-            Works(self._plan.work),
+            Works(self._plan.work, self._seen),
             name=_NAME,
             runs_dir=self._out / places.RUNS,
             timeout=timeout,
@@ -245,16 +255,17 @@ class _Session:
         run.close()
         return run.id
 
-    def _lost(self, work: Work | None, outcome: treadle.FailedOutcome) -> list[Record]:
+    def _lost(self, work: Planned | None, outcome: treadle.FailedOutcome) -> list[Record]:
         """Say of each metric that was wanted of a run that it could not be looked at."""
         if work is None or outcome.kind == "cancelled":
             return []
         why = refusal(outcome)
         self._failed.append(Reject(work.key, why.reason, why.message, why.hint))
         by_name = {each.name: each for each in self._extractors}
+        run_id = self._listed["run_id"][work.runs[-1]]
         error = _Lost(why.reason, hint=why.hint, details={"message": why.message})
         return [
-            record(by_name[wanted.extractor], work.runs[-1]["run_id"], metric, error, None, None)
+            record(by_name[wanted.extractor], run_id, metric, error, None, None)
             for wanted in work.wanted
             for metric in by_name[wanted.extractor].metrics
         ]
@@ -265,12 +276,21 @@ class _Session:
         return store.merged(self._stored(), new, self._listed)
 
     def _tidied(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """Write the store without the metrics of groups that end with another run by now."""
+        """
+        Write the store without what holds no more.
+
+        Those are metrics of groups that end with another run by now, and metrics that another
+        extractor finds by now, of another name.
+        """
         import polars as pl
 
         for name, heads in self._plan.heads.items():
             is_old = (pl.col("extractor") == name) & ~pl.col("run_id").is_in(list(heads))
             frame = frame.filter(~is_old)
+        for each in self._extractors:
+            same = pl.col("metric").is_in(list(each.metrics))
+            same &= pl.col("proc").is_in(list(each.procedures))
+            frame = frame.filter(~(same & (pl.col("extractor") != each.name)))
         store.write(self._out, frame)
         return frame
 

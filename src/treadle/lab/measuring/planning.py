@@ -6,8 +6,9 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+import treadle
 from treadle.lab.chips import Chip, ChipFile
 from treadle.lab.extraction import Extractor, NoConfiguration, NotApplicable
 from treadle.lab.measuring.work import FORMAT, Record, Wanted, Work, record
@@ -15,16 +16,34 @@ from treadle.lab.measuring.work import FORMAT, Record, Wanted, Work, record
 if TYPE_CHECKING:
     import polars as pl
 
-FACTS: Final = (
-    "run_id", "proc", "path", "size", "flags", "parameters", "chip_group", "chip_number",
-    "chip_name", "date_local", "start_time_utc", "has_light", "vds_v", "vg_fixed_v", "ids_a",
-    "wavelength_nm", "laser_voltage_V", "laser_period_s", "irange", "duration_s",
+UNSEEN: Final = frozenset(
+    ["status", "sources", "source_file", "source_gone", "raw_root", "file_idx", "notes", "errors",
+     "warnings", "reason", "message", "hint", "start_origin", "schema_version"]
 )  # fmt: skip
-"""The columns of the manifest that extractors see, as far as there are such."""
+"""The columns of the manifest that extractors do not see: where a file lies says nothing of it."""
 
-_UNSEEN: Final = frozenset({"path"})  # no metric depends on where the file lies
+_WHERE: Final = frozenset({"path"})  # workers need it; no metric depends on it
 
 Facts = dict[str, Any]
+
+
+class Planned(NamedTuple):
+    """
+    A piece of work, as long as nobody does it: its runs are numbers of rows.
+
+    Attributes:
+        key: As of :class:`treadle.lab.measuring.work.Work`, and so are the following ones.
+        runs: See there.
+        earlier: See there.
+        wanted: See there.
+        chip: See there.
+    """
+
+    key: str
+    runs: tuple[int, ...]
+    earlier: int | None
+    wanted: tuple[Wanted, ...]
+    chip: Chip | None
 
 
 @dataclass(slots=True)
@@ -41,7 +60,7 @@ class Plan:
         heads: By extractor of groups, the runs that its metrics belong to now.
     """
 
-    work: list[Work] = field(default_factory=list)
+    work: list[Planned] = field(default_factory=list)
     records: list[Record] = field(default_factory=list)
     selected: set[str] = field(default_factory=set)
     fresh: set[str] = field(default_factory=set)
@@ -78,7 +97,7 @@ class Planner:
         for each in extractors:
             for procedure in each.procedures if each.of != "group" else ():
                 self._of_run[procedure].append(each)
-        self._prints: dict[str, str] = {}
+        self._prints: list[str] = []
 
     def plan(self, selected: set[str]) -> Plan:
         """
@@ -89,44 +108,42 @@ class Planner:
                 whichever these are, and belong to the last run of theirs.
         """
         plan = Plan(selected=selected)
-        earlier: dict[tuple[Any, ...], Facts] = {}
-        names = [name for name in FACTS if name in self._listed.columns]
-        for facts in self._listed.select(names).iter_rows(named=True):
-            self._prints[facts["run_id"]] = _print_of(facts)
+        earlier: dict[tuple[Any, ...], int] = {}
+        for row, facts in enumerate(self._listed.iter_rows(named=True)):
+            self._prints.append(_print_of(facts))
             line = (facts["chip_group"], facts["chip_number"], facts["proc"])
             if facts["run_id"] in selected:
-                self._plan_run(plan, facts, earlier.get(line))
+                self._plan_run(plan, row, facts, earlier.get(line))
             if None not in line:
-                earlier[line] = facts
+                earlier[line] = row
         for extractor in self._groups:
-            self._plan_groups(plan, extractor, names)
+            self._plan_groups(plan, extractor)
         return plan
 
-    def _plan_run(self, plan: Plan, facts: Facts, earlier: Facts | None) -> None:
+    def _plan_run(self, plan: Plan, row: int, facts: Facts, earlier: int | None) -> None:
         chip = self._chip(facts)
         wanted: list[Wanted] = []
-        needs_earlier = False
+        before = None
         for extractor in self._of_run.get(facts["proc"], ()):
             if extractor.of == "pair" and earlier is None:
                 self._note(plan, extractor, facts, NotApplicable("first of its chip and procedure"))
             elif extractor.needs_chip and chip is None:
                 self._note(plan, extractor, facts, self._unknown())
             else:
-                runs = [facts] if extractor.of == "run" else [earlier or facts, facts]
+                runs = [row] if extractor.of == "run" or earlier is None else [earlier, row]
                 fingerprint = self._fingerprint(extractor, runs, chip)
                 if self._is_new(facts["run_id"], extractor, fingerprint):
                     wanted.append(Wanted(extractor.name, fingerprint))
-                    needs_earlier |= extractor.of == "pair"
+                    before = earlier if extractor.of == "pair" else before
         if wanted:
-            before = earlier if needs_earlier else None
-            plan.work.append(Work(facts["run_id"], (facts,), before, tuple(wanted), chip))
+            plan.work.append(Planned(facts["run_id"], (row,), before, tuple(wanted), chip))
             plan.fresh.add(facts["run_id"])
 
     def _note(
         self, plan: Plan, extractor: Extractor, facts: Facts, why: NotApplicable | NoConfiguration
     ) -> None:
         """Record what needs no measurement to be known."""
-        fingerprint = _hash(f"{FORMAT} {extractor.version} {why.reason}")
+        fingerprint = _hash(f"{_declared(extractor)} {why.reason}")
         if not self._is_new(facts["run_id"], extractor, fingerprint):
             return
         plan.fresh.add(facts["run_id"])
@@ -144,28 +161,29 @@ class Planner:
             "chip not in the chip file", hint=f"add an entry to {self._chips.path}"
         )
 
-    def _plan_groups(self, plan: Plan, extractor: Extractor, names: Sequence[str]) -> None:
+    def _plan_groups(self, plan: Plan, extractor: Extractor) -> None:
         import polars as pl
 
-        columns = [name for name in extractor.group_by if name in self._listed.columns]
+        columns = list(extractor.group_by)
         of_these = pl.col("proc").is_in(list(extractor.procedures))
-        rows = self._listed.filter(of_these, *[pl.col(name).is_not_null() for name in columns])
+        whole = [pl.col(name).is_not_null() for name in columns]
+        rows = self._listed.with_row_index("row").filter(of_these, *whole)
         heads = plan.heads.setdefault(extractor.name, set())
-        for same, members in rows.select(names).group_by(columns, maintain_order=True):
-            runs = tuple(members.iter_rows(named=True))
-            head = runs[-1]["run_id"]
+        for same, members in rows.group_by(columns, maintain_order=True):
+            runs = members["row"].to_list()
+            facts = self._listed.row(runs[-1], named=True)
+            head, chip = facts["run_id"], self._chip(facts)
             heads.add(head)
-            chip = self._chip(runs[-1])
             if head not in plan.selected:
                 continue
             if extractor.needs_chip and chip is None:
-                self._note(plan, extractor, runs[-1], self._unknown())
+                self._note(plan, extractor, facts, self._unknown())
                 continue
             fingerprint = self._fingerprint(extractor, runs, chip)
             if self._is_new(head, extractor, fingerprint):
                 key = " ".join([extractor.name, *map(str, same)])
                 wanted = (Wanted(extractor.name, fingerprint),)
-                plan.work.append(Work(key, runs, None, wanted, chip))
+                plan.work.append(Planned(key, tuple(runs), None, wanted, chip))
                 plan.fresh.add(head)
 
     def _chip(self, facts: Facts) -> Chip | None:
@@ -173,17 +191,39 @@ class Planner:
             return None
         return self._chips.of(facts["chip_name"], facts["chip_number"])
 
-    def _fingerprint(self, extractor: Extractor, runs: Sequence[Facts], chip: Chip | None) -> str:
-        seen = " ".join(self._prints[each["run_id"]] for each in runs)
+    def _fingerprint(self, extractor: Extractor, runs: Sequence[int], chip: Chip | None) -> str:
+        seen = " ".join(self._prints[row] for row in runs)
         of_chip = repr(chip) if extractor.needs_chip else ""
-        return _hash(f"{FORMAT} {extractor.version} {seen} {of_chip}")
+        return _hash(f"{_declared(extractor)} {seen} {of_chip}")
 
     def _is_new(self, run_id: str, extractor: Extractor, fingerprint: str) -> bool:
         return self._force or self._known.get((run_id, extractor.name)) != fingerprint
 
 
+def check_groups(extractors: Sequence[Extractor], columns: Sequence[str]) -> None:
+    """
+    Make sure that the manifest has what groups are made by.
+
+    Raises:
+        UsageError: It has no such column, or one that extractors do not see.
+    """
+    for each in extractors:
+        for name in each.group_by:
+            if name not in columns:
+                raise treadle.UsageError(
+                    f"extractor {each.name!r} groups by {name!r}, "
+                    "which is no column of the manifest that extractors see",
+                    hint=f"there are: {', '.join(columns)}",
+                )
+
+
+def _declared(extractor: Extractor) -> str:
+    """Return what differs when an extractor says another thing of itself."""
+    return f"{FORMAT} {extractor.version} {sorted(extractor.metrics.items())}"
+
+
 def _print_of(facts: Facts) -> str:
-    return _hash(repr([(name, value) for name, value in facts.items() if name not in _UNSEEN]))
+    return _hash(repr([(name, value) for name, value in facts.items() if name not in _WHERE]))
 
 
 def _hash(text: str) -> str:
@@ -195,19 +235,24 @@ class Works:
     A source of what is to be done; keys are those of the work.
 
     Args:
-        work: What is to be done.
+        planned: What is to be done.
+        listed: The rows that it names.
     """
 
-    def __init__(self, work: Sequence[Work]) -> None:
-        self._work = work
+    def __init__(self, planned: Sequence[Planned], listed: pl.DataFrame) -> None:
+        self._planned = planned
+        self._listed = listed
 
     def __iter__(self) -> Iterator[Work]:
-        """Yield what is to be done."""
-        return iter(self._work)
+        """Yield what is to be done, made when it is asked for: a row is a kilobyte of objects."""
+        for key, runs, earlier, wanted, chip in self._planned:
+            facts = tuple(self._listed.row(row, named=True) for row in runs)
+            before = None if earlier is None else self._listed.row(earlier, named=True)
+            yield Work(key, facts, before, wanted, chip)
 
     def __len__(self) -> int:
         """Return how much it is."""
-        return len(self._work)
+        return len(self._planned)
 
     def key(self, value: Work, index: int) -> str:  # noqa: ARG002  a source's key() gets both
         """Return the key of one."""

@@ -32,7 +32,7 @@ ABOUT: Final = (
 _ORDER: Final = (
     "chip_group", "chip_number", "proc", "start_time_utc", "run_id", "metric",
 )  # fmt: skip
-_SAME: Final = ("run_id", "metric", "version")
+_SAME: Final = ("run_id", "extractor", "version")
 _AT_ONCE: Final = 512  # runs whose records become columns together
 
 
@@ -100,7 +100,8 @@ def merged(old: pl.DataFrame, new: pl.DataFrame, listed: pl.DataFrame) -> pl.Dat
 
     Args:
         old: The store as it is.
-        new: What was found; it replaces what has the same run, metric and version.
+        new: What was found; it replaces what the same version of the same extractor has found of
+            the same run, whichever metrics that were.
         listed: The manifest's rows of all staged runs; records of others are left out.
     """
     import polars as pl
@@ -126,8 +127,9 @@ def write(root: Path, frame: pl.DataFrame) -> Path:
 
 
 def newest(frame: pl.DataFrame) -> pl.DataFrame:
-    """Return the records without those that a later version of their extractor has found again."""
-    return frame.unique(["run_id", "metric"], keep="last", maintain_order=True)
+    """Return what the latest version of each extractor has found of each run."""
+    rank = _rank(frame)
+    return frame.filter(rank == rank.max().over("run_id", "extractor"))
 
 
 def _rank(frame: pl.DataFrame) -> pl.Expr:
@@ -139,6 +141,8 @@ def _rank(frame: pl.DataFrame) -> pl.Expr:
     import polars as pl
 
     versions = sorted(frame["version"].unique(), key=_counted)
+    if not versions:  # Polars would not know of what type nothing is
+        return pl.lit(0, pl.Int32)
     ranks = {version: number for number, version in enumerate(versions)}
     return pl.col("version").replace_strict(ranks, return_dtype=pl.Int32)
 

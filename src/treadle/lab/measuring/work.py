@@ -120,11 +120,13 @@ class MeasureOne:
         Raises:
             Rejected: The measurement cannot be read.
         """
-        runs = [self._read(facts, work.chip) for facts in work.runs]
-        earlier = None if work.earlier is None else self._read(work.earlier, work.chip)
+        runs = [self._read(facts) for facts in work.runs]
+        earlier = None if work.earlier is None else self._read(work.earlier)
         found: list[Record] = []
         for wanted in work.wanted:
             extractor = self.extractors[wanted.extractor]
+            for run in filter(None, (*runs, earlier)):  # who does not say so does not get it
+                run.chip = work.chip if extractor.needs_chip else None
             if extractor.of == "pair":
                 given: Sequence[Any] = (earlier, runs[0])
             else:
@@ -132,7 +134,7 @@ class MeasureOne:
             found += records_of(extractor, given, wanted.fingerprint)
         return found
 
-    def _read(self, facts: Mapping[str, Any], chip: Chip | None) -> StagedRun:
+    def _read(self, facts: Mapping[str, Any]) -> StagedRun:
         # Arrow's reader: a query of Polars costs more than a small file.
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -147,7 +149,7 @@ class MeasureOne:
                 hint="stage it again: treadle lab stage RAW STAGE makes what is missing",
             ) from error
         known = {name: value for name, value in facts.items() if name != "proc"}
-        return StagedRun(facts["proc"], _Columns(table), chip=chip, **known)
+        return StagedRun(facts["proc"], _Columns(table), **known)
 
 
 class _Columns(Mapping[str, "ArrayLike"]):
