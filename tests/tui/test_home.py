@@ -227,7 +227,7 @@ def test_the_selection_stays_on_its_run(home, three, own_runs, until):
     home(walk)
 
 
-def test_new_runs_appear_by_themselves_and_are_followed(home, own_runs, until, text_of):
+def test_new_runs_appear_by_themselves_and_are_followed(home, own_runs, until, shows):
     go = threading.Event()
 
     def wait(item):
@@ -241,15 +241,15 @@ def test_new_runs_appear_by_themselves_and_are_followed(home, own_runs, until, t
     async def walk(pilot):
         app = pilot.app
         thread.start()
-        await until(pilot, lambda: "50 %" in text_of(app), "half of it")
-        assert "● running" in text_of(app)
-        assert "1 live" in text_of(app)
+        await shows(pilot, "50 %")
+        await shows(pilot, "● running")
+        await shows(pilot, "1 live")
         await pilot.press("r")
         await until(pilot, lambda: app.complaints, "a complaint")
         assert "goes on" in app.complaints[0]
         go.set()
-        await until(pilot, lambda: "✓ finished" in text_of(app), "the end")
-        assert "0 live" in text_of(app)
+        await shows(pilot, "✓ finished")
+        await shows(pilot, "0 live")
 
     try:
         home(walk)
@@ -378,19 +378,18 @@ async def answer(pilot, age="", keep=""):
     return screen
 
 
-def test_prune_says_what_would_go_and_asks_twice(home, three, own_runs, until, text_of):
+def test_prune_says_what_would_go_and_asks_twice(home, three, own_runs, until, shows):
     async def walk(pilot):
         app = pilot.app
         await pilot.press("p")
         await until(pilot, lambda: isinstance(app.screen, PruneDialog))
-        assert "nothing would be removed" in text_of(app)  # by default, what is old
+        await shows(pilot, "nothing would be removed")  # by default, what is old
         screen = await answer(pilot, keep="1")
-        await until(pilot, lambda: "2 records of 3, " in text_of(app), "their size")
-        assert f"{three[0]} finished, 18 ok, 2 failed" in text_of(app)
+        await shows(pilot, "2 records of 3, ")
+        await shows(pilot, f"{three[0]} finished, 18 ok, 2 failed")
         button = screen.query_one("#remove", Button)
         button.press()
-        await pilot.pause()
-        assert str(button.label) == "Really remove 2 records?"
+        await until(pilot, lambda: str(button.label) == "Really remove 2 records?", "a question")
         assert len(os.listdir(own_runs)) == 3
         button.press()
         await until(pilot, lambda: not isinstance(app.screen, PruneDialog), "the end of it")

@@ -424,7 +424,9 @@ def test_a_run_of_two_stages_has_a_line_for_each_and_one_is_looked_at(
     watch(Path("/runs/261121-180000"), walk)
 
 
-def test_a_hundred_workers_and_ten_thousand_failures_of_fifty_kinds(seen, watch, shows, text_of):
+def test_a_hundred_workers_and_ten_thousand_failures_of_fifty_kinds(
+    seen, watch, shows, until, text_of
+):
     seen(view_of(seats=seats(100), failed=10_000), figures=figures_of(50, 200))
 
     async def walk(pilot):
@@ -435,7 +437,7 @@ def test_a_hundred_workers_and_ten_thousand_failures_of_fifty_kinds(seen, watch,
         await shows(pilot, "raised Error49")
         await pilot.resize_terminal(60, 14)
         await shows(pilot, "raised Error49")
-        assert "815" not in text_of(pilot.app)
+        await until(pilot, lambda: "815" not in text_of(pilot.app), "less")
         await pilot.resize_terminal(140, 50)
         await shows(pilot, "raised Error20")
 
