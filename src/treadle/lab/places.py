@@ -152,6 +152,15 @@ def read_json(path: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+def made_of(stage_root: Path, root: Path) -> dict[str, str]:
+    """
+    Return what is noted in *root* of the stage root that it is made from.
+
+    By its path, and by the way there, which stays right when the folder of both is moved or copied.
+    """
+    return {"stage_root": str(stage_root), "beside": os.path.relpath(stage_root, root)}
+
+
 def stat_of(path: Path) -> tuple[int, int] | None:
     """Return size and time of modification; None if the file is not there."""
     try:

@@ -70,6 +70,8 @@ def _made_of(stage: Path, root: Path, notes: str) -> Path | None:
     """Return *root* where its notes say that it was made of *stage*, or of one that has moved."""
     if not (root / notes).is_file():
         return None
-    said = read_json(root / notes).get("stage_root")
-    is_another = said is not None and Path(said) != stage and _is_stage(Path(said))
-    return None if is_another else root
+    said = read_json(root / notes)
+    if "beside" in said and (root / said["beside"]).resolve() == stage:
+        return root
+    elsewhere = Path(said.get("stage_root", stage))
+    return root if elsewhere == stage or not _is_stage(elsewhere) else None

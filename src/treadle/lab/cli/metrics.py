@@ -48,7 +48,7 @@ Chips: TypeAlias = Annotated[
 ]
 Of: TypeAlias = Annotated[
     str | None,
-    typer.Option("--procedures", "-p", metavar="A,B,…", help="Only runs of these: IVg,It."),
+    typer.Option("--procedures", "--procedure", "-p", metavar="A,B,…", help="Only runs of these: IVg,It."),
 ]
 Since: TypeAlias = Annotated[
     str | None, typer.Option("--since", metavar="DATE", help="Only runs of that day or later.")

@@ -79,13 +79,18 @@ def of_segment(report: SegmentReport) -> list[str]:
 def of_metrics(report: MetricsReport, *, table: bool = True) -> list[str]:
     """Sum up a search for metrics; with a line for each of them in a table."""
     counts = f"{report.new:,} new, {report.changed:,} changed, {report.unchanged:,} unchanged"
+    if report.without:
+        counts += f", {report.without:,} of procedures without metrics"
     lines = [f"metrics: {_many(report.runs, 'run')} in {_seconds(report.elapsed)}: {counts}"]
     lines += _rejects(report.failed, Counter(each.reason for each in report.failed), listed=True)
     lines += _slowest(report.slowest)
     lines += [
         f"  {_STATUSES[status]}: {_top(reasons)}"
         for status, reasons in sorted(report.reasons.items())
+        if status != "error"
     ]
+    for reason, runs in report.failures.items():
+        lines.append(f"  failed, {printable(reason)}: {printable(', '.join(runs))} …")
     if report.chip_file is not None:
         lines.append(f"  chip file: {report.chip_file}")
     values = f"{_many(report.values, 'value')} of {_many(len(report.metrics), 'metric')}"
@@ -97,7 +102,6 @@ _STATUSES = {
     "not_applicable": "does not apply",
     "undetermined": "could not be determined",
     "no_configuration": "not configured",
-    "error": "failed",
 }
 _TOP = 4  # reasons named; the store has them all
 

@@ -27,7 +27,7 @@ from treadle.lab.measuring.planning import UNSEEN, Plan, Planned, Planner, Works
 from treadle.lab.measuring.report import MetricsReport
 from treadle.lab.measuring.work import MeasureOne, Record, record
 from treadle.lab.recorded import Ran, newest, refusal, seen_through, stored
-from treadle.lab.selection import Chips, select
+from treadle.lab.selection import Chips, chips_of, no_chip, select
 from treadle.lab.staging.driver import check_workers
 from treadle.lab.staging.report import Reject
 
@@ -100,6 +100,8 @@ def metrics(
     _check_chips(applied if names else [], known_chips)
     procedures = (procedures,) if isinstance(procedures, str) else procedures
     listed = manifest_file.manifest(root, status="staged")
+    chips = chips_of(chips) if isinstance(chips, str) else chips
+    _check_selection(listed, chips, procedures)
     selected = select(listed, chips=chips, procedures=procedures, since=since)
     seen = listed.drop(UNSEEN & set(listed.columns))
     check_groups(applied, seen.columns)
@@ -159,6 +161,20 @@ def _check_chips(asked: Sequence[Extractor], chips: ChipFile | None) -> None:
             f"there is no chip file, without which there is no {lacking[0].name}",
             hint="name it: --chip-file chips.yml",
         )
+
+
+def _check_selection(
+    listed: pl.DataFrame, chips: Chips | None, procedures: Sequence[str]
+) -> None:
+    """Refuse a chip or a procedure of which there is no run: it is mistyped, as a rule."""
+    for part in chips.missing(listed) if chips is not None else ():
+        raise no_chip(listed, part)
+    known = sorted(set(listed["proc"]))
+    for name in procedures:
+        if name not in known:
+            raise treadle.UsageError(
+                f"there is no run of a procedure {name!r}", hint=f"there are: {', '.join(known)}"
+            )
 
 
 class _Lost(Absent):
@@ -228,7 +244,8 @@ class _Session:
         report.runs = len(self._plan.selected)
         report.new = len(self._plan.fresh - self._known_runs)
         report.changed = len(self._plan.fresh & self._known_runs)
-        report.unchanged = report.runs - len(self._plan.fresh)
+        report.without = len(self._plan.selected - self._plan.covered)
+        report.unchanged = report.runs - len(self._plan.fresh) - report.without
         report.count(self._asked_for(frame))
         return report
 
@@ -301,4 +318,4 @@ class _Session:
         return places.read_json(self._out / places.MEASURED).get("merged")
 
     def _notes(self, merged: str | None) -> str:
-        return json.dumps({"stage_root": str(self._root), "merged": merged})
+        return json.dumps({**places.made_of(self._root, self._out), "merged": merged})

@@ -56,6 +56,7 @@ class Plan:
         records: What is known without looking at a measurement: that there is no chip file, or no
             run before this one.
         selected: The runs that were asked for.
+        covered: Those of them that an extractor takes.
         fresh: Those of them of which something is to be found.
         heads: By extractor of groups, the runs that its metrics belong to now.
     """
@@ -63,6 +64,7 @@ class Plan:
     work: list[Planned] = field(default_factory=list)
     records: list[Record] = field(default_factory=list)
     selected: set[str] = field(default_factory=set)
+    covered: set[str] = field(default_factory=set)
     fresh: set[str] = field(default_factory=set)
     heads: dict[str, set[str]] = field(default_factory=dict)
 
@@ -124,7 +126,10 @@ class Planner:
         chip = self._chip(facts)
         wanted: list[Wanted] = []
         before = None
-        for extractor in self._of_run.get(facts["proc"], ()):
+        extractors = self._of_run.get(facts["proc"], ())
+        if extractors:
+            plan.covered.add(facts["run_id"])
+        for extractor in extractors:
             if extractor.of == "pair" and earlier is None:
                 self._note(plan, extractor, facts, NotApplicable("first of its chip and procedure"))
             elif extractor.needs_chip and chip is None:
@@ -176,6 +181,7 @@ class Planner:
             heads.add(head)
             if head not in plan.selected:
                 continue
+            plan.covered.add(head)
             if extractor.needs_chip and chip is None:
                 self._note(plan, extractor, facts, self._unknown())
                 continue

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from treadle.lab.staging.report import Reject
 
 if TYPE_CHECKING:
     import polars as pl
+
+
+_NAMED: Final = 3
 
 
 @dataclass(slots=True, kw_only=True)
@@ -25,8 +28,11 @@ class MetricsReport:
         new: Of them, those of which nothing was known.
         changed: ... of which something was found again, or for the first time.
         unchanged: ... of which everything was known.
+        without: ... of procedures that none of the extractors takes.
         metrics: By metric, how many runs have which status.
         reasons: By status and reason, how many metrics have no value, most frequent first.
+        failures: Metrics that an extractor has failed to find, by reason: the runs, as many as are
+            named in a summary.
         failed: Runs that could not be looked at: the worker was lost, the time was up, the file
             cannot be read. They are tried again the next time.
         removed: Records of measurements that are not staged any more.
@@ -44,8 +50,10 @@ class MetricsReport:
     new: int = 0
     changed: int = 0
     unchanged: int = 0
+    without: int = 0
     metrics: dict[str, dict[str, int]] = field(default_factory=dict)
     reasons: dict[str, dict[str, int]] = field(default_factory=dict)
+    failures: dict[str, list[str]] = field(default_factory=dict)
     failed: list[Reject] = field(default_factory=list)
     removed: int = 0
     records: int = 0
@@ -72,6 +80,14 @@ class MetricsReport:
         why = frame.filter(frame["status"] != "ok").group_by("status", "reason").len()
         for status, reason, many in why.sort("len", "reason", descending=[True, False]).iter_rows():
             self.reasons.setdefault(status, {})[reason] = many
+
+        failed = frame.filter(frame["status"] == "error").unique(["reason", "run_id"])
+        for reason, run_id, source in failed.sort("start_time_utc", "run_id").select(
+            "reason", "run_id", "source_file"
+        ).iter_rows():
+            runs = self.failures.setdefault(reason, [])
+            if len(runs) < _NAMED:
+                runs.append(f"{run_id} ({source})")
 
     def __str__(self) -> str:
         counts: dict[str, Any] = {

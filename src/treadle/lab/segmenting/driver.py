@@ -113,7 +113,7 @@ def segment(
         was_ended = stack.enter_context(only_one(place, "segmenting"))
         sweeps = Sweeps(listed, swept, limit, one.version)
         session = _Session(one, sweeps, listed, force=force, was_ended=was_ended)
-        places.keep_text(place / places.SEGMENTED, json.dumps({"stage_root": str(root)}))
+        places.keep_text(place / places.SEGMENTED, json.dumps(places.made_of(root, place)))
         report = seen_through(session, pool, timeout, progress)
     report.elapsed = time.monotonic() - began
     return report
