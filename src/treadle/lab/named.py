@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import importlib
 import importlib.util
 import sys
@@ -18,7 +20,8 @@ def module_named(place: str, what: str, hint: str) -> ModuleType:
     """
     Import what *place* names: ``path/to/file.py`` or ``package.module``.
 
-    A file gets a name that no other module has; named again, it is not executed again.
+    A file gets a name that no other module has; named again, it is executed again only if it was
+    edited. What it prints goes to stderr, as stdout is for data.
 
     Args:
         place: The path or the name.
@@ -29,7 +32,10 @@ def module_named(place: str, what: str, hint: str) -> ModuleType:
         UsageError: There is no such file, or the import fails.
     """
     try:
-        return _of_file(Path(place)) if place.endswith(".py") else importlib.import_module(place)
+        with contextlib.redirect_stdout(sys.stderr):
+            if place.endswith(".py"):
+                return _of_file(Path(place), hint)
+            return importlib.import_module(place)
     except treadle.UsageError:
         raise
     except Exception as error:
@@ -39,15 +45,17 @@ def module_named(place: str, what: str, hint: str) -> ModuleType:
         ) from error
 
 
-def _of_file(path: Path) -> ModuleType:
+def _of_file(path: Path, hint: str) -> ModuleType:
     path = path.resolve()
+    if not path.is_file():
+        raise treadle.UsageError(f"there is no file {str(path)!r}", hint=hint)
     # Workers name the same file again, and get the module that is loaded already.
-    name = f"treadle.lab.file:{path}"
+    name = f"treadle.lab.file:{path}:{hashlib.sha256(path.read_bytes()).hexdigest()[:16]}"
     if name in sys.modules:
         return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None or not path.is_file():
-        raise treadle.UsageError(f"there is no file {str(path)!r}")
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:

@@ -67,11 +67,20 @@ def _is_stage(path: Path) -> bool:
 
 
 def _made_of(stage: Path, root: Path, notes: str) -> Path | None:
-    """Return *root* where its notes say that it was made of *stage*, or of one that has moved."""
-    if not (root / notes).is_file():
-        return None
+    return root if (root / notes).is_file() and is_made_of(stage, root, notes) else None
+
+
+def is_made_of(stage: Path, root: Path, notes: str) -> bool:
+    """
+    Tell whether *root* was made of *stage*, or of one that has moved; or is still to be made.
+
+    Args:
+        stage: A stage root.
+        root: What was made of one.
+        notes: Where that is noted in it.
+    """
     said = read_json(root / notes)
     if "beside" in said and (root / said["beside"]).resolve() == stage:
-        return root
+        return True
     elsewhere = Path(said.get("stage_root", stage))
-    return root if elsewhere == stage or not _is_stage(elsewhere) else None
+    return elsewhere == stage or not _is_stage(elsewhere)

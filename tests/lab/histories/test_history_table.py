@@ -91,7 +91,8 @@ def test_only_the_newest_version_of_a_metric_counts(own_out):
         pl.lit("undetermined").alias("status"),
         pl.lit(None, pl.Float64).alias("value"),
     )
-    pl.concat([stored, newer]).write_parquet(path)
+    older = stored.with_columns(pl.col("current") & (pl.col("metric") != "cnp_voltage"))
+    pl.concat([older, newer]).write_parquet(path)
     assert "cnp_voltage" not in history(own_out, "Alisson67").columns
 
 

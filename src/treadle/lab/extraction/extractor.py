@@ -39,6 +39,8 @@ class Extractor:
             other in time; or a group of runs that agree in the columns *group_by*.
         group_by: Columns of the manifest.
         needs_chip: It needs what the chip file says of the device.
+        source: What differs when the file that it stands in was edited: that counts as a new
+            version. Empty for one that belongs to a package.
     """
 
     function: Callable[..., Mapping[str, Found] | Found]
@@ -50,6 +52,7 @@ class Extractor:
     of: Of = "run"
     group_by: tuple[str, ...] = field(default=())
     needs_chip: bool = False
+    source: str = ""
 
     def __call__(self, *runs: Any) -> dict[str, Found]:
         """

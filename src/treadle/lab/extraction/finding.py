@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import functools
+import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from importlib.metadata import entry_points
@@ -74,8 +75,9 @@ def _of_place(place: str) -> list[Extractor]:
     found = _all_in(module_named(place, "extractors", _HINT), place)
     if not place.endswith(".py"):
         return found
-    path = str(Path(place).resolve())
-    return [_OfFile(**_parts(each), path=path) for each in found]
+    path = Path(place).resolve()
+    source = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    return [_OfFile(**{**_parts(each), "source": source}, path=str(path)) for each in found]
 
 
 def _all_in(module: ModuleType, place: str) -> list[Extractor]:

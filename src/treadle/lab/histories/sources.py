@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _UNUSED: Final = {"metadata", "units", "notes", "sources", "raw_root", "reason", "message", "hint"}
 _TEXT: Final = "information"
 _CURVE: Final = "calibration_max_power"  # its details hold the curve
-_VALUE: Final = ("run_id", "metric", "category", "extractor", "status", "value", "unit")
+_VALUE: Final = ("run_id", "metric", "category", "extractor", "current", "status", "value", "unit")
 SECONDARY: Final = "_(forward|backward|hysteresis)$"
 """Metrics that come after the principal one: of one direction, or the difference of both."""
 

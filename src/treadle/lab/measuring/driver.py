@@ -23,10 +23,19 @@ from treadle.lab.extraction import Absent, finding
 from treadle.lab.extraction.extractor import Extractor
 from treadle.lab.lock import only_one
 from treadle.lab.measuring import store
-from treadle.lab.measuring.planning import UNSEEN, Plan, Planned, Planner, Works, check_groups
+from treadle.lab.measuring.planning import (
+    UNSEEN,
+    Note,
+    Plan,
+    Planned,
+    Planner,
+    Works,
+    check_groups,
+)
 from treadle.lab.measuring.report import MetricsReport
 from treadle.lab.measuring.work import MeasureOne, Record, record
 from treadle.lab.recorded import Ran, newest, refusal, seen_through, stored
+from treadle.lab.roots import is_made_of
 from treadle.lab.selection import Chips, chips_of, no_chip, select
 from treadle.lab.staging.driver import check_workers
 from treadle.lab.staging.report import Reject
@@ -91,7 +100,7 @@ def metrics(
     began = time.monotonic()
     root, place = places.check_root(stage_root, "stage root"), Path(out).resolve()
     check_workers(backend, start_method)
-    _check_place(place)
+    _check_place(root, place)
     every = finding.all_extractors(extractors)
     names = (only,) if isinstance(only, str) else only
     applied = finding.only(every, names)
@@ -145,12 +154,18 @@ def _chips_of(root: Path, place: Path) -> ChipFile | None:
     return None if found is None else load_chips(found)
 
 
-def _check_place(place: Path) -> None:
+def _check_place(root: Path, place: Path) -> None:
     for notes, what in ((places.STAGED, "measurements"), (places.SEGMENTED, "segments")):
         if (place / notes).is_file():
             raise treadle.UsageError(
                 f"metrics would be written among {what}: {str(place)!r}", hint="name another folder"
             )
+    if not is_made_of(root, place, places.MEASURED):
+        other = places.read_json(place / places.MEASURED).get("stage_root")
+        raise treadle.UsageError(
+            f"the metrics in {str(place)!r} are those of another stage root, {other!r}",
+            hint=f"name another folder for those of {str(root)!r}",
+        )
 
 
 def _check_chips(asked: Sequence[Extractor], chips: ChipFile | None) -> None:
@@ -163,9 +178,7 @@ def _check_chips(asked: Sequence[Extractor], chips: ChipFile | None) -> None:
         )
 
 
-def _check_selection(
-    listed: pl.DataFrame, chips: Chips | None, procedures: Sequence[str]
-) -> None:
+def _check_selection(listed: pl.DataFrame, chips: Chips | None, procedures: Sequence[str]) -> None:
     """Refuse a chip or a procedure of which there is no run: it is mistyped, as a rule."""
     for part in chips.missing(listed) if chips is not None else ():
         raise no_chip(listed, part)
@@ -203,6 +216,7 @@ class _Session:
         self._ran = Ran()
         self._plan = Plan()
         self._known_runs: set[str] = set()
+        self._gone = 0
         self._failed: list[Reject] = []
 
     def plan(self, seen: pl.DataFrame, selected: set[str], *, force: bool) -> None:
@@ -211,6 +225,7 @@ class _Session:
         places.keep_text(self._out / places.MEASURED, self._notes(self._merged_run()))
         self._catch_up()
         before = store.read(self._out)
+        self._gone = before.join(self._listed, on="run_id", how="anti").height
         self._known_runs = set(before["run_id"])
         known = dict(store.fingerprints(before))
         planner = Planner(seen, self._extractors, self._chips, known, force=force)
@@ -236,10 +251,11 @@ class _Session:
     def close(self) -> MetricsReport:
         """Merge what was found into the store, and report."""
         run_id = self._catch_up()
-        frame = self._tidied(self._put(self._plan.records))
+        frame = self._tidied(self._put(self._plan.notes))
         report = MetricsReport(stage_root=self._root, out=self._out, run_id=run_id)
         report.chip_file = self._chips.path if self._chips else None
         report.store, report.records = self._out / store.METRICS, frame.height
+        report.removed = self._gone
         report.slowest, report.failed = self._ran.slowest, self._failed
         report.runs = len(self._plan.selected)
         report.new = len(self._plan.fresh - self._known_runs)
@@ -287,9 +303,9 @@ class _Session:
             for metric in by_name[wanted.extractor].metrics
         ]
 
-    def _put(self, records: Iterable[Record]) -> pl.DataFrame:
+    def _put(self, notes: Iterable[Note]) -> pl.DataFrame:
         """Merge what was known without looking; rows of runs that are gone go."""
-        new = store.frame_of([records])
+        new = store.frame_of(note.records() for note in notes)
         return store.merged(self._stored(), new, self._listed)
 
     def _tidied(self, frame: pl.DataFrame) -> pl.DataFrame:
@@ -302,8 +318,13 @@ class _Session:
         import polars as pl
 
         for name, heads in self._plan.heads.items():
-            is_old = (pl.col("extractor") == name) & ~pl.col("run_id").is_in(list(heads))
-            frame = frame.filter(~is_old)
+            found = set(frame.filter(pl.col("extractor") == name)["run_id"])
+            # One that ends with another run by now stays until something was found of that.
+            old = [run for run in found if heads.get(run) not in (None, run)]
+            gone = [run for run in old if heads[run] in found]
+            gone += [run for run in found if run not in heads]
+            of_old = (pl.col("extractor") == name) & pl.col("run_id").is_in(gone)
+            frame = frame.filter(~of_old)
         for each in self._extractors:
             same = pl.col("metric").is_in(list(each.metrics))
             same &= pl.col("proc").is_in(list(each.procedures))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import treadle
 from treadle.lab.chips import Chip, ChipFile
-from treadle.lab.extraction import Extractor, NoConfiguration, NotApplicable
+from treadle.lab.extraction import Absent, Extractor, NoConfiguration, NotApplicable
 from treadle.lab.measuring.work import FORMAT, Record, Wanted, Work, record
 
 if TYPE_CHECKING:
@@ -21,6 +21,9 @@ UNSEEN: Final = frozenset(
      "warnings", "reason", "message", "hint", "start_origin", "schema_version"]
 )  # fmt: skip
 """The columns of the manifest that extractors do not see: where a file lies says nothing of it."""
+
+_FIRST: Final = NotApplicable("first of its chip and procedure")
+_NO_CHIP: Final = NotApplicable("no chip in its header")
 
 _WHERE: Final = frozenset({"path"})  # workers need it; no metric depends on it
 
@@ -46,6 +49,30 @@ class Planned(NamedTuple):
     chip: Chip | None
 
 
+class Note(NamedTuple):
+    """
+    Why there is none of the metrics of an extractor, known without a look at the measurement.
+
+    Attributes:
+        extractor: The extractor.
+        run_id: The run.
+        why: Why.
+        fingerprint: See :class:`treadle.lab.measuring.work.Wanted`.
+    """
+
+    extractor: Extractor
+    run_id: str
+    why: Absent
+    fingerprint: str
+
+    def records(self) -> list[Record]:
+        """Return what is recorded of each metric."""
+        return [
+            record(self.extractor, self.run_id, metric, self.why, None, self.fingerprint)
+            for metric in self.extractor.metrics
+        ]
+
+
 @dataclass(slots=True)
 class Plan:
     """
@@ -53,20 +80,21 @@ class Plan:
 
     Attributes:
         work: What workers are to do.
-        records: What is known without looking at a measurement: that there is no chip file, or no
+        notes: What is known without looking at a measurement: that there is no chip file, or no
             run before this one.
         selected: The runs that were asked for.
         covered: Those of them that an extractor takes.
         fresh: Those of them of which something is to be found.
-        heads: By extractor of groups, the runs that its metrics belong to now.
+        heads: By extractor of groups: for each run, the one to which the metrics of its group
+            belong now.
     """
 
     work: list[Planned] = field(default_factory=list)
-    records: list[Record] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
     selected: set[str] = field(default_factory=set)
     covered: set[str] = field(default_factory=set)
     fresh: set[str] = field(default_factory=set)
-    heads: dict[str, set[str]] = field(default_factory=dict)
+    heads: dict[str, dict[str, str]] = field(default_factory=dict)
 
 
 class Planner:
@@ -99,7 +127,9 @@ class Planner:
         for each in extractors:
             for procedure in each.procedures if each.of != "group" else ():
                 self._of_run[procedure].append(each)
-        self._prints: list[str] = []
+        self._declared = {each.name: _declared(each) for each in extractors}
+        self._unknown = _unknown(chips)
+        self._prints = _prints(listed)
 
     def plan(self, selected: set[str]) -> Plan:
         """
@@ -111,8 +141,8 @@ class Planner:
         """
         plan = Plan(selected=selected)
         earlier: dict[tuple[Any, ...], int] = {}
-        for row, facts in enumerate(self._listed.iter_rows(named=True)):
-            self._prints.append(_print_of(facts))
+        about = self._listed.select("run_id", "proc", "chip_group", "chip_number", "chip_name")
+        for row, facts in enumerate(about.iter_rows(named=True)):
             line = (facts["chip_group"], facts["chip_number"], facts["proc"])
             if facts["run_id"] in selected:
                 self._plan_run(plan, row, facts, earlier.get(line))
@@ -131,9 +161,9 @@ class Planner:
             plan.covered.add(facts["run_id"])
         for extractor in extractors:
             if extractor.of == "pair" and earlier is None:
-                self._note(plan, extractor, facts, NotApplicable("first of its chip and procedure"))
+                self._note(plan, extractor, facts, _FIRST if facts["chip_name"] else _NO_CHIP)
             elif extractor.needs_chip and chip is None:
-                self._note(plan, extractor, facts, self._unknown())
+                self._note(plan, extractor, facts, self._unknown)
             else:
                 runs = [row] if extractor.of == "run" or earlier is None else [earlier, row]
                 fingerprint = self._fingerprint(extractor, runs, chip)
@@ -144,46 +174,33 @@ class Planner:
             plan.work.append(Planned(facts["run_id"], (row,), before, tuple(wanted), chip))
             plan.fresh.add(facts["run_id"])
 
-    def _note(
-        self, plan: Plan, extractor: Extractor, facts: Facts, why: NotApplicable | NoConfiguration
-    ) -> None:
-        """Record what needs no measurement to be known."""
-        fingerprint = _hash(f"{_declared(extractor)} {why.reason}")
-        if not self._is_new(facts["run_id"], extractor, fingerprint):
-            return
-        plan.fresh.add(facts["run_id"])
-        plan.records += [
-            record(extractor, facts["run_id"], metric, why, None, fingerprint)
-            for metric in extractor.metrics
-        ]
-
-    def _unknown(self) -> NoConfiguration:
-        if self._chips is None:
-            return NoConfiguration(
-                "no chip file", hint="--chip-file chips.yml says what the chips are made of"
-            )
-        return NoConfiguration(
-            "chip not in the chip file", hint=f"add an entry to {self._chips.path}"
-        )
+    def _note(self, plan: Plan, extractor: Extractor, facts: Facts, why: Absent) -> None:
+        """Note what needs no measurement to be known."""
+        fingerprint = _hash(f"{self._declared[extractor.name]} {why.reason}")
+        if self._is_new(facts["run_id"], extractor, fingerprint):
+            plan.fresh.add(facts["run_id"])
+            plan.notes.append(Note(extractor, facts["run_id"], why, fingerprint))
 
     def _plan_groups(self, plan: Plan, extractor: Extractor) -> None:
         import polars as pl
 
         columns = list(extractor.group_by)
-        of_these = pl.col("proc").is_in(list(extractor.procedures))
-        whole = [pl.col(name).is_not_null() for name in columns]
-        rows = self._listed.with_row_index("row").filter(of_these, *whole)
-        heads = plan.heads.setdefault(extractor.name, set())
+        rows = self._listed.select({"run_id", "proc", "chip_name", "chip_number", *columns})
+        rows = rows.with_row_index("row").filter(pl.col("proc").is_in(list(extractor.procedures)))
+        heads = plan.heads.setdefault(extractor.name, {})
         for same, members in rows.group_by(columns, maintain_order=True):
             runs = members["row"].to_list()
-            facts = self._listed.row(runs[-1], named=True)
+            if None in same:
+                self._note_without(plan, extractor, members, columns[same.index(None)])
+                continue
+            facts = members.row(-1, named=True)
             head, chip = facts["run_id"], self._chip(facts)
-            heads.add(head)
+            heads.update(dict.fromkeys(members["run_id"], head))
             if head not in plan.selected:
                 continue
             plan.covered.add(head)
             if extractor.needs_chip and chip is None:
-                self._note(plan, extractor, facts, self._unknown())
+                self._note(plan, extractor, facts, self._unknown)
                 continue
             fingerprint = self._fingerprint(extractor, runs, chip)
             if self._is_new(head, extractor, fingerprint):
@@ -191,6 +208,17 @@ class Planner:
                 wanted = (Wanted(extractor.name, fingerprint),)
                 plan.work.append(Planned(key, tuple(runs), None, wanted, chip))
                 plan.fresh.add(head)
+
+    def _note_without(
+        self, plan: Plan, extractor: Extractor, rows: pl.DataFrame, column: str
+    ) -> None:
+        """Note of runs that they are in no group, as one of its columns is empty."""
+        why = _NO_CHIP if column == "chip_name" else NotApplicable(f"no {column} in the manifest")
+        for facts in rows.iter_rows(named=True):
+            plan.heads[extractor.name][facts["run_id"]] = facts["run_id"]
+            if facts["run_id"] in plan.selected:
+                plan.covered.add(facts["run_id"])
+                self._note(plan, extractor, facts, why)
 
     def _chip(self, facts: Facts) -> Chip | None:
         if self._chips is None:
@@ -200,7 +228,7 @@ class Planner:
     def _fingerprint(self, extractor: Extractor, runs: Sequence[int], chip: Chip | None) -> str:
         seen = " ".join(self._prints[row] for row in runs)
         of_chip = repr(chip) if extractor.needs_chip else ""
-        return _hash(f"{_declared(extractor)} {seen} {of_chip}")
+        return _hash(f"{self._declared[extractor.name]} {seen} {of_chip}")
 
     def _is_new(self, run_id: str, extractor: Extractor, fingerprint: str) -> bool:
         return self._force or self._known.get((run_id, extractor.name)) != fingerprint
@@ -224,12 +252,36 @@ def check_groups(extractors: Sequence[Extractor], columns: Sequence[str]) -> Non
 
 
 def _declared(extractor: Extractor) -> str:
-    """Return what differs when an extractor says another thing of itself."""
-    return f"{FORMAT} {extractor.version} {sorted(extractor.metrics.items())}"
+    """Return what differs when an extractor says another thing of itself, or its file does."""
+    said = (
+        FORMAT,
+        extractor.version,
+        extractor.source,
+        sorted(extractor.metrics.items()),
+        sorted(extractor.procedures.items()),
+        extractor.of,
+        extractor.group_by,
+        extractor.needs_chip,
+    )
+    return repr(said)
 
 
-def _print_of(facts: Facts) -> str:
-    return _hash(repr([(name, value) for name, value in facts.items() if name not in _WHERE]))
+def _unknown(chips: ChipFile | None) -> NoConfiguration:
+    if chips is None:
+        return NoConfiguration(
+            "no chip file", hint="--chip-file chips.yml says what the chips are made of"
+        )
+    return NoConfiguration("chip not in the chip file", hint=f"add an entry to {chips.path}")
+
+
+def _prints(listed: pl.DataFrame) -> list[str]:
+    """Return for each row what differs when something in it does that extractors see."""
+    import polars as pl
+
+    if not listed.height:
+        return []
+    seen = pl.struct(pl.exclude(_WHERE)).struct.json_encode()
+    return [_hash(text) for text in listed.select(seen).to_series()]
 
 
 def _hash(text: str) -> str:

@@ -82,9 +82,11 @@ class MetricsReport:
             self.reasons.setdefault(status, {})[reason] = many
 
         failed = frame.filter(frame["status"] == "error").unique(["reason", "run_id"])
-        for reason, run_id, source in failed.sort("start_time_utc", "run_id").select(
-            "reason", "run_id", "source_file"
-        ).iter_rows():
+        for reason, run_id, source in (
+            failed.sort("start_time_utc", "run_id")
+            .select("reason", "run_id", "source_file")
+            .iter_rows()
+        ):
             runs = self.failures.setdefault(reason, [])
             if len(runs) < _NAMED:
                 runs.append(f"{run_id} ({source})")

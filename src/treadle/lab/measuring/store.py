@@ -7,7 +7,6 @@ else is touched. Rows go only with the measurements that they are of.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -30,7 +29,7 @@ ABOUT: Final = (
 """The columns of the manifest that each metric is shown with."""
 
 _ORDER: Final = (
-    "chip_group", "chip_number", "proc", "start_time_utc", "run_id", "metric",
+    "chip_group", "chip_number", "proc", "start_time_utc", "run_id", "metric", "current", "version",
 )  # fmt: skip
 _SAME: Final = ("run_id", "extractor", "version")
 _AT_ONCE: Final = 512  # runs whose records become columns together
@@ -48,6 +47,7 @@ def record_types() -> dict[str, Any]:
         "confidence": number,
         "flags": texts,
         "runs": texts,
+        "current": pl.Boolean,
     }
 
 
@@ -69,7 +69,7 @@ def frame_of(found: Iterable[Iterable[Record]]) -> pl.DataFrame:
             pl.Series(name, list(column), dtype=types[name])
             for name, column in zip(Record._fields, columns, strict=True)
         ]
-        frames.append(pl.DataFrame(made))
+        frames.append(pl.DataFrame(made).with_columns(current=pl.lit(value=True)))
     return pl.concat(frames)
 
 
@@ -108,11 +108,12 @@ def merged(old: pl.DataFrame, new: pl.DataFrame, listed: pl.DataFrame) -> pl.Dat
 
     own = list(record_types())
     kept = old.select(own).join(new, on=list(_SAME), how="anti")
+    again = new.select("run_id", "extractor").unique().with_columns(current=pl.lit(value=False))
+    kept = kept.update(again, on=["run_id", "extractor"])
     both = pl.concat([kept, new.select(own)])
-    about = listed.select(ABOUT)
     front = [*ABOUT, *(name for name in own if name not in ABOUT)]
-    listed_only = both.join(about, on="run_id", how="inner").select(front)
-    return listed_only.sort(*_ORDER, _rank(listed_only))
+    about = listed.select(ABOUT)
+    return both.join(about, on="run_id", how="inner").select(front).sort(_ORDER)
 
 
 def write(root: Path, frame: pl.DataFrame) -> Path:
@@ -127,29 +128,8 @@ def write(root: Path, frame: pl.DataFrame) -> Path:
 
 
 def newest(frame: pl.DataFrame) -> pl.DataFrame:
-    """Return what the latest version of each extractor has found of each run."""
-    rank = _rank(frame)
-    return frame.filter(rank == rank.max().over("run_id", "extractor"))
-
-
-def _rank(frame: pl.DataFrame) -> pl.Expr:
-    """
-    Return the order of versions: as people count, ``1.9`` before ``1.10``.
-
-    No time of day tells which is the newer one: the same runs are to give the same bytes.
-    """
-    import polars as pl
-
-    versions = sorted(frame["version"].unique(), key=_counted)
-    if not versions:  # Polars would not know of what type nothing is
-        return pl.lit(0, pl.Int32)
-    ranks = {version: number for number, version in enumerate(versions)}
-    return pl.col("version").replace_strict(ranks, return_dtype=pl.Int32)
-
-
-def _counted(version: str) -> list[tuple[bool, int, str]]:
-    parts = re.findall(r"[0-9]+|[^0-9]+", version)
-    return [(part.isdecimal(), int(part) if part.isdecimal() else 0, part) for part in parts]
+    """Return what was found last of each run by each extractor, whichever its version was."""
+    return frame.filter(frame["current"])
 
 
 def read_metrics(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
+import treadle
 from treadle.lab.chips import Chip
 from treadle.lab.errors import Unreadable
 from treadle.lab.extraction import Absent, Extractor, NotApplicable, StagedRun, Value
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
     from numpy.typing import ArrayLike
+
+_PACKAGE: Final = Path(treadle.__file__).parent
 
 FORMAT: Final = 1
 """Version of what is recorded of a run; when it grows, all metrics are found again."""
@@ -263,8 +267,16 @@ def _absent(error: Exception) -> dict[str, Any]:
     if isinstance(error, Absent):
         said = {"status": error.status, "reason": error.reason, "details": _json(error.details)}
         return {**nothing, **said, "flags": error.flags, "hint": error.hint}
-    said = {"status": "error", "reason": f"{type(error).__name__}: {error}", "details": None}
+    said = {"status": "error", "reason": f"{type(error).__name__}: {error}"}
+    said["details"] = _json(_where(error))
     return {**nothing, **said, "flags": (), "hint": None}
+
+
+def _where(error: Exception) -> dict[str, str]:
+    """Return the last line of the extractor's own file that the error came through."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if not frame.filename.startswith(str(_PACKAGE))]
+    return {"where": f"{own[-1].filename}:{own[-1].lineno}, {own[-1].name}"} if own else {}
 
 
 def _json(details: Mapping[str, Any]) -> str | None:
