@@ -13,13 +13,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Annotated
 
+import polars as pl
 import pytest
 import typer
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import treadle.cli
-from treadle import MissingExtra, UsageError
+from treadle import MissingExtra, UsageError, lab
 from treadle.cli.helping import Command
 from treadle.tui.forms import checking, command_line, functions, looking
 from treadle.tui.forms.checking import WHOLE, check
@@ -28,6 +29,7 @@ from treadle.tui.forms.looking import look
 from treadle.tui.forms.odd import quoted, shown
 from treadle.tui.forms.offers import Offer, about, command_of, offer_of, offers
 
+EXAMPLES = Path(__file__).parents[2] / "examples" / "measurements"
 OFFERS = list(offers())
 COMMANDS = pytest.mark.parametrize("offer", OFFERS, ids=lambda offer: " ".join(offer.words))
 
@@ -115,6 +117,10 @@ def test_what_stands_first_is_there(offer):
         ("lab stage", "layout", Kind.FUNCTION),
         ("lab stage", "force", Kind.PAIR),
         ("lab pipeline", "method", Kind.CHOICE),
+        ("lab pipeline", "chip_file", Kind.FILE),
+        ("lab metrics", "stage_root", Kind.FOLDER),
+        ("lab metrics", "out", Kind.FOLDER),
+        ("lab metrics", "chip_file", Kind.FILE),
         ("prompts run", "prompt", Kind.FILE),
         ("prompts run", "columns", Kind.CHOICE),
         ("code chunk", "roots", Kind.PATH),
@@ -266,6 +272,7 @@ def test_all_that_is_wrong_is_found_at_once(folder):
         ("lab stage", {"workers": "0"}),
         ("lab segment", {"min_points": "3"}),
         ("lab stage", {"config": "nowhere.toml"}),
+        ("lab metrics", {"workers": "none"}),
         ("prompts run", {"param": ["x"]}),
         ("prompts run", {"lane_concurrency": ["x"]}),
         ("prompts run", {"retries": "-1"}),
@@ -279,6 +286,7 @@ def test_a_form_says_what_the_command_says(words, values, folder, capsys):
         "map": {"function": "parse.py:parse", "source": ["data"]},
         "lab stage": {"raw_root": "data", "stage_root": "out"},
         "lab segment": {"stage_root": "data", "out": "out"},
+        "lab metrics": {"stage_root": "data"},
         "prompts run": {"prompt": ["parse.py"], "experiments": "table.csv"},
         "code chunk": {"roots": ["data"], "into": "out.jsonl"},
     }[words]
@@ -297,10 +305,71 @@ def test_a_form_says_what_the_command_says(words, values, folder, capsys):
         assert said.message in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("name", "text"), [("since", "soon"), ("chips", "67,,72"), ("chips", "75-72")]
+)
+def test_chips_and_days_are_read_while_they_are_typed(name, text, folder):
+    wrong = wrong_with(("lab", "metrics"), stage_root="data", **{name: text})
+    assert wrong.keys() == {name}
+    assert repr(text) in wrong[name].message
+
+
+@pytest.fixture(scope="module")
+def polars_reads(tmp_path_factory):
+    """Let Polars open, once, what it keeps open for the life of the process."""
+    path = tmp_path_factory.mktemp("polars") / "any.parquet"
+    pl.DataFrame({"a": [1]}).write_parquet(path)
+    pl.read_parquet(path)
+    pl.scan_parquet(path).sink_parquet(path.with_name("other.parquet"))
+
+
+@pytest.mark.usefixtures("polars_reads")
+def test_the_forms_of_the_laboratory_lead_from_raw_files_to_metrics(folder):
+    (folder / "mine.py").write_text(
+        "from treadle.lab import extractor\n\n"
+        "@extractor('greatest', version='1', metrics={'greatest': 'A'},\n"
+        "           procedures={'It': ['I (A)']}, category='electrical')\n"
+        "def greatest(run):\n    (current,) = run.together('I (A)')\n"
+        "    return float(current.max())\n"
+    )
+    (folder / "chips.yml").write_text(
+        "chips:\n  67: {material: hBN, top_hBN_nm: 54, bottom_dielectric_nm: 43}\n"
+    )
+    (folder / "treadle.toml").touch()
+    how = {
+        "backend": "inline", "workers": "1", "config": "treadle.toml", "force": True,
+        "chip_file": "chips.yml", "extractor": ["mine.py"],
+    }  # fmt: skip
+    pipeline = {
+        **how, "raw_root": str(EXAMPLES), "out": "made", "limit": "30", "exclude": ["*nothing*"],
+        "local_tz": "UTC", "method": "classic", "procedure": ["IVg"], "dv_threshold": "0.001",
+        "min_points": "3", "until": "segment", "strict": False, "prune": False,
+        "only_schema_columns": False,
+    }  # fmt: skip
+    metrics = {
+        **how, "stage_root": "made", "out": "found", "only": "greatest,cnp_voltage",
+        "chips": "67-68", "procedures": "It,IVg", "since": "2025-09",
+    }  # fmt: skip
+    left = {"otel", "dry_run", "schema", "layout", "timeout", "start_method"}
+    for word, values, code in (("pipeline", pipeline, 1), ("metrics", metrics, 0)):
+        words = ("lab", word)  # two of the raw files hold no rows, which the pipeline's code tells
+        fields = fields_of(offer_of(words))
+        assert {field.name for field in fields.all} - left == values.keys()
+        assert check(words, fields, values) == {}
+        argv = [sys.executable, "-m", "treadle", *command_line.typed(words, fields, values)]
+        ended = subprocess.run(argv, capture_output=True, text=True, check=False)
+        assert ended.returncode == code, ended.stderr
+    found = lab.read_metrics("found")
+    assert {"greatest", "cnp_voltage"} <= {*found["metric"]}
+    assert "delta_current" not in found["metric"]
+    assert {*found["chip_name"]} == {"Alisson67", "Alisson68"}
+
+
 def test_a_file_of_settings_gives_what_is_needed(folder):
     (folder / "treadle.toml").write_text('[lab.stage]\nraw-root = "data"\nstage-root = "out"\n')
     assert wrong_with(("lab", "stage")) == {}
     assert wrong_with(("lab", "segment")).keys() == {"stage_root", "out"}
+    assert wrong_with(("lab", "metrics")).keys() == {"stage_root"}  # it knows a place to write to
 
 
 def test_a_wrong_file_of_settings_is_named(folder):

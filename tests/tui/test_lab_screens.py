@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -19,6 +21,7 @@ from treadle.tui.app import TreadleApp
 from treadle.tui.laboratory import history, places
 from treadle.tui.laboratory.asking import AskForRoot
 from treadle.tui.laboratory.history import Choice
+from treadle.tui.laboratory.measured import AMONG_RUNS, heads
 from treadle.tui.laboratory.saving import SaveDialog
 from treadle.tui.laboratory.terminal_plot import Canvas, TerminalPlot
 from treadle.tui.remembered import Remembered
@@ -77,6 +80,11 @@ async def pick_chip(pilot, until, title):
     titles = [str(option.prompt) for option in chips.options]
     chips.highlighted = next(n for n, each in enumerate(titles) if each.startswith(title))
     await until(pilot, lambda: title in str(pilot.app.screen.query_one("#heading").render()), title)
+
+
+def answer(pilot):
+    """What a dialog says, however its lines are broken."""
+    return str(pilot.app.screen.query_one("#answer").content)
 
 
 async def filter_by(pilot, words):
@@ -204,6 +212,141 @@ def test_a_manifest_that_has_grown_is_read_again(visit, until, tmp_path, out):
         await until(pilot, lambda: rows(pilot) == 23, "the new rows")
 
     visit(walk, root=tmp_path / "out")
+
+
+# ── metrics ─────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_metrics_of_a_chip_are_columns_as_in_its_history_and_it_is_sorted_by_them(
+    visit, out, until, text_of
+):
+    told = lab.history(out, "Alisson68")
+    metrics = told.columns[
+        told.columns.index("flags") + 1 : told.columns.index("calibration_status")
+    ]
+
+    async def walk(pilot):
+        await pick_chip(pilot, until, "Alisson68")
+        screen = pilot.app.screen
+        head = text_of(pilot.app).splitlines()[2]
+        shown = [name for name in re.findall(r"(\w+) \([^)]+\)", head) if name in metrics]
+        assert shown == [name for name in metrics if told[name].count()]
+        row = next(line for line in text_of(pilot.app).splitlines() if "9e440630" in line)
+        assert "\N{MINUS SIGN}1.659" in row
+
+        await until(pilot, lambda: screen._rows["proc"][0] == "It", "by time")
+        titles = [each.column.title for each in screen._history]
+        at = titles.index("cnp_voltage (V)")
+        screen.on_grid_headed(Grid.Headed(screen.query_one(Grid), at))
+        await until(pilot, lambda: screen._rows["proc"][0] == "IVg", "what has a value first")
+        await pick_chip(pilot, until, "no chip")
+        assert "calibration_max_power" in text_of(pilot.app)
+        assert "cnp_voltage" not in text_of(pilot.app)
+        assert screen._choice.order == "start_time_utc"
+
+    visit(walk, size=(400, 24))
+
+
+def test_a_run_tells_its_metrics_or_why_there_is_none(visit, until, shows, text_of):
+    async def walk(pilot):
+        await pick_chip(pilot, until, "Alisson68")
+        pilot.app.screen.query_one(Grid).focus()
+        await pilot.press("down", "enter", "5")
+        await on_run(pilot, until)
+        await shows(pilot, "Without a value")
+        await shows(pilot, "mobility_fe_holes_forward       no configuration: no chip file")
+        await shows(pilot, "hint: --chip-file chips.yml")
+        value = r"cnp_voltage +\N{MINUS SIGN}1\.6588 ± 0\.0070 V +confidence 0\.6 +HIGH_HYSTERESIS"
+        assert re.search(value, text_of(pilot.app))
+
+    visit(walk)
+
+
+def test_without_metrics_it_is_said_what_finds_them(visit, until, shows, out, tmp_path):
+    shutil.copytree(out / "stage", tmp_path / "stage")
+
+    async def walk(pilot):
+        await pilot.press("enter", "5")
+        await on_run(pilot, until)
+        await shows(pilot, "treadle lab metrics")
+
+    visit(walk, root=tmp_path)
+
+
+def test_a_metric_anybody_has_called_as_a_column_of_the_manifest_is_told_apart(out):
+    found = history.read(out)
+    units = {"rows": "", **found.measured.units}
+    runs = found.runs.with_columns(pl.lit(7.0).alias(AMONG_RUNS + "rows"))
+    assert [head.title for head in heads(runs, units)][-1] == "rows"
+    assert "rows" in [name for name, _ in found.number_columns(runs)]
+
+
+def test_a_metric_over_time_tells_light_from_dark_and_counts_what_it_leaves_out(
+    visit, until, shows, text_of
+):
+    async def walk(pilot):
+        screen = pilot.app.screen
+        lit = pl.int_range(pl.len()) % 2 == 0
+        runs = screen._laboratory.runs.with_columns(has_light=lit)
+        screen._laboratory = dataclasses.replace(screen._laboratory, runs=runs)
+        await pilot.press("t")
+        await until(pilot, lambda: isinstance(pilot.app.screen, TrendScreen), "the trends")
+        await shows(pilot, "cnp_voltage (5)")
+        await shows(pilot, "Charge neutrality point (V)")
+        await shows(pilot, "note: 4 of 9 left out: 4 undetermined")
+        curves = {curve.label: len(curve.x) for curve in pilot.app.screen.plot.curves}
+        assert sum(curves.values()) == 5
+        assert curves.keys() == {"light", "dark"}
+        assert "a dark" in text_of(pilot.app)
+        drawn = pilot.app.screen.query_one(Canvas).render().plain
+        inside = "".join(re.findall(r"[│┤](.*)│", drawn))
+        assert inside.count("a") == curves["dark"]
+        assert inside.count("b") == curves["light"]
+
+    visit(walk)
+
+
+def test_the_wizard_offers_what_is_drawn_of_metrics(visit, until, shows, text_of):
+    async def walk(pilot):
+        await pick_chip(pilot, until, "Alisson68")
+        await pilot.press("p")
+        await until(pilot, lambda: isinstance(pilot.app.screen, PlotScreen), "the wizard")
+        screen = pilot.app.screen
+        await pilot.press("enter")
+        await until(pilot, lambda: screen.step == "kind", "the kinds")
+        names = [each.name for each in screen._kinds]
+        assert names[:3] == ["IVg", "transconductance", "It"]
+        assert "hysteresis" not in names  # it has no IV run
+        kinds = screen.query_one("#kind", OptionList)
+        kinds.highlighted = names.index("mobility")
+        await pilot.press("enter", "enter")
+        await shows(pilot, "no measurement has a value of")
+        assert screen.step == "runs"
+        await pilot.press("escape")
+        kinds.highlighted = names.index("photoresponse-time")
+        await pilot.press("enter")
+        await shows(pilot, "Enter draws all")
+        assert set(screen._rows["proc"]) == {"It"}
+        await pilot.press("enter")
+        await until(pilot, lambda: screen.step == "preview", "the preview")
+        await shows(pilot, "Alisson68")
+
+    visit(walk)
+
+
+def test_the_report_of_a_chip_is_written_and_shown(visit, until, shows, out):
+    page = out / "reports" / "Alisson68.html"
+
+    async def walk(pilot):
+        await pilot.press("w")
+        await shows(pilot, "choose it on the left")
+        await pick_chip(pilot, until, "Alisson68")
+        await pilot.press("w")
+        await until(pilot, page.is_file, "the page")
+        await shows(pilot, "Alisson68.html")
+
+    visit(walk, size=(200, 30))
+    assert "cnp_voltage" in page.read_text(encoding="utf-8")
 
 
 # ── which folder ────────────────────────────────────────────────────────────────────────────
@@ -443,10 +586,10 @@ def test_a_plot_is_saved_where_it_is_told_to_and_replaces_no_file_unasked(
         assert field.value.endswith(".png")
         field.value = str(tmp_path / "plot.bmp")
         await pilot.press("enter")
-        await shows(pilot, "cannot be saved as 'plot.bmp'")
+        await until(pilot, lambda: "cannot be saved as 'plot.bmp'" in answer(pilot), "the answer")
         field.value = str(tmp_path)
         await pilot.press("enter")
-        await shows(pilot, "add the name of a file")
+        await until(pilot, lambda: "add the name of a file" in answer(pilot), "the answer")
         field.value = str(taken)
         await pilot.press("enter")
         await shows(pilot, "this file exists")
@@ -468,8 +611,9 @@ def test_a_trend_shows_any_column_of_numbers_over_time_of_all_or_one_procedure(
         await pilot.press("t")
         await until(pilot, lambda: isinstance(pilot.app.screen, TrendScreen), "the trends")
         await until(pilot, lambda: pilot.app.screen.plot is not None, "the plot")
-        assert "duration (s)" in text_of(pilot.app)
         columns = pilot.app.screen.query_one("#columns", OptionList)
+        columns.highlighted = columns.get_option_index("duration_s")
+        await shows(pilot, "duration (s)")
         columns.highlighted = columns.get_option_index("vds_v")
         await shows(pilot, "vds (mV)")
         assert "●" in text_of(pilot.app)
@@ -494,7 +638,7 @@ def test_a_plot_is_made_step_by_step_and_saved(visit, until, shows, tmp_path, te
         screen = pilot.app.screen
         await pilot.press("enter")
         await until(pilot, lambda: screen.step == "kind", "the kinds")
-        assert "IVg            current over gate voltage · 9 IVg runs" in text_of(pilot.app)
+        assert re.search(r"IVg +current over gate voltage · 9 IVg runs", text_of(pilot.app))
         await pilot.press("down", "enter")
         await until(pilot, lambda: screen.step == "runs", "the runs")
         await filter_by(pilot, "2025-09")

@@ -159,8 +159,13 @@ def _map(command: Callable[..., Any], read: Values) -> Values:  # noqa: ARG001  
 
 def _lab(command: Callable[..., Any], read: Values) -> Values:
     from treadle.lab.cli.options import merged
+    from treadle.lab.selection import chips_of, since_of
 
-    return merged(command, read)
+    found = merged(command, read)
+    for name, check_text in (("chips", chips_of), ("since", since_of)):
+        if found.get(name):
+            check_text(found[name])
+    return found
 
 
 def _prompts(command: Callable[..., Any], read: Values) -> Values:

@@ -20,6 +20,7 @@ LEFT_OUT = {
     "progress": "the screen of the run is the display",
     "quiet": "stderr is kept, and shown with the run",
     "json": "stdout is for people here",
+    "list_": "it tells what there is, and begins nothing",
     "verbose": "the screen of a failure shows tracebacks",
 }
 """Options that have no field, by name, and why; further ones are those that a command hides."""
@@ -148,11 +149,17 @@ def _field(param: Any, hint: Any, offer: Offer) -> Field:
         default="" if default is None or is_flag else str(default),
         choices=choices,
         several=bool(param.multiple) or param.nargs == -1,
-        needed=bool(param.required) or is_argument or param.name in offer.needed,
+        needed=_is_needed(param, offer),
         made=param.name in offer.made,
         panel=getattr(param, "rich_help_panel", None) or "",
         number=type_ if type_ in (int, float) else None,
     )
+
+
+def _is_needed(param: Any, offer: Offer) -> bool:
+    # An argument that a file of settings may give is not required by the parser.
+    is_argument = param.param_type_name == "argument" and param.name not in offer.spared
+    return bool(param.required) or is_argument or param.name in offer.needed
 
 
 def _plainest(flag: str) -> tuple[bool, int]:
@@ -177,7 +184,7 @@ def _plain(hint: Any) -> Any:
 
 _WORDS = re.compile(r"[\w-]+(\|[\w-]+)+")
 _FILES = {"FILE"}
-_FOLDERS = {"DIR", "RAW", "STAGE", "OUT"}
+_FOLDERS = {"DIR", "RAW", "STAGE", "OUT", "METRICS"}
 _EITHER = {"PATH", "SOURCE", "ROOT"}
 
 

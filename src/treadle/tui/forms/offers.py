@@ -28,15 +28,18 @@ class Offer:
         usual: The names of options that stand first, in this order.
         needed: Those of them without which it cannot begin, though a file may set them.
         made: The names of what need not be there: the command makes it.
+        spared: The names of arguments that need not be given: the command knows a place.
     """
 
     words: Words
     usual: tuple[str, ...] = ()
     needed: tuple[str, ...] = ()
     made: tuple[str, ...] = ()
+    spared: tuple[str, ...] = ()
 
 
 _LAB = ("workers", "limit", "exclude", "force")
+_METRICS = ("only", "chips", "procedures", "since", "chip_file", "workers", "force")
 
 ALL = (
     Offer(
@@ -44,10 +47,10 @@ ALL = (
         ("into", "rows", "lines", "workers", "timeout", "retries", "limit", "name", "resume"),
         made=("into", "runs_dir"),
     ),
-    Offer(("lab", "pipeline"), (*_LAB, "dry_run"), made=("out",)),
+    Offer(("lab", "pipeline"), (*_LAB, "chip_file", "dry_run"), made=("out",)),
     Offer(("lab", "stage"), (*_LAB, "dry_run"), made=("stage_root",)),
     Offer(("lab", "segment"), ("procedure", "workers", "limit", "force"), made=("out",)),
-    Offer(("lab", "metrics"), ("workers", "force"), made=("out",)),
+    Offer(("lab", "metrics"), _METRICS, made=("out",), spared=("out",)),
     Offer(
         ("prompts", "run"),
         ("prompt", "experiments", "output", "model", "limit", "max_cost", "system", "context"),

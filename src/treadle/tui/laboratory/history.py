@@ -11,11 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import treadle
+from treadle.tui.laboratory import measured
+from treadle.tui.laboratory.measured import AMONG_RUNS, Measured
 
 if TYPE_CHECKING:
     import polars as pl
 
     from treadle.lab.plotting import Plot, Staged
+    from treadle.lab.roots import Roots
 
 Light = Literal["all", "light", "dark"]
 LIGHTS: tuple[Light, ...] = ("all", "light", "dark")
@@ -57,7 +60,7 @@ class Choice:
         light: Whether the laser was on; a run of which that is not known is in ``"all"`` only.
         order: The column they are sorted by.
         backwards: From the greatest to the least.
-        procedure: Only that one's.
+        procedures: Only those'; none: all.
     """
 
     chip: str | None = "*"
@@ -65,7 +68,7 @@ class Choice:
     light: Light = "all"
     order: str = "start_time_utc"
     backwards: bool = False
-    procedure: str | None = None
+    procedures: tuple[str, ...] = ()
 
     @property
     def chip_title(self) -> str:
@@ -89,19 +92,25 @@ class Laboratory:
     One stage root.
 
     Attributes:
-        root: The folder that was staged into.
-        segment_root: The folder with the segments of its sweeps; None if there is none.
+        roots: Its folders.
         runs: The manifest's rows of what is staged, in order of time, with columns of ours:
-            ``local`` (start by the clock on the wall), ``segments`` and ``words``.
+            ``local`` (start by the clock on the wall), ``segments`` and ``words``; and with those
+            of :attr:`Measured.columns`.
         rejects: Those of what was rejected.
         chips: All runs; the chips by name; at last the runs without one.
+        measured: Their metrics; None: none were made.
     """
 
-    root: Path
-    segment_root: Path | None
+    roots: Roots
     runs: pl.DataFrame
     rejects: pl.DataFrame
     chips: tuple[Chip, ...]
+    measured: Measured | None = None
+
+    @property
+    def root(self) -> Path:
+        """The folder that was staged into."""
+        return self.roots.stage
 
     def chosen(self, choice: Choice) -> pl.DataFrame:
         """Return the runs of a choice, in its order."""
@@ -115,8 +124,8 @@ class Laboratory:
             wanted.append(pl.col("chip_name").eq_missing(choice.chip))
         if choice.light != "all":
             wanted.append(pl.col("has_light") == (choice.light == "light"))
-        if choice.procedure is not None:
-            wanted.append(pl.col("proc") == choice.procedure)
+        if choice.procedures:
+            wanted.append(pl.col("proc").is_in(choice.procedures))
         found = self.runs.filter(*wanted) if wanted else self.runs
         if choice.order == "start_time_utc" and not choice.backwards:
             return found
@@ -133,22 +142,23 @@ class Laboratory:
         """
         from treadle.lab import plotting
 
-        return plotting.load(self.root, run_ids, segment_root=self.segment_root, rows=self.runs)
+        return plotting.load(self.root, run_ids, segment_root=self.roots.segment, rows=self.runs)
 
     def segments_of(self, run_id: str) -> list[dict[str, Any]]:
         """Return the segments of one run, as the list of segments has them."""
         import polars as pl
 
-        if self.segment_root is None:
+        root = self.roots.segment
+        if root is None:
             return []
         try:
             found = pl.scan_parquet(
-                self.segment_root / "_manifest" / "segments.parquet", hive_partitioning=False
+                root / "_manifest" / "segments.parquet", hive_partitioning=False
             )
             return found.filter(pl.col("run_id") == run_id).collect().to_dicts()
         except (OSError, pl.exceptions.PolarsError) as error:
             raise treadle.UsageError(
-                f"the segments in {str(self.segment_root)!r} cannot be read: {error}",
+                f"the segments in {str(root)!r} cannot be read: {error}",
                 hint="treadle lab segment STAGE OUT makes them anew",
             ) from error
 
@@ -157,7 +167,8 @@ class Laboratory:
         own = {"chip_number", "schema_version", "size", "file_idx"}
         found = []
         for name in rows.columns:
-            if name not in own and rows[name].dtype.is_numeric():
+            is_own = name in own or name.startswith(AMONG_RUNS)
+            if not is_own and rows[name].dtype.is_numeric():
                 values = rows[name].drop_nulls()
                 if len(values):
                     found.append((name, len(values)))
@@ -167,12 +178,19 @@ class Laboratory:
         """
         Return a number of the runs of a choice, over time.
 
+        Args:
+            choice: The runs.
+            column: One of :meth:`number_columns`; or a metric, after :data:`AMONG_RUNS`.
+
         Raises:
             UsageError: None of them has it.
         """
         from treadle.lab import plotting
 
-        return plotting.trend(self.chosen(choice), column)
+        runs = self.chosen(choice)
+        if self.measured is not None and column.startswith(AMONG_RUNS):
+            return self.measured.trend(runs, column.removeprefix(AMONG_RUNS))
+        return plotting.trend(runs, column)
 
 
 def looks_staged(folder: Path) -> bool:
@@ -193,7 +211,7 @@ def stage_root(folder: Path) -> Path | None:
 
 def read(folder: Path) -> Laboratory:
     """
-    Read the manifest of a stage root, or of the folder that a pipeline was told to write to.
+    Read a stage root, or the folder that a pipeline was told to write to, with the metrics of it.
 
     It takes as long as the disk does: call it in a thread.
 
@@ -209,27 +227,30 @@ def read(folder: Path) -> Laboratory:
     if root is None:
         root = folder.parent / _STAGE if folder.name == _SEGMENT else folder
     rows = manifest(root)
-    beside = root.parent / _SEGMENT
-    segments = beside if root.name == _STAGE and (beside / _MANIFEST).is_file() else None
-    return _laboratory(root.resolve(), segments, rows)
+    from treadle.lab.roots import roots
+
+    return _laboratory(roots(root), rows)
 
 
-def _laboratory(root: Path, segment_root: Path | None, rows: pl.DataFrame) -> Laboratory:
+def _laboratory(roots: Roots, rows: pl.DataFrame) -> Laboratory:
     import polars as pl
 
     staged = rows.filter(pl.col("status") == "staged").sort("start_time_utc", nulls_last=True)
     zones = staged["local_tz"].drop_nulls()
     local = pl.col("start_time_utc").dt.convert_time_zone(zones[0] if len(zones) else "UTC")
-    runs = _with_segments(staged, segment_root).with_columns(
+    runs = _with_segments(staged, roots.segment).with_columns(
         local.dt.replace_time_zone(None).alias("local"), _words(staged)
     )
+    found = measured.read(roots)
+    if found is not None:
+        runs = runs.join(found.columns, on="run_id", how="left", maintain_order="left")
     counts = dict(runs.group_by("chip_name").len().iter_rows())
     without = counts.pop(None, 0)
     chips = [Chip("*", runs.height), *(Chip(name, counts[name]) for name in _natural(counts))]
     if without:
         chips.append(Chip(None, without))
     rejects = rows.filter(pl.col("status") == "rejected")
-    return Laboratory(root, segment_root, runs, rejects, tuple(chips))
+    return Laboratory(roots, runs, rejects, tuple(chips), found)
 
 
 def _words(rows: pl.DataFrame) -> pl.Expr:

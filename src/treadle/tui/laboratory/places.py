@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from treadle.tui.launching import Started
     from treadle.tui.remembered import Remembered
 
-_COMMANDS = (("lab", "pipeline"), ("lab", "stage"), ("lab", "segment"))
+_COMMANDS = (("lab", "pipeline"), ("lab", "stage"), ("lab", "segment"), ("lab", "metrics"))
 _MOST = 2000  # folders below the current one that are looked at
 
 

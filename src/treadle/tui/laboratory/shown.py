@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from treadle.tui.laboratory.measured import heads
 from treadle.tui.widgets.grid import Cell, Column
 
 if TYPE_CHECKING:
@@ -100,17 +102,44 @@ HISTORY = (
     Shown(Column("chip", 10), "chip_name", lambda run: run["chip_name"] or ""),
     Shown(Column("remarks", 24, share=3), "warnings", remarks),
 )  # fmt: skip
-"""The columns of a history, the most telling ones first."""
+"""The columns of a history, the most telling ones first; those of :func:`found` come after them."""
 
 REJECTS = (Column("file", 30, share=2), Column("reason", 18), Column("what", 40, share=3))
 
 
-def columns(marked: str, *, backwards: bool) -> list[Column]:
+def found(rows: pl.DataFrame, units: dict[str, str]) -> list[Shown]:
+    """
+    Return columns for the metrics that *rows* have, and for the light they were measured in.
+
+    Args:
+        rows: All runs of a chip.
+        units: Of the metrics.
+    """
+    return [
+        Shown(
+            Column(head.title, 8, right=head.factor is not None),
+            head.column,
+            partial(_found, head.column, head.factor),
+        )
+        for head in heads(rows, units)
+    ]
+
+
+def _found(column: str, factor: float | None, facts: Facts) -> str:
+    value = facts[column]
+    if value is None or factor is None:
+        return value or ""
+    from treadle.lab.page.words import number as written
+
+    return written(value * factor)
+
+
+def columns(marked: str, history: Sequence[Shown] = HISTORY, *, backwards: bool) -> list[Column]:
     """Return the columns of a history; that by which it is sorted has an arrow."""
     arrow = "▼" if backwards else "▲"
     shown = []
     told = False
-    for each in HISTORY:
+    for each in history:
         here = each.order == marked and not told
         told |= here
         title = each.column.title + (arrow if here else "")
@@ -118,12 +147,14 @@ def columns(marked: str, *, backwards: bool) -> list[Column]:
     return shown
 
 
-def cells(rows: pl.DataFrame) -> Callable[[int], Sequence[Cell]]:
+def cells(
+    rows: pl.DataFrame, history: Sequence[Shown] = HISTORY
+) -> Callable[[int], Sequence[Cell]]:
     """Return what gives the cells of a row of a history."""
 
     def of(row: int) -> Sequence[Cell]:
         facts = rows.row(row, named=True)
-        return [each.text(facts) for each in HISTORY]
+        return [each.text(facts) for each in history]
 
     return of
 

@@ -79,10 +79,10 @@ class Canvas(PlotextPlot):
         if not x:
             return
         color = self.color(curve.group)
-        if plot.points:
-            self.plt.scatter(x, y, marker="●", color=color)
-        else:
-            self.plt.plot(x, y, marker="braille", color=color)
+        if plot.points:  # too few for a letter on some of them to tell whose the others are
+            self.plt.scatter(x, y, marker=letter or "●", color=color)
+            return
+        self.plt.plot(x, y, marker="braille", color=color)
         if letter:
             step = max(1, len(x) // _ON_A_CURVE)
             self.plt.scatter(x[step // 2 :: step], y[step // 2 :: step], marker=letter, color=color)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, cast
@@ -20,6 +21,7 @@ from treadle.cli.commands.runs import place
 from treadle.tui.laboratory import history, places, shown
 from treadle.tui.laboratory.asking import AskForRoot
 from treadle.tui.laboratory.history import Choice, Laboratory
+from treadle.tui.laboratory.shown import Shown
 from treadle.tui.telling import tell
 from treadle.tui.widgets.grid import Grid
 from treadle.tui.widgets.literal import visible
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from treadle.tui.app import TreadleApp
 
 _REJECTS = "rejects"  # the option below the chips
+_STAY = 2  # columns that are not scrolled: when a run was
 
 
 class LabScreen(Screen[None]):
@@ -48,11 +51,12 @@ class LabScreen(Screen[None]):
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("slash", "filter", "Filter", key_display="/"),
-        Binding("d", "light", "Dark/light", tooltip="All, only lit, only dark runs"),
-        Binding("o", "order(1)", "Sort", tooltip="Sort by the next column"),
+        Binding("d", "light", "Light", tooltip="All, only lit, only dark runs"),
+        Binding("o", "order(1)", "Sort", show=False, tooltip="Sort by the next column"),
         Binding("O", "backwards", "Reverse", show=False, tooltip="Sort the other way round"),
         Binding("p", "plot", "Plot", tooltip="Plot several runs of the chip"),
         Binding("t", "trends", "Trends", tooltip="A number of the runs, over time"),
+        Binding("w", "report", "Report", tooltip="Write the page about the chip, and show it"),
         Binding("f", "folder", "Folder", show=False, tooltip="Look at another folder"),
         Binding("r,f5", "reload", "Refresh", show=False, tooltip="Read the manifest again"),
         Binding("escape", "back", "Back"),
@@ -64,6 +68,7 @@ class LabScreen(Screen[None]):
         self._laboratory: Laboratory | None = None
         self._choice = Choice()
         self._rows: pl.DataFrame | None = None
+        self._history: Sequence[Shown] = shown.HISTORY
         self._shows_rejects = False
 
     def compose(self) -> ComposeResult:
@@ -194,7 +199,7 @@ class LabScreen(Screen[None]):
 
     def action_order(self, by: int) -> None:
         """Sort by the next column."""
-        orders = list(dict.fromkeys(each.order for each in shown.HISTORY))
+        orders = list(dict.fromkeys(each.order for each in self._history))
         at = (orders.index(self._choice.order) + by) % len(orders)
         self._choice = replace(self._choice, order=orders[at], backwards=False)
         self._show()
@@ -207,7 +212,7 @@ class LabScreen(Screen[None]):
     def on_grid_headed(self, event: Grid.Headed) -> None:
         """Sort by the column whose title was clicked."""
         if not self._shows_rejects:
-            self._choice = self._choice.ordered_by(shown.HISTORY[event.column].order)
+            self._choice = self._choice.ordered_by(self._history[event.column].order)
             self._show()
 
     def action_back(self) -> None:
@@ -226,11 +231,24 @@ class LabScreen(Screen[None]):
             self._rows = self._rejects_found(laboratory.rejects)
             grid.show(shown.REJECTS, self._rows.height, shown.reject_cells(self._rows), cursor=0)
         else:
+            self._history = self._columns(laboratory)
+            if self._choice.order not in {each.order for each in self._history}:
+                self._choice = replace(self._choice, order="start_time_utc", backwards=False)
             self._rows = laboratory.chosen(self._choice)
-            columns = shown.columns(self._choice.order, backwards=self._choice.backwards)
-            grid.show(columns, self._rows.height, shown.cells(self._rows), cursor=0)
+            columns = shown.columns(
+                self._choice.order, self._history, backwards=self._choice.backwards
+            )
+            cells = shown.cells(self._rows, self._history)
+            grid.show(columns, self._rows.height, cells, cursor=0, fixed=_STAY)
         self.query_one("#heading", Static).update(self._heading(laboratory, self._rows.height))
         self._tell_row(0)
+
+    def _columns(self, laboratory: Laboratory) -> Sequence[Shown]:
+        """Return the columns for the chip: the same whatever is filtered."""
+        if laboratory.measured is None:
+            return shown.HISTORY
+        of_chip = laboratory.chosen(Choice(chip=self._choice.chip))
+        return (*shown.HISTORY, *shown.found(of_chip, laboratory.measured.units))
 
     def _rejects_found(self, rejects: pl.DataFrame) -> pl.DataFrame:
         import polars as pl
@@ -297,3 +315,25 @@ class LabScreen(Screen[None]):
             from treadle.tui.screens.lab_trend import TrendScreen
 
             self.app.push_screen(TrendScreen(self._laboratory, self._choice))
+
+    def action_report(self) -> None:
+        """Write the page about the chip, and show it."""
+        chip = self._choice.chip
+        if self._laboratory is None:
+            return
+        if self._shows_rejects or chip is None or chip == "*":
+            self.app.notify("a report is about one chip: choose it on the left", severity="warning")
+            return
+        self.app.notify("writing the report …", timeout=2)
+        self._report(self._laboratory, chip)
+
+    @work(thread=True, exclusive=True, group="report")
+    def _report(self, laboratory: Laboratory, chip: str) -> None:
+        try:
+            from treadle.lab.page import about, place_for, write
+
+            path = write(about(laboratory.roots, chip), place_for(laboratory.roots, chip))
+        except TreadleError as error:
+            tell(self.app, self._app.complain, error)
+            return
+        tell(self.app, self._app.show_file, path)

@@ -17,6 +17,7 @@ from treadle import TreadleError
 from treadle.tui.laboratory import shown
 from treadle.tui.laboratory.history import Choice, Laboratory
 from treadle.tui.laboratory.looking import LabPage
+from treadle.tui.laboratory.offered import Offered, offered
 from treadle.tui.laboratory.terminal_plot import TerminalPlot
 from treadle.tui.widgets.grid import Cell, Column, Grid
 from treadle.tui.widgets.searching import Searching
@@ -24,7 +25,7 @@ from treadle.tui.widgets.searching import Searching
 if TYPE_CHECKING:
     import polars as pl
 
-    from treadle.lab.plotting import Kind, Plot
+    from treadle.lab.plotting import Plot
 
 STEPS = ("chip", "kind", "runs", "preview")
 _SAID = {
@@ -33,7 +34,6 @@ _SAID = {
     "runs": "Which runs? Space marks one, a all, n none; Enter shows the plot",
     "preview": "s saves it, v opens a picture of it",
 }
-_MOST = 50  # runs in one plot
 
 
 class PlotScreen(LabPage):
@@ -67,8 +67,8 @@ class PlotScreen(LabPage):
         super().__init__()
         self._laboratory = laboratory
         self._choice = Choice(chip=chip)
-        self._kinds: list[tuple[str, Kind, int]] = []  # procedure, kind, number of runs
-        self._kind: Kind | None = None
+        self._kinds: list[Offered] = []
+        self._kind: Offered | None = None
         self._rows: pl.DataFrame | None = None
         self._marked: list[str] = []
 
@@ -157,37 +157,31 @@ class PlotScreen(LabPage):
             self._head("reading …")
             self._find_kinds(self._choice)
         else:
-            procedure, self._kind, _ = self._kinds[event.option_index]
-            if procedure != self._choice.procedure:
+            self._kind = self._kinds[event.option_index]
+            if self._kind.procedures != self._choice.procedures:
                 self._marked = []
-            self._choice = replace(self._choice, procedure=procedure)
+            self._choice = replace(self._choice, procedures=self._kind.procedures)
             self._go("runs")
             self._list()
 
     @work(thread=True, exclusive=True, group="kinds")
     def _find_kinds(self, choice: Choice) -> None:
         """Look at one run of each procedure: what it has numbers of is what can be drawn."""
-        rows = self._laboratory.chosen(choice)
-        found: list[tuple[str, Kind, int]] = []
         try:
-            for procedure in rows["proc"].unique().sort().to_list():
-                own = rows.filter(proc=procedure)
-                longest = own.sort("rows", descending=True)["run_id"][0]
-                staged = self._laboratory.load([longest])[0]
-                found += [(procedure, kind, own.height) for kind in staged.kinds()]
+            found = offered(self._laboratory, choice)
         except TreadleError as error:
-            self.in_ui(self.complain, error)
+            self.in_ui(self._cannot, error)
             return
         self.in_ui(self._show_kinds, found)
 
-    def _show_kinds(self, found: list[tuple[str, Kind, int]]) -> None:
+    def _show_kinds(self, found: list[Offered]) -> None:
         if not found:
             self.app.notify("there is nothing to draw of this chip", severity="warning")
             return
         self._kinds = found
+        wide = max(len(each.name) for each in found)
         self.query_one("#kind", OptionList).set_options(
-            Option(Text(f"{kind.name:<14} {kind.title} · {count:,} {procedure} runs"))
-            for procedure, kind, count in found
+            Option(Text(f"{each.name:<{wide}} {each.title} · {_runs(each)}")) for each in found
         )
         self.query_one("#kind", OptionList).highlighted = 0
         self._go("kind")
@@ -206,7 +200,10 @@ class PlotScreen(LabPage):
         columns = shown.columns(self._choice.order, backwards=self._choice.backwards)
         self.query_one(Grid).show([Column("", 1), *columns], rows.height, cells, cursor=cursor)
         light = "" if self._choice.light == "all" else f" · {self._choice.light} only"
-        self._head(f"{len(marked):,} of {rows.height:,} marked{light} · space, a, n; Enter draws")
+        none = " all" if self._kind is not None and self._kind.most is None and not marked else ""
+        self._head(
+            f"{len(marked):,} of {rows.height:,} marked{light} · space, a, n; Enter draws{none}"
+        )
 
     def action_mark(self) -> None:
         """Mark the run under the cursor, or take its mark away."""
@@ -262,15 +259,12 @@ class PlotScreen(LabPage):
     def _preview(self) -> None:
         if self._rows is None or self._kind is None:
             return
-        grid = self.query_one(Grid)
-        wanted = list(self._marked)
-        if not wanted and self._rows.height:
-            wanted = [self._rows["run_id"][grid.cursor]]
+        wanted, most = self._wanted(self._rows, self._kind), self._kind.most
         if not wanted:
             self.app.notify("mark a run first: space", severity="warning")
-        elif len(wanted) > _MOST:
+        elif most is not None and len(wanted) > most:
             self.app.notify(
-                f"{len(wanted):,} runs are marked: at most {_MOST} fit into one plot",
+                f"{len(wanted):,} runs are marked: at most {most} fit into one plot",
                 severity="warning",
                 markup=False,
             )
@@ -278,20 +272,36 @@ class PlotScreen(LabPage):
             self._head("reading …")
             self._draw_in_thread(wanted, self._kind)
 
-    @work(thread=True, exclusive=True, group="preview")
-    def _draw_in_thread(self, run_ids: list[str], kind: Kind) -> None:
-        from treadle.lab import plotting
+    def _wanted(self, rows: pl.DataFrame, kind: Offered) -> list[str]:
+        """Return what is marked; where nothing is, the run at the cursor, or all that are seen."""
+        if self._marked or not rows.height:
+            return list(self._marked)
+        if kind.most is None:
+            return rows["run_id"].to_list()
+        return [rows["run_id"][self.query_one(Grid).cursor]]
 
+    @work(thread=True, exclusive=True, group="preview")
+    def _draw_in_thread(self, run_ids: list[str], kind: Offered) -> None:
         order = self._laboratory.runs["run_id"].is_in(run_ids)
         in_time = self._laboratory.runs.filter(order)["run_id"].to_list()
         try:
-            plot = plotting.plot_of(self._laboratory.load(in_time), kind)
+            plot = kind.draw(in_time)
         except TreadleError as error:
-            self.in_ui(self.complain, error)
+            self.in_ui(self._cannot, error)
             return
         self.in_ui(self._draw, kind, plot)
 
-    def _draw(self, kind: Kind, plot: Plot) -> None:
+    def _cannot(self, error: TreadleError) -> None:
+        """Say what is wrong; the step stays as it is."""
+        self._head(_SAID[self.step])
+        self.complain(error)
+
+    def _draw(self, kind: Offered, plot: Plot) -> None:
         self.plot, self.plot_name = plot, kind.name
         self._go("preview")
         self.query_one(TerminalPlot).show(plot)
+
+
+def _runs(kind: Offered) -> str:
+    of = ", ".join(kind.procedures)
+    return f"{kind.count:,} {of} {'run' if kind.count == 1 else 'runs'}"

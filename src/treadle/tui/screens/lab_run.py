@@ -1,4 +1,4 @@
-"""One measurement: its plot, what was set, its segments, what is odd about it."""
+"""One measurement: its plot, what was set, its segments, what is odd about it, its metrics."""
 
 from __future__ import annotations
 
@@ -16,17 +16,18 @@ from treadle import TreadleError
 from treadle.tui.laboratory import shown
 from treadle.tui.laboratory.history import Laboratory
 from treadle.tui.laboratory.looking import LabPage
+from treadle.tui.laboratory.measured import Measured, status_said, told
 from treadle.tui.laboratory.terminal_plot import TerminalPlot
 
 if TYPE_CHECKING:
     from treadle.lab.plotting import Kind, Staged
 
-_TABS = ("plot", "parameters", "segments", "notes")
+_TABS = ("plot", "parameters", "segments", "notes", "metrics")
 
 
 class LabRunScreen(LabPage):
     """
-    One measurement: its plot, what was set, its segments, and what is odd about it.
+    One measurement: its plot, what was set, its segments, what is odd about it, its metrics.
 
     Args:
         laboratory: Where it is from.
@@ -48,6 +49,7 @@ class LabRunScreen(LabPage):
         Binding("2", "tab('parameters')", "Parameters", show=False),
         Binding("3", "tab('segments')", "Segments", show=False),
         Binding("4", "tab('notes')", "Notes", show=False),
+        Binding("5", "tab('metrics')", "Metrics", show=False),
         Binding("k", "next_kind", "Kind"),
         Binding("v", "view_plot", "View"),
         Binding("s", "save_plot", "Save"),
@@ -123,10 +125,11 @@ class LabRunScreen(LabPage):
         try:
             staged = self._laboratory.load([run_id])[0]
             segments = self._laboratory.segments_of(run_id)
+            metrics = _metrics(self._laboratory.measured, run_id)
         except TreadleError as error:
             self.in_ui(self._cannot, run_id, error)
             return
-        self.in_ui(self._loaded, staged, staged.kinds(), segments)
+        self.in_ui(self._loaded, staged, staged.kinds(), segments, metrics)
 
     def _cannot(self, run_id: str, error: TreadleError) -> None:
         if run_id == self.run_id:
@@ -135,7 +138,9 @@ class LabRunScreen(LabPage):
             self.query_one("#heading", Static).update(Text(run_id))
             self.complain(error)
 
-    def _loaded(self, staged: Staged, kinds: list[Kind], segments: list[dict[str, Any]]) -> None:
+    def _loaded(
+        self, staged: Staged, kinds: list[Kind], segments: list[dict[str, Any]], metrics: Text
+    ) -> None:
         if staged.run_id != self.run_id:
             return  # somebody went on while it was read
         self._staged, self._kinds, self._kind = staged, kinds, 0
@@ -145,6 +150,7 @@ class LabRunScreen(LabPage):
         self.query_one("#parameters-text", Static).update(_pages(facts))
         self.query_one("#segments-text", Static).update(_segments(segments))
         self.query_one("#notes-text", Static).update(_notes(facts))
+        self.query_one("#metrics-text", Static).update(metrics)
         said = shown.remarks(facts)
         text = said if isinstance(said, str) else said[0]
         self.query_one("#said", Static).update(Text(f"! {text}" if text else ""))
@@ -171,15 +177,19 @@ class LabRunScreen(LabPage):
 
 
 def _pages(facts: Any) -> Text:
-    told = Text()
+    text = Text()
     for title, pairs in shown.pages(facts):
-        told.append(f"{title}\n", style="bold")
-        wide = max(len(name) for name, _ in pairs)
-        for name, value in pairs:
-            told.append(f"  {name:<{wide}}  ", style="dim")
-            told.append(f"{value}\n")
-        told.append("\n")
-    return told
+        _append(text, title, pairs)
+    return text
+
+
+def _append(text: Text, title: str, pairs: Sequence[tuple[str, str]]) -> None:
+    text.append(f"{title}\n", style="bold")
+    wide = max(len(name) for name, _ in pairs)
+    for name, value in pairs:
+        text.append(f"  {name:<{wide}}  ", style="dim")
+        text.append(f"{value}\n")
+    text.append("\n")
 
 
 def _segments(segments: list[dict[str, Any]]) -> Text:
@@ -208,3 +218,26 @@ def _notes(facts: Any) -> Text:
     if facts.get("information"):
         lines += ["", f"information: {facts['information']}"]
     return Text("\n".join(lines) or "nothing odd about it")
+
+
+def _metrics(measured: Measured | None, run_id: str) -> Text:
+    if measured is None:
+        return Text("no metrics have been made of these runs (treadle lab metrics)")
+    records = measured.of_run(run_id)
+    if not records:
+        return Text("no metric is of this procedure, or of runs as new as this one")
+    text = Text()
+    if valued := told([each for each in records if each["status"] == "ok"]):
+        wide = max(len(value) for _, value, _ in valued)
+        _append(
+            text, "Metrics", [(name, f"{value:<{wide}}  {rest}") for name, value, rest in valued]
+        )
+    without = [each for each in records if each["status"] != "ok"]
+    if without:
+        reasons = [
+            (each["metric"], f"{status_said(each['status'])}: {each['reason']}") for each in without
+        ]
+        _append(text, "Without a value", reasons)
+    for hint in dict.fromkeys(each["hint"] for each in without if each["hint"]):
+        text.append(f"hint: {hint}\n")
+    return text
