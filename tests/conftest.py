@@ -6,6 +6,7 @@ Leaks of one test are not charged to the next.
 
 from __future__ import annotations
 
+import csv
 import gc
 import os
 import sys
@@ -103,6 +104,14 @@ def own_runs(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
     place = tmp_path_factory.mktemp("runs")
     monkeypatch.setenv("TREADLE_RUNS_DIR", str(place))
     return place
+
+
+@pytest.fixture(autouse=True)
+def own_csv_limit() -> Iterator[None]:
+    """Put the limit of the csv module back: it is one of the process, and our tables raise it."""
+    before = csv.field_size_limit()
+    yield
+    csv.field_size_limit(before)
 
 
 @pytest.fixture(autouse=True)
