@@ -48,7 +48,10 @@ def locked(
     descriptor = _held(folder, doing, hint, named or folder)
     try:
         was_ended = os.fstat(descriptor).st_size == 0
-        _note(descriptor, str(os.getpid()).encode())
+        try:
+            _note(descriptor, str(os.getpid()).encode())
+        except OSError as error:  # the disk is full
+            raise _not_writable(named or folder, error) from error
         try:
             yield was_ended
         except UsageError:  # refused before anything was begun

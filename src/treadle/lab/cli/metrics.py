@@ -47,8 +47,10 @@ Chips: TypeAlias = Annotated[
     str | None, typer.Option("--chips", metavar="67,72-75", help="Only runs of these chips.")
 ]
 Of: TypeAlias = Annotated[
-    str | None,
-    typer.Option("--procedures", "--procedure", "-p", metavar="A,B,…", help="Only runs of these: IVg,It."),
+    list[str] | None,
+    typer.Option(
+        "--procedures", "--procedure", "-p", metavar="A,B,…", help="Only runs of these: IVg,It."
+    ),
 ]
 Since: TypeAlias = Annotated[
     str | None, typer.Option("--since", metavar="DATE", help="Only runs of that day or later.")
@@ -93,7 +95,7 @@ def metrics(
     place = values.pop("out", root.parent / "metrics")
     values["extractors"] = values.pop("extractor", ())
     for name in ("only", "procedures"):
-        values[name] = listed(values.get(name))
+        values[name] = options.words_of(values.get(name))
     report = shown(values, ("metrics",), lambda **arguments: run(root, place, **arguments))
     tell(report, words.of_metrics(report), values, json=json)
     point_to_chips(report, values)
@@ -104,17 +106,10 @@ def _list(further: Sequence[str]) -> str:
     """Name all metrics: a line for each."""
     from treadle.lab.extraction.finding import all_extractors
 
-    rows = [("metric", "unit", "procedures", "extractor", "version")]
+    rows = [("metric", "unit", "procedures")]
     for each in all_extractors(further):
-        of = ", ".join(each.procedures)
-        rows += [
-            (name, unit or "1", of, each.name, each.version) for name, unit in each.metrics.items()
-        ]
+        of = ",".join(each.procedures)
+        rows += [(name, unit or "1", of) for name, unit in each.metrics.items()]
     wide = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ("  ".join(map(str.ljust, row, wide)).rstrip() for row in rows)
     return "\n".join(lines) + "\n"
-
-
-def listed(text: str | None) -> list[str]:
-    """Return the words of ``"a, b"``."""
-    return [word for each in (text or "").split(",") if (word := each.strip())]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, get_args, get_origin, get_type_hints
@@ -296,3 +296,9 @@ def where(given: Path | None, config_file: Path | None = None) -> Roots:
     from treadle.lab.roots import roots
 
     return roots(given or _settings_of(pipeline, config_file).get("out", Path()))
+
+
+def words_of(given: str | Iterable[str] | None) -> list[str]:
+    """Return the words of an option that takes several: ``-p A,B -p C`` means all three."""
+    texts = [given] if isinstance(given, str) else given or ()
+    return [word for text in texts for each in text.split(",") if (word := each.strip())]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -151,7 +153,7 @@ def segment(
 
     values = merged(segment, locals())
     root, place = needed(values, "stage_root", "STAGE"), needed(values, "out", "OUT")
-    values["procedures"] = values.pop("procedure", ())
+    values["procedures"] = options.words_of(values.pop("procedure", ()))
     report = shown(values, ("segment",), lambda **arguments: run(root, place, **arguments))
     tell(report, words.of_segment(report), values, json=json)
     return exit_of(report.runs, report.rejected)
@@ -200,7 +202,7 @@ def pipeline(
     values = merged(pipeline, locals())
     raw, place = needed(values, "raw_root", "RAW"), needed(values, "out", "OUT")
     values["layouts"] = values.pop("layout", ())
-    values["procedures"] = values.pop("procedure", ())
+    values["procedures"] = options.words_of(values.pop("procedure", ()))
     values["extractors"] = values.pop("extractor", ())
     report = shown(values, STEPS[:-1], lambda **arguments: run(raw, place, **arguments))
     tell(report, words.of_pipeline(report), values, json=json)
@@ -238,11 +240,17 @@ def shown(values: dict[str, Any], stages: Sequence[str], run: Callable[..., _Rep
     display, otel = display_for(choice, stages), bool(values.get("otel"))
     try:
         # Not the display itself: each run closes its listeners, and other runs are to come.
-        with terminate_like_ctrl_c(), displayed(display or "none", otel=otel) as shown:
+        # What workers print is for people: stdout is for data.
+        with (
+            terminate_like_ctrl_c(),
+            redirect_stdout(sys.stderr),
+            displayed(display or "none", otel=otel) as shown,
+        ):
             return run(progress=shown if display or otel else None, **arguments)
     except treadle.Interrupted:
         if display is not None:
             display.close()
+        say("interrupted")
         hint("what is done is kept: the same command goes on with the rest")
         raise
     finally:

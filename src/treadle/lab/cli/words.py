@@ -90,7 +90,8 @@ def of_metrics(report: MetricsReport, *, table: bool = True) -> list[str]:
         if status != "error"
     ]
     for reason, runs in report.failures.items():
-        lines.append(f"  failed, {printable(reason)}: {printable(', '.join(runs))} …")
+        lines.append(f"  failed: {printable(reason)}")
+        lines += [f"      {printable(run)}" for run in runs]
     if report.chip_file is not None:
         lines.append(f"  chip file: {report.chip_file}")
     values = f"{_many(report.values, 'value')} of {_many(len(report.metrics), 'metric')}"

@@ -31,8 +31,8 @@ class MetricsReport:
         without: ... of procedures that none of the extractors takes.
         metrics: By metric, how many runs have which status.
         reasons: By status and reason, how many metrics have no value, most frequent first.
-        failures: Metrics that an extractor has failed to find, by reason: the runs, as many as are
-            named in a summary.
+        failures: Metrics that an extractor has failed to find: by reason the first runs, and how
+            many more there are.
         failed: Runs that could not be looked at: the worker was lost, the time was up, the file
             cannot be read. They are tried again the next time.
         removed: Records of measurements that are not staged any more.
@@ -81,15 +81,14 @@ class MetricsReport:
         for status, reason, many in why.sort("len", "reason", descending=[True, False]).iter_rows():
             self.reasons.setdefault(status, {})[reason] = many
 
-        failed = frame.filter(frame["status"] == "error").unique(["reason", "run_id"])
-        for reason, run_id, source in (
-            failed.sort("start_time_utc", "run_id")
-            .select("reason", "run_id", "source_file")
-            .iter_rows()
+        failed = frame.filter(frame["status"] == "error").sort("start_time_utc", "run_id")
+        for (reason,), runs in failed.unique(["reason", "run_id"], maintain_order=True).group_by(
+            ["reason"], maintain_order=True
         ):
-            runs = self.failures.setdefault(reason, [])
-            if len(runs) < _NAMED:
-                runs.append(f"{run_id} ({source})")
+            named = runs.head(_NAMED).select("run_id", "source_file").iter_rows()
+            self.failures[str(reason)] = [f"{run_id} ({source})" for run_id, source in named]
+            if runs.height > _NAMED:
+                self.failures[str(reason)].append(f"and {runs.height - _NAMED:,} more")
 
     def __str__(self) -> str:
         counts: dict[str, Any] = {

@@ -83,15 +83,21 @@ def read(root: Path) -> pl.DataFrame:
     import polars as pl
 
     path = root / METRICS
+    hint = "move the file away: treadle lab metrics finds all of them again"
     if not path.is_file():
         return pl.DataFrame(schema=record_types())
     try:
-        return pl.read_parquet(path, hive_partitioning=False, glob=False)
+        frame = pl.read_parquet(path, hive_partitioning=False, glob=False)
     except (OSError, pl.exceptions.PolarsError) as error:
         raise treadle.UsageError(
-            f"the metrics {str(path)!r} cannot be read: {error}",
-            hint="move the file away: treadle lab metrics finds all of them again",
+            f"the metrics {str(path)!r} cannot be read: {error}", hint=hint
         ) from error
+    for name in record_types():
+        if name not in frame.columns:
+            raise treadle.UsageError(
+                f"the table {str(path)!r} lacks the column {name!r}", hint=hint
+            )
+    return frame
 
 
 def merged(old: pl.DataFrame, new: pl.DataFrame, listed: pl.DataFrame) -> pl.DataFrame:

@@ -14,7 +14,14 @@ import numpy as np
 import treadle
 from treadle.lab.chips import Chip
 from treadle.lab.errors import Unreadable
-from treadle.lab.extraction import Absent, Extractor, NotApplicable, StagedRun, Value
+from treadle.lab.extraction import (
+    Absent,
+    Extractor,
+    NotApplicable,
+    StagedRun,
+    Undetermined,
+    Value,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -124,19 +131,34 @@ class MeasureOne:
         Raises:
             Rejected: The measurement cannot be read.
         """
-        runs = [self._read(facts) for facts in work.runs]
-        earlier = None if work.earlier is None else self._read(work.earlier)
+        runs = tuple(self._read(facts) for facts in work.runs)
         found: list[Record] = []
         for wanted in work.wanted:
             extractor = self.extractors[wanted.extractor]
-            for run in filter(None, (*runs, earlier)):  # who does not say so does not get it
+            for run in runs:  # who does not say that it needs the chip does not get it
                 run.chip = work.chip if extractor.needs_chip else None
             if extractor.of == "pair":
-                given: Sequence[Any] = (earlier, runs[0])
+                found += self._of_pair(work, runs[0], extractor, wanted.fingerprint)
             else:
-                given = (tuple(runs),) if extractor.of == "group" else (runs[0],)
-            found += records_of(extractor, given, wanted.fingerprint)
+                given = (runs,) if extractor.of == "group" else runs
+                found += records_of(extractor, given, wanted.fingerprint)
         return found
+
+    def _of_pair(
+        self, work: Work, run: StagedRun, extractor: Extractor, fingerprint: str
+    ) -> Sequence[Record]:
+        """Find what a pair has; when the run before cannot be read, that is no fault of this one."""
+        assert work.earlier is not None
+        try:
+            earlier = self._read(work.earlier)
+        except Unreadable as error:
+            why = Undetermined(
+                "the run before cannot be read", hint=error.hint, details={"message": str(error)}
+            )
+            names = extractor.metrics
+            return [record(extractor, run.run_id, name, why, None, None) for name in names]
+        earlier.chip = run.chip
+        return records_of(extractor, (earlier, run), fingerprint)
 
     def _read(self, facts: Mapping[str, Any]) -> StagedRun:
         # Arrow's reader: a query of Polars costs more than a small file.
