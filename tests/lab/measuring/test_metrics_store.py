@@ -495,7 +495,7 @@ def test_a_damaged_run_fails_alone_and_its_neighbour_says_why_it_has_no_pair(sta
     gap = lab.extractor(
         "gap", version="1", category="stability", of="pair",
         metrics={"gap": "A"}, procedures={"IVg": ["I (A)"]},
-    )(lambda earlier, later: float(later.column("I (A)")[0] - earlier.column("I (A)")[0]))  # fmt: skip
+    )(lambda earlier, later: later.column("I (A)")[0] - earlier.column("I (A)")[0])  # fmt: skip
     listed = lab.manifest(stage, chip="1")
     (stage / listed["path"][1]).write_bytes(b"PAR1 torn")
     report = find(stage, tmp_path / "m", gap, peak())

@@ -147,7 +147,7 @@ class MeasureOne:
     def _of_pair(
         self, work: Work, run: StagedRun, extractor: Extractor, fingerprint: str
     ) -> Sequence[Record]:
-        """Find what a pair has; when the run before cannot be read, that is no fault of this one."""
+        """Find what a pair has; when the run before cannot be read, it is not this one's fault."""
         assert work.earlier is not None
         try:
             earlier = self._read(work.earlier)
