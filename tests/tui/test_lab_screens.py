@@ -141,7 +141,7 @@ def test_runs_are_chosen_by_chip_words_and_light(visit, out, until, text_of):
         await filter_by(pilot, "alisson67 455NM")
         await until(pilot, lambda: rows(pilot) == 1, "one run")
         await pilot.press("enter")
-        assert isinstance(pilot.app.focused, Grid)
+        await until(pilot, lambda: isinstance(pilot.app.focused, Grid), "the keys in the table")
         await filter_by(pilot, "nobody")
         await until(pilot, lambda: rows(pilot) == 0, "no run")
         assert "no run fits" in text_of(pilot.app)
@@ -358,7 +358,7 @@ def test_the_folder_is_asked_for_and_remembered(use, until, out, text_of):
         pilot.app.screen.query_one("#path", Input).value = str(out / "nowhere")
         pilot.app.screen.query_one("#path", Input).focus()
         await pilot.press("enter")
-        assert "there is no folder" in text_of(pilot.app)
+        await until(pilot, lambda: "there is no folder" in text_of(pilot.app), "what is wrong")
         pilot.app.screen.query_one("#path", Input).value = str(out)
         await pilot.press("enter")
         await until(pilot, lambda: getattr(pilot.app.screen, "is_read", False), "the manifest")
@@ -684,7 +684,7 @@ def test_marks_are_taken_away_and_outlive_a_filter_and_each_step_leads_back(visi
         assert len(screen.plot.curves) == 4
         for step in ("runs", "kind", "chip"):
             await pilot.press("escape")
-            assert screen.step == step
+            await until(pilot, lambda step=step: screen.step == step, step)
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(pilot.app.screen, LabScreen), "the table")
 
