@@ -18,9 +18,8 @@ ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "lab_layouts.py"
 LAYOUTS = [f"{EXAMPLE}:Named", f"{EXAMPLE}:Sidecar"]
 DOCS = (ROOT / "docs" / "lab.md").read_text(encoding="utf-8")
-METRICS, RESULTS = (
-    (ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("lab-metrics.md", "lab-results.md")
-)
+METRICS = (ROOT / "docs" / "lab-metrics.md").read_text(encoding="utf-8")
+RESULTS = (ROOT / "docs" / "lab-results.md").read_text(encoding="utf-8")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 SWEEP = "0.0\t3.1\n-0.2\t3.6\n-0.4\t4.2\n-0.2\t3.7\n0.0\t3.2"

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 import treadle
 from treadle import lab
 from treadle.lab import plotting
-from treadle.lab.plotting.scales import scale_for, written
+from treadle.lab.written import amount, scale
 from treadle.lab.plotting.words import naming
 from treadle.lab.schema import default_schema
 
@@ -113,13 +113,13 @@ def test_an_unknown_kind_names_those_there_are():
     ],
 )  # fmt: skip
 def test_units_get_the_prefix_with_which_numbers_can_be_read(largest, unit, factor, shown):
-    scale = scale_for(largest, unit)
-    assert (scale.factor, scale.unit) == (pytest.approx(factor), shown)
+    found = scale(largest, unit)
+    assert (found.factor, found.unit) == (pytest.approx(factor), shown)
 
 
 def test_a_value_is_written_with_its_unit():
-    assert written(-0.1, "V") == "\N{MINUS SIGN}100 mV"
-    assert written(0.0, "V") == "0 V"
+    assert amount(-0.1, "V") == "\N{MINUS SIGN}100 mV"
+    assert amount(0.0, "V") == "0 V"
 
 
 @given(

@@ -55,7 +55,7 @@ def test_numbers_have_four_digits_in_a_unit_that_suits_the_largest():
     voltage = column(FRAME, "cnp_voltage")
     assert (voltage.head, voltage.cells) == ("cnp_voltage (mV)", ("-146.5", "", ""))
     mobility = column(FRAME, "mobility_fe_holes")
-    assert (mobility.head, mobility.cells) == ("mobility_fe_holes (cm²/V/s)", ("19690", "", "1"))
+    assert (mobility.head, mobility.cells) == ("mobility_fe_holes (cm²/(V·s))", ("19690", "", "1"))
 
 
 def test_what_a_run_was_set_to_has_its_unit_above_it_too():
@@ -185,7 +185,7 @@ def test_excel_has_numbers_as_numbers_and_text_as_text(tmp_path):
     write(path, exported(FRAME, "xlsx", UNITS))
     heads, *rows = cells(path)
     assert heads["H"] == "cnp_voltage (V)"
-    assert heads["J"] == "mobility_fe_holes (cm²/V/s)"
+    assert heads["J"] == "mobility_fe_holes (cm²/(V·s))"
     assert rows[0]["H"] == pytest.approx(-0.146523)
     assert rows[1]["I"] == pytest.approx(-2.51e-10)
     assert "H" not in rows[1]
@@ -245,7 +245,7 @@ def test_latex_is_a_tabular_with_as_many_cells_in_each_row_as_columns():
     assert rules == [r"\toprule", r"\midrule", r"\bottomrule"]
     assert [len(row) for row in rows_of(written)] == [6, 6, 6, 6]
     assert rows_of(written)[0][3:] == [
-        "cnp voltage (mV)", "linear drift current (pA/s)", "mobility fe holes (cm$^{2}$/V/s)",
+        "cnp voltage (mV)", "linear drift current (pA/s)", "mobility fe holes (cm$^{2}$/(V$\cdot$s))",
     ]  # fmt: skip
     assert rows_of(written)[2][2] == r"50 \% \& more\_or\_less"
     assert rows_of(written)[1][3] == "$-146.5$"

@@ -43,7 +43,7 @@ def test_the_page_of_a_chip_has_all_that_is_known_of_it(out, capsys):
     page = said(path)
     assert page.count('<tr id="run-') == 3
     for words in ("3 runs, 2025-10-14 to 2025-10-16", "43 nm of hBN", "charge neutrality point",
-                  "mobility_fe_holes (cm²/V/s)", "F1 (M92L02)", "treadle lab report 67",
+                  "mobility_fe_holes (cm²/(V·s))", "F1 (M92L02)", "treadle lab report 67",
                   "charge_neutrality 1"):  # fmt: skip
         assert words in page
     assert page.count('<svg class="drawn') >= 3

@@ -15,8 +15,6 @@ from treadle.lab.plotting.asked import Asked, drawn
 from treadle.lab.plotting.catalog import entries, with_power
 from treadle.lab.plotting.choosing import chosen, numbered
 from treadle.lab.plotting.photoresponse import photoresponse
-from treadle.lab.plotting.relaxing import with_uncertainty
-from treadle.lab.plotting.scales import unit_written
 
 START = datetime(2026, 1, 2, 15, 30, tzinfo=UTC)
 
@@ -160,15 +158,6 @@ def test_a_run_too_short_to_fit_is_drawn_without_a_fit():
     assert "has no fit" in plot.notes[0]
 
 
-@pytest.mark.parametrize(
-    ("value", "uncertainty", "said"),
-    [(12.3456, 0.42, "12.35 ± 0.42"), (1234.5, 56.0, "1234 ± 56"), (0.71, 0.0, "0.71"),
-     (0.71234, float("nan"), "0.7123"), (1e4, 2345.0, "10000 ± 2345")],
-)  # fmt: skip
-def test_a_value_is_written_as_far_as_it_is_known(value, uncertainty, said):
-    assert with_uncertainty(value, uncertainty) == said
-
-
 # ── one after the other ─────────────────────────────────────────────────────────────────────────
 
 
@@ -258,14 +247,6 @@ def test_power_is_that_of_the_calibration(laboratory):
     plot = drawn(laboratory, Asked(kind="photoresponse-power"))
     powers = sorted(float(x) for curve in plot.curves for x in curve.x)
     assert powers == pytest.approx(sorted(found["irradiated_power_w"] * 1e6))
-
-
-@pytest.mark.parametrize(
-    ("unit", "shown"),
-    [("cm^2/V/s", "cm²/(V·s)"), ("A/s", "A/s"), ("", ""), ("V", "V"), ("m^-1*K", "m⁻¹·K")],
-)
-def test_units_are_written_as_printed(unit, shown):
-    assert unit_written(unit) == shown
 
 
 # ── which runs ──────────────────────────────────────────────────────────────────────────────────

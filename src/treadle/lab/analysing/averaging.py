@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from treadle.lab.analysing.fits import (
     resistance,
     slopes,
 )
-from treadle.lab.analysing.grouping import Group
+from treadle.lab.analysing.grouping import Group, mixed
 from treadle.lab.analysing.hysteresis import Hysteresis
 from treadle.lab.analysing.peaks import peaks
 from treadle.lab.analysing.report import (
@@ -33,11 +33,6 @@ from treadle.lab.analysing.report import (
 )
 from treadle.lab.analysing.statistics import Means, means, rounding
 from treadle.lab.extraction.model import Undetermined
-
-MIXED_LIGHT: Final = "MIXED_LIGHT"
-"""Runs of the group differ in the light that they were in."""
-MIXED_GATE: Final = "MIXED_GATE"
-"""Runs of the group differ in their gate voltage."""
 
 Row = dict[str, Any]
 _Found = TypeVar("_Found")
@@ -105,17 +100,13 @@ def averaged(
 
 def _about(group: Group, sweeps: Mapping[str, Sweep], width: float) -> Row:
     runs = [run for run in group.runs if run.run_id in sweeps]
-    mixed = {
-        MIXED_LIGHT: len({run.light for run in runs}) > 1,
-        MIXED_GATE: len({run.gate for run in runs}) > 1,
-    }
     return {
         "chip_group": group.chip_group,
         "chip_number": group.chip_number,
         "n_runs": len(runs),
         "n_incomplete": sum(run.incomplete for run in runs),
         "voltage_width": width,
-        "flags": [flag for flag, is_so in mixed.items() if is_so],
+        "flags": mixed((run.light, run.gate) for run in runs),
         "runs": [run.run_id for run in runs],
         "resistance": None,
     }

@@ -231,8 +231,9 @@ class _Session:
 
     def _note(self, made_of: str | None) -> None:
         said = {
-            "stage_root": str(self._root),
+            **places.made_of(self._root, self._out),
             "segment_root": str(self._one.segment_root),
+            "segment_beside": os.path.relpath(self._one.segment_root, self._out),
             "made_of": made_of,
         }
         places.keep_text(self._out / places.ANALYSED, json.dumps(said))

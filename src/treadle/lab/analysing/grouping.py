@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from treadle.lab import places
 from treadle.lab.staging.report import Reject
@@ -20,6 +20,27 @@ NEEDED = (
     "source_file", "has_light", "wavelength_nm", "laser_voltage_V", "vg_fixed_v",
 )  # fmt: skip
 """Columns of the manifest of a stage root; the last three are there as the schema has it."""
+
+
+MIXED_LIGHT: Final = "MIXED_LIGHT"
+"""Runs that are averaged differ in the light that they were in."""
+MIXED_GATE: Final = "MIXED_GATE"
+"""Runs that are averaged differ in their gate voltage."""
+
+Conditions = tuple[tuple[float | None, float | None] | None, float | None]
+"""Laser voltage and wavelength, or None: dark, or not known; and gate voltage."""
+
+
+def conditions(facts: Mapping[str, Any]) -> Conditions:
+    """Return what a run was in, by its row of the manifest."""
+    light = (facts.get("laser_voltage_V"), facts.get("wavelength_nm"))
+    return light if facts.get("has_light") else None, facts.get("vg_fixed_v")
+
+
+def mixed(runs: Iterable[Conditions]) -> list[str]:
+    """Return the flags of runs that are averaged though they were not in the same conditions."""
+    lights, gates = map(set, zip(*runs, strict=True))
+    return [MIXED_LIGHT] * (len(lights) > 1) + [MIXED_GATE] * (len(gates) > 1)
 
 
 class Run(NamedTuple):
@@ -193,8 +214,7 @@ def _run(row: dict[str, Any]) -> Run:
         row["path"],
         row["size"],
         "INCOMPLETE_SWEEP" in row["flags"],
-        (row.get("laser_voltage_V"), row.get("wavelength_nm")) if row["has_light"] else None,
-        row.get("vg_fixed_v"),
+        *conditions(row),
         f"{row['method']} {row['settings']}",
     )
 

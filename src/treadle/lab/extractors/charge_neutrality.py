@@ -62,7 +62,7 @@ class Neutrality:
         signal: What is measured there, in the unit of the signal, with its sign.
         modulation: The range of the signal, of its largest magnitude.
         others: Gate voltages of other extrema of the same kind, in volts.
-        fit: The diagnostics of the parabola.
+        fit: The diagnostics of the fitted polynomial.
     """
 
     voltage: float
@@ -70,7 +70,7 @@ class Neutrality:
     signal: float
     modulation: float
     others: tuple[float, ...]
-    fit: Mapping[str, float]
+    fit: Mapping[str, float | bool]
 
     @property
     def details(self) -> dict[str, object]:
@@ -111,10 +111,9 @@ def charge_neutrality(run: StagedRun) -> dict[str, Found]:
     """
     of_current = run.procedure == "IVg"
     gate, signal = run.together("Vg (V)", "I (A)" if of_current else "VDS (V)")
+    all_legs = legs(gate)
     found = {
-        rising: _first(
-            gate, signal, [leg for leg in legs(gate) if leg.rising == rising], of_current
-        )
+        rising: _first(gate, signal, [leg for leg in all_legs if leg.rising == rising], of_current)
         for rising in (True, False)
     }
     return _found(found[True], found[False])
@@ -225,6 +224,7 @@ def neutrality(gate: Numbers, signal: Numbers, *, lowest: bool = True) -> Neutra
             "points": fit.points,
             "r_squared": fit.r_squared,
             "curvature": scale * fit.curvature,
+            "is_skewed": fit.is_skewed,
             "noise": noise * range_,
         },
     )

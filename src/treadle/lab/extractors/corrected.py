@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from treadle.lab.extraction import StagedRun, Undetermined, Value, extractor
+from treadle.lab.extractors.averaging import in_time, resemblance
 from treadle.lab.extractors.drift import Line, straight
 from treadle.lab.extractors.lit import LED, Window, lit, lit_signal
-from treadle.lab.extractors.relaxation import FEWEST, SHORTEST
-from treadle.lab.extractors.stretched_exponential import (
-    StretchedExponential,
-    fit_stretched_exponential,
-)
+from treadle.lab.extractors.relaxation import FEWEST, SHORTEST, fitted
+from treadle.lab.extractors.stretched_exponential import StretchedExponential
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,10 +31,21 @@ _PENALTIES: Final = {
     "LOW_SNR": 0.6,
     "DRIFT_COMPARABLE": 0.5,
     "CURVED_BASELINE": 0.5,
+    "UNTOLD_BASELINE": 0.7,
 }
 """By how much the confidence falls with each flag."""
 
 _SIGMAS: Final = 3.0
+
+_CHANCE: Final = 11.83
+"""Variances: three standard deviations, where a curve has two parameters more than a line."""
+
+
+_AVERAGES: Final = 200
+"""Of residuals: the memory of the noise is longer than some rows."""
+
+_PARAMETERS: Final = 4
+"""Of the curve."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +56,23 @@ class Baseline:
     Attributes:
         curve: The curve that goes on from the dark phase.
         rows: The rows that it was fitted to.
+        other: Another curve that the dark phase does not tell from it; None if there is none.
     """
 
     curve: StretchedExponential | Line
     rows: slice
+    other: StretchedExponential | None = None
+
+    def change(self, start: float, end: float) -> tuple[float, float]:
+        """
+        Return by how much it changes between two times (s), and the uncertainty of that.
+
+        How far another curve changes that is as good a baseline is part of the uncertainty.
+        """
+        change, doubt = self.curve.change(start, end)
+        if self.other is None:
+            return change, doubt
+        return change, math.hypot(doubt, self.other.change(start, end)[0] - change)
 
 
 @extractor(
@@ -67,11 +90,13 @@ def delta_i_corrected(run: StagedRun) -> Value:
     fiftieth of the one less that of the other. The baseline of the dark phase (:func:`baseline`)
     changes between these times too, and this is taken away.
 
-    Its uncertainty is that of the baseline's change, and of both means.
+    Its uncertainty is that of the baseline's change, and of both means. Where a line was taken and
+    a curve is no worse, the baseline's change is as uncertain as both of them differ.
 
     Flags: ``NO_RESPONSE`` (less than its uncertainty) or ``LOW_SNR`` (less than three times that);
     ``DRIFT_COMPARABLE`` (what was taken away is half of the measured change or more);
-    ``CURVED_BASELINE`` (a line was taken as baseline, and the dark phase is bent).
+    ``CURVED_BASELINE`` (a line was taken as baseline, and the dark phase is bent);
+    ``UNTOLD_BASELINE`` (a curve was taken whose time the dark phase does not tell).
     """
     time, current, voltage = lit_signal(run, "I (A)")
     light = lit(voltage)[0]
@@ -80,7 +105,7 @@ def delta_i_corrected(run: StagedRun) -> Value:
     before, at_end = _last(Window(0, light.start)), _last(light)
     start, end = float(time[before].mean()), float(time[at_end].mean())
     measured = float(current[at_end].mean() - current[before].mean())
-    drifted, doubt = under.curve.change(start, end)
+    drifted, doubt = under.change(start, end)
     left = current[under.rows] - under.curve.at(time[under.rows])
     uncertainty = float(np.hypot(doubt, 2**0.5 * _scatter_of_means(left, before)))
     value = measured - drifted
@@ -89,6 +114,7 @@ def delta_i_corrected(run: StagedRun) -> Value:
         "LOW_SNR": uncertainty < abs(value) < _SIGMAS * uncertainty,
         "DRIFT_COMPARABLE": abs(drifted) >= 0.5 * abs(measured) > 0,
         "CURVED_BASELINE": isinstance(under.curve, Line) and under.curve.bend > _SIGMAS,
+        "UNTOLD_BASELINE": not (isinstance(under.curve, Line) or under.curve.converged),
     }
     flags = tuple(flag for flag, is_so in odd.items() if is_so)
     return Value(
@@ -111,8 +137,11 @@ def baseline(time: Numbers, current: Numbers, light: Window) -> Baseline:
     """
     Return what the dark phase before a light goes on with.
 
-    A stretched exponential from the start of the phase on, if the data tell its time. Otherwise a
-    straight line through the last two thirds of the phase: what settles fast is over by then.
+    A stretched exponential from the start of the phase on, if the data tell its time. Where they
+    do not, the best one goes on all the same, with its larger uncertainty: a phase of any bend is
+    carried on far better by it than by a line. A straight line through the last two thirds of the
+    phase (what settles fast is over by then) is taken only where it is better there by more than
+    chance allows, or where a line through all of the phase is as good as the curve.
 
     Args:
         time: In s, never falling.
@@ -125,12 +154,33 @@ def baseline(time: Numbers, current: Numbers, light: Window) -> Baseline:
     if light.start < FEWEST or time[light.start - 1] - time[0] < SHORTEST:
         raise Undetermined("less than 10 s or 50 rows of dark before the light")
     rows = slice(1, light.start)  # the current is switched on in the first
-    fit = fit_stretched_exponential(time[rows], current[rows], origin=float(time[0]))
+    fit = fitted(time[: light.start], current[: light.start])
     if fit.converged:
         return Baseline(fit, rows)
     begin = float(time[0] + LEFT_OUT * (time[light.start - 1] - time[0]))
-    rows = slice(int(np.searchsorted(time, begin)), light.start)
-    return Baseline(straight(time[rows], current[rows]), rows)
+    late = slice(int(np.searchsorted(time, begin)), light.start)
+    line = straight(time[late], current[late])
+    ends = time[light.start - 1], time[light.end - 1]
+    if not math.isfinite(fit.tau) or _better(line, fit, time[late], current[late]):
+        return Baseline(line, late)
+    if math.isfinite(fit.change(*ends)[1]) and _better(
+        fit, straight(time[rows], current[rows]), time[rows], current[rows]
+    ):
+        return Baseline(fit, rows)
+    return Baseline(line, late, other=fit)
+
+
+def _better(
+    one: StretchedExponential | Line,
+    other: StretchedExponential | Line,
+    time: Numbers,
+    current: Numbers,
+) -> bool:
+    """Tell whether one of two curves is nearer to the current by more than chance allows."""
+    left, more = current - one.at(time), current - other.at(time)
+    averaged = in_time(time, left, _AVERAGES)[1]
+    variance = float(left @ left) / left.size * resemblance(averaged, _PARAMETERS)
+    return float(more @ more - left @ left) > _CHANCE * variance
 
 
 def _last(part: Window) -> slice:

@@ -32,7 +32,7 @@ _PENALTIES: Final = {
     "delta_current",
     version="1",
     metrics={"delta_current": "A"},
-    procedures=dict.fromkeys(("It", "ITt"), ("t (s)", "I (A)", LED)),
+    procedures=dict.fromkeys(("It", "ITt", "It2"), ("t (s)", "I (A)", LED)),
     category="photoresponse",
 )
 def delta_current(run: StagedRun) -> Value:

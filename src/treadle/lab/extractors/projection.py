@@ -25,6 +25,15 @@ SHORTEST: Final = 1e-3
 LONGEST: Final = 1e2
 """The longest one, of the whole window."""
 
+_BEFORE: Final = 0.05
+"""Of the first time: a logarithmic decay that began so early is a straight line in log(time)."""
+
+_AFTER: Final = 3.0
+"""Of the window: one that has not begun yet is a straight line in time."""
+
+_LAWS: Final = 40
+"""Logarithmic decays that are looked at from the one to the other."""
+
 _UTMOST: Final = 50.0
 """A larger exponent only overflows: exp(-exp(50)) is zero."""
 
@@ -100,6 +109,19 @@ class Projection:
         """Return the problem with some of its points."""
         some = np.unique(np.linspace(0, self.log_time.size - 1, most).astype(np.int64))
         return Projection(np.exp(self.log_time[some]), self.signal[some], self.weights[some])
+
+    def beginning(self, share: float) -> Projection:
+        """Return the problem of this share of the window only: of its beginning."""
+        until = int(np.searchsorted(self.log_time, self.log_time[-1] + math.log(share)))
+        return Projection(np.exp(self.log_time[:until]), self.signal[:until], self.weights[:until])
+
+    def logarithmic(self) -> float:
+        """Return the least sum of squares of a + b · log(1 + t / c): a decay without any time."""
+        log_c = np.linspace(self.first + math.log(_BEFORE), math.log(_AFTER), _LAWS)
+        law = np.log1p(np.exp(self.log_time - log_c[:, None]))
+        law = self._root * (law - (law @ self._share)[:, None])
+        explained = (law @ self._centred) ** 2 / np.sum(law**2, axis=1)
+        return float(self._centred @ self._centred - explained.max())
 
     def slopes(self, at: Numbers) -> Numbers:
         """Return the weighted derivatives of the curve by base, amplitude, log(tau) and beta."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -159,8 +160,27 @@ def settled(time: Numbers, signal: Numbers, part: Window) -> Phase:
     start, end = float(since[0]), float(since[-1])
     if end - start < SHORTEST:
         raise Undetermined("less than 10 s without a change of light")
-    fit = fit_stretched_exponential(since[1:], values[1:], origin=start)
-    return Phase(fit, start, end, float(np.median(np.diff(since))))
+    return Phase(fitted(since, values), start, end, float(np.median(np.diff(since))))
+
+
+def fitted(time: Numbers, signal: Numbers) -> StretchedExponential:
+    """
+    Fit a stretched exponential from the second row on: the light changed during the first.
+
+    Several metrics ask for the same phases of a run, one after the other: the last few fits are
+    kept.
+
+    Args:
+        time: In s, never falling. Its first one is the origin of the fit.
+        signal: What was measured then.
+    """
+    return _kept(time.tobytes(), signal.tobytes())
+
+
+@functools.lru_cache(maxsize=4)
+def _kept(time: bytes, signal: bytes) -> StretchedExponential:
+    since, values = np.frombuffer(time), np.frombuffer(signal)
+    return fit_stretched_exponential(since[1:], values[1:], origin=float(since[0]))
 
 
 def _confidence(r_squared: float) -> float:

@@ -8,12 +8,14 @@ the error of that are those of least squares (see `treadle.lab.analysing.fits`).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from treadle.lab.analysing.fits import DIFFERENT, RUNS_DIFFER, Fit, Slopes, polynomial_fit, slopes
 from treadle.lab.analysing.fits import resistance as of_slope
+from treadle.lab.analysing.grouping import conditions, mixed
 from treadle.lab.analysing.statistics import means, rounding
 from treadle.lab.extraction import NotApplicable, StagedRun, Undetermined, Value, extractor
 from treadle.lab.segmentation import segments
@@ -29,6 +31,7 @@ NOT_OHMIC: Final = "NOT_OHMIC"
 _VOLTAGE: Final = "Vsd (V)"
 _CURRENT: Final = "I (A)"
 _STRAIGHT: Final = 0.95
+_MIXED: Final = 0.5  # of the confidence is left, where it is the mean of what differs
 _DECIMALS: Final = 2  # of the voltages at which the runs of a day are averaged, in V
 
 
@@ -68,16 +71,19 @@ def day_resistance(runs: Sequence[StagedRun]) -> Value:
 
     The currents are averaged at each voltage (to 10 mV, or the step where that is finer), so that
     a run with many points weighs no more than others at other voltages. The uncertainty is that
-    of the line and of the mean of the runs' own slopes. Flags: NOT_OHMIC, RUNS_DIFFER.
+    of the line and of the mean of the runs' own slopes. Flags: NOT_OHMIC, RUNS_DIFFER; and, where
+    the runs were not all in the same light or at the same gate voltage, MIXED_LIGHT, MIXED_GATE,
+    each of which halves the confidence.
 
     Raises:
         NotApplicable: No sweep has a return segment.
         Undetermined: Fewer than three voltages, or the slope is lost in the noise.
     """
-    branches = []
+    branches, swept = [], []
     for run in runs:
         try:
             branches.append(_returns(run))
+            swept.append(conditions(run.facts))
         except NotApplicable:
             continue  # counted: n_runs tells how many there were
     if not branches:
@@ -87,7 +93,10 @@ def day_resistance(runs: Sequence[StagedRun]) -> Value:
     found = means(voltages, currents, width)
     line = polynomial_fit(found.true_voltage, found.mean, 1)
     counts = {"n_runs": len(branches), "runs_given": len(runs)}
-    return _value(line, counts, slopes(branches))
+    value = _value(line, counts, slopes(branches))
+    odd = mixed(swept)
+    confidence = value.confidence * _MIXED ** len(odd)
+    return replace(value, flags=(*value.flags, *odd), confidence=confidence)
 
 
 def _returns(run: StagedRun) -> tuple[Numbers, Numbers]:

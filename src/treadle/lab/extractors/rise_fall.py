@@ -5,26 +5,26 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from treadle.lab.extraction import Absent, StagedRun, Undetermined, Value, extractor
 from treadle.lab.extractors.lit import LED, Window, dark, lit, lit_signal
 from treadle.lab.extractors.noise import noise
+from treadle.lab.extractors.passage import (
+    FEWEST,
+    TOO_FEW,
+    Passage,
+    Section,
+    moving_means,
+    passage,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Numbers = NDArray[np.float64]
-
-FEWEST: Final = 10
-"""Samples that a section needs."""
-
-_TOO_FEW: Final = "fewer than 10 samples"
-
-LEVELS: Final = (0.1, 0.9)
-"""Between them the time is taken: transition duration of IEEE Std 181-2011, 10 % to 90 %."""
 
 _HIDDEN: Final = 6.0
 """A change by less than so many standard deviations of the noise could be noise alone."""
@@ -35,7 +35,10 @@ _IN_A_ROW: Final = 15  # differences of the opposite sign that make one
 _LEAST_TURN: Final = 0.02  # of the change: less is rounding, or the end of the response
 _VAGUE: Final = 0.25  # of a time: its uncertainty should be less
 _FEW: Final = 3  # samples between the levels: fewer, and the time is that of the sampling
-_NOT_SETTLED: Final = 0.1  # of the change, in the last fifth
+_NOT_SETTLED: Final = 0.1  # of a time: where the signal still goes must not move it by more
+_SEEN: Final = 3.0  # standard deviations: a drift by less may be noise
+_QUIET: Final = 0.002  # of the change: noise that lets a single sample be the extremum
+_SURE: Final = 0.005  # of the change: noise of an extremum that is a mean
 _PENALTIES: Final = {
     "RISE_ONSET_CLAMPED": 0.7,
     "FALL_ONSET_CLAMPED": 0.7,
@@ -59,7 +62,8 @@ class Response:
         light: The rows with the light on.
         after: The dark rows after it; None: the run ends with the light.
         base: The level that the signal had come to before the light.
-        extremum: The lit sample that is farthest from *base*.
+        extremum: The level farthest from *base* that it had under the light.
+        doubt: The standard deviation of *extremum*.
         noise: Of single samples, as a standard deviation.
     """
 
@@ -69,6 +73,7 @@ class Response:
     after: Window | None
     base: float
     extremum: float
+    doubt: float
     noise: float
 
     @property
@@ -77,27 +82,11 @@ class Response:
         return abs(self.extremum - self.base)
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
-    """
-    Rows in which the signal goes one way.
-
-    Attributes:
-        window: The rows.
-        origin: The level that it comes from.
-        aim: The level that it goes to, which may be the lower one.
-    """
-
-    window: Window
-    origin: float
-    aim: float
-
-
 @extractor(
     "rise_fall",
     version="1",
     metrics={"t_rise": "s", "t_fall": "s"},
-    procedures=dict.fromkeys(("It", "ITt"), ("t (s)", "I (A)", LED)),
+    procedures=dict.fromkeys(("It", "ITt", "It2"), ("t (s)", "I (A)", LED)),
     category="photoresponse",
 )
 def rise_fall(run: StagedRun) -> dict[str, Value | Absent]:
@@ -126,8 +115,10 @@ def response_of(time: Numbers, signal: Numbers, voltage: Numbers) -> Response:
         raise Undetermined("no dark before the light")
     base = _tail(signal, before)
     under = signal[light.rows]
-    extremum = float(under[np.argmax(np.abs(under - base))])
-    response = Response(time, signal, light, beside.get(light.end), base, extremum, noise(under))
+    scatter = noise(under)
+    extremum, doubt = _farthest(under, base, scatter)
+    after = beside.get(light.end)
+    response = Response(time, signal, light, after, base, extremum, doubt, scatter)
     rounding = _ROUNDED * float(np.spacing(max(abs(base), abs(extremum))))
     if response.span <= max(_HIDDEN * response.noise, rounding):
         raise Undetermined(
@@ -144,17 +135,19 @@ def t_rise(response: Response) -> Value:
     Raises:
         Undetermined: There are fewer than ten samples, or the way is done before the first.
     """
-    light, base = response.light, response.base
+    light, base, signal = response.light, response.base, response.signal
     turn = _reversal(response, light)
     if turn is None:
-        sections = [Section(light, base, response.extremum)]
+        # Where it comes back from the extremum, that is all the same the level it has reached.
+        onward = max(_drift(signal, light) * math.copysign(1, response.extremum - base), 0.0)
+        doubt = math.hypot(response.doubt, onward)
+        sections = [Section(light, base, response.extremum, doubt)]
     else:
-        under = response.signal[light.start : turn + 1]
-        turned = float(under[np.argmax(np.abs(under - base))])
-        back = Window(turn, light.end)
+        out = Window(light.start, turn + 1)
+        turned, doubt = _farthest(signal[out.rows], base, response.noise)
         sections = [
-            Section(Window(light.start, turn + 1), base, turned),
-            Section(back, turned, _tail(response.signal, back)),
+            Section(out, base, turned, doubt),
+            _to_the_end(response, Window(turn, light.end), turned),
         ]
     return _timed(response, sections, "RISE_ONSET_CLAMPED")
 
@@ -171,21 +164,19 @@ def t_fall(response: Response) -> Value:
     if after is None:
         raise Undetermined("no dark after the light")
     if len(after) < FEWEST:
-        raise Undetermined(_TOO_FEW)
-    aim = _tail(signal, after)
-    recovery = abs(aim - response.extremum) / response.span
+        raise Undetermined(TOO_FEW)
+    recovery = abs(_tail(signal, after) - response.extremum) / response.span
     if recovery < _NEGLIGIBLE:
         raise Undetermined("negligible recovery", details={"recovery": recovery})
     turn = _reversal(response, after)
     if turn is None:
-        sections = [Section(after, response.extremum, aim)]
+        sections = [_to_the_end(response, after, response.extremum)]
     else:
         origin = float(signal[max(light.start, light.end - _SMOOTHED) : light.end].mean())
         turned = float(signal[turn - _SMOOTHED // 2 : turn + _SMOOTHED // 2 + 1].mean())
-        back = Window(turn, after.end)
         sections = [
-            Section(Window(after.start, turn + 1), origin, turned),
-            Section(back, turned, _tail(signal, back)),
+            Section(Window(after.start, turn + 1), origin, turned, response.noise / _SMOOTHED**0.5),
+            _to_the_end(response, Window(turn, after.end), turned),
         ]
     return _timed(response, sections, "FALL_ONSET_CLAMPED")
 
@@ -200,6 +191,40 @@ def _or_why(measure: Callable[[Response], Value], response: Response) -> Value |
 def _tail(signal: Numbers, window: Window) -> float:
     """Return the mean of the last fifth of a window: the level that the signal has come to."""
     return float(signal[window.end - max(1, len(window) // 5) : window.end].mean())
+
+
+def _drift(signal: Numbers, window: Window) -> float:
+    """Return by how much the signal still changes in the last fifth of a window."""
+    half = max(1, len(window) // 10)
+    earlier, later = signal[window.end - 2 * half : window.end].reshape(2, half).mean(axis=1)
+    return 2 * float(later - earlier)
+
+
+def _to_the_end(response: Response, window: Window, origin: float) -> Section:
+    """Return the section that goes to the level at the end of its window."""
+    scatter = response.noise / max(1, len(window) // 5) ** 0.5
+    doubt = math.hypot(scatter, _drift(response.signal, window))
+    return Section(window, origin, _tail(response.signal, window), doubt)
+
+
+def _farthest(signal: Numbers, base: float, scatter: float) -> tuple[float, float]:
+    """
+    Return the level of a signal that is farthest from *base*, and its standard deviation.
+
+    In quiet signals it is a sample. The farthest of many noisy ones would be too far: it is chosen
+    for its noise. So the place is found with every other sample, the level there is the mean of
+    those in between, whose noise has not chosen it; then the other way round.
+    """
+    away = signal - base
+    far = float(away[np.argmax(np.abs(away))])
+    if scatter <= _QUIET * abs(far) or away.size < FEWEST:
+        return base + far, _SEEN * scatter
+    wanted = math.ceil((scatter / (_SURE * far)) ** 2 / 2)
+    rows = max(1, min(wanted, away.size // 10))
+    pairs = away.size // 2
+    halves = [moving_means(away[first : 2 * pairs : 2], rows) for first in (0, 1)]
+    levels = [halves[1 - each][np.argmax(np.abs(halves[each]))] for each in (0, 1)]
+    return base + float(np.mean(levels)), scatter / (2 * rows) ** 0.5
 
 
 def _reversal(response: Response, window: Window) -> int | None:
@@ -225,105 +250,45 @@ def _reversal(response: Response, window: Window) -> int | None:
 
 def _timed(response: Response, sections: list[Section], clamped: str) -> Value:
     """Return the time of the first section, and in the details also that of the second."""
-    passage = _passage(response, sections[0])
-    shown = [_shown(sections[0], passage)]
-    flags = [clamped] if passage.is_clamped else []
-    if passage.uncertainty > _VAGUE * passage.duration:
+    first = passage(response.time, response.signal, response.noise, sections[0])
+    shown = [_shown(sections[0], first)]
+    flags = [clamped] if first.is_clamped else []
+    if first.uncertainty > _VAGUE * first.duration:
         flags.append("NOISY_CROSSINGS")
-    if passage.samples < _FEW:
+    if first.samples < _FEW:
         flags.append("FEW_SAMPLES_BETWEEN")
-    if _is_moving(response.signal, sections[-1]):
-        flags.append("NOT_SETTLED")
+    last = first
     for section in sections[1:]:
         flags.append("SIGN_SWITCH")
         try:
-            shown.append(_shown(section, _passage(response, section)))
+            last = passage(response.time, response.signal, response.noise, section)
+            shown.append(_shown(section, last))
         except Undetermined:
             flags.append("SECTION1_INCOMPLETE")
+    if _is_moving(response, sections[-1]) and last.late > _NOT_SETTLED * last.duration:
+        flags.append("NOT_SETTLED")
     return Value(
-        passage.duration,
-        passage.uncertainty,
+        first.duration,
+        first.uncertainty,
         confidence=math.prod((_PENALTIES[flag] for flag in flags), start=1.0),
         flags=tuple(flags),
         details={"noise": response.noise, "sections": shown},
     )
 
 
-class _Passage(NamedTuple):
-    """When a signal passes both levels: times (s), how sure they are, samples in between."""
-
-    times: tuple[float, float]
-    uncertainty: float
-    samples: int
-    is_clamped: bool
-
-    @property
-    def duration(self) -> float:
-        return self.times[1] - self.times[0]
+def _is_moving(response: Response, section: Section) -> bool:
+    """Tell whether the signal is seen to go on at the end of a section: more than noise can do."""
+    half = max(1, len(section.window) // 10)
+    by_noise = 2 * response.noise * (2 / half) ** 0.5
+    return bool(abs(_drift(response.signal, section.window)) > _SEEN * by_noise)
 
 
-def _passage(response: Response, section: Section) -> _Passage:
-    window, time = section.window, response.time
-    if len(window) < FEWEST:
-        raise Undetermined(_TOO_FEW)
-    if not abs(section.aim - section.origin) > response.noise:
-        raise Undetermined("no change above the noise")
-    # With the sample before the window: the signal may pass a level right at its edge.
-    start = max(window.start - 1, 0)
-    done = (response.signal[start : window.end] - section.origin) / (section.aim - section.origin)
-    low, high = (_crossing(time[start : window.end], done, level) for level in LEVELS)
-    if not high.time > low.time:
-        raise Undetermined("past 90 % at the first sample")
-    uncertainty = math.hypot(low.uncertainty, high.uncertainty)
-    return _Passage((low.time, high.time), uncertainty, high.row - low.row, low.is_clamped)
-
-
-class _Crossing(NamedTuple):
-    """When (s) and with which row a signal first passes a level."""
-
-    time: float
-    uncertainty: float
-    row: int
-    is_clamped: bool
-
-
-def _crossing(time: Numbers, done: Numbers, level: float) -> _Crossing:
-    """
-    Return when *done* first passes *level*; interpolated, from the second sample on.
-
-    Its uncertainty is that of a time of which only an interval is known (GUM 4.3.7: its width over
-    the root of 12): one interval of sampling, and that from the first to the last time that the
-    level is passed before the aim is reached, for with noise it is passed many times.
-    """
-    is_past = done >= level
-    if not is_past[1:].any():
-        raise Undetermined("90 % are not reached")
-    row = 1 + int(np.argmax(is_past[1:]))
-    reached = row + int(np.argmax(done[row:] >= 1.0 if (done[row:] >= 1.0).any() else done[row:]))
-    below = np.flatnonzero(~is_past[row:reached])
-    last = row + int(below[-1]) + 1 if below.size else row
-    step = float(time[row] - time[row - 1])
-    is_clamped = bool(is_past[row - 1])
-    share = 1.0 if is_clamped else (level - done[row - 1]) / (done[row] - done[row - 1])
-    uncertainty = math.hypot(step, float(time[last] - time[row])) / 12**0.5
-    return _Crossing(float(time[row - 1]) + float(share) * step, uncertainty, row, is_clamped)
-
-
-def _shown(section: Section, passage: _Passage) -> dict[str, Any]:
+def _shown(section: Section, found: Passage) -> dict[str, Any]:
     return {
         "from": section.origin,
         "to": section.aim,
-        "t_10": passage.times[0],
-        "t_90": passage.times[1],
-        "duration": passage.duration,
-        "samples_between": passage.samples,
+        "t_10": found.times[0],
+        "t_90": found.times[1],
+        "duration": found.duration,
+        "samples_between": found.samples,
     }
-
-
-def _is_moving(signal: Numbers, section: Section) -> bool:
-    """Tell whether the signal still changes by more than a tenth in the last fifth of a section."""
-    half = max(1, len(section.window) // 10)
-    end = section.window.end
-    earlier, later = signal[end - 2 * half : end - half], signal[end - half : end]
-    change = 2 * abs(float(later.mean() - earlier.mean()))
-    return change > _NOT_SETTLED * abs(section.aim - section.origin)

@@ -55,6 +55,18 @@ _ENDED: Final = (1, 2, 3, 4)
 _ROUNDING: Final = 1e-9
 """Of the range of the signal: instruments write seven digits."""
 
+_PARTS: Final = (1 / 4, 1 / 8)
+"""Of the window: what the whole tells, its beginning must not contradict."""
+
+_CHANCE: Final = -2 * math.log(math.erfc(_SIGMAS / 2**0.5))
+"""By how many variances two parameters more lower the cost by chance: chi squared of two."""
+
+_AVERAGED: Final = 1e-5
+"""Of the range of the signal: so much the averages differ from the curve without any noise."""
+
+_FEWEST_OF_PART: Final = 40
+"""Points of such a beginning. The scatter of fewer is not known well enough to contradict."""
+
 _UNTOLD: Final = "the data do not tell tau"
 _NAMES: Final = ("base", "amplitude", "tau", "beta")
 _NOTHING: Final = np.full((4, 4), np.nan)
@@ -149,7 +161,11 @@ def fit_stretched_exponential(
     The result has ``converged`` where the method came to an end at a minimum, the residuals are
     orthogonal to the curve, tau and beta are not at the ends of what is searched, beta is not
     beyond 1 by more than three standard deviations, tau is known to
-    :data:`LARGEST_UNCERTAINTY`, and no other minimum does as well.
+    :data:`LARGEST_UNCERTAINTY`, and no other minimum does as well. A logarithm of time, which has
+    no time constant, must be worse by more than chance allows; and tau and beta must hold for the
+    first quarter and the first eighth of the window alone, whose own fit may be better by as much
+    as chance allows (likelihood ratios: Wilks, 1938): the time of what is no stretched exponential
+    grows with the window.
 
     Args:
         time: Times (s), in any order; shape (rows,). Rows with NaN, and those before the origin,
@@ -252,6 +268,9 @@ def _search(problem: Projection) -> tuple[_Minimum, str, int]:
     if not best.reason:
         best, more = _profiled(problem, best)
         evaluations += more
+    if not best.reason:
+        reason, more = _contradicted(problem, best)
+        return best, reason, evaluations + more
     return best, best.reason, evaluations
 
 
@@ -265,16 +284,18 @@ def _solve(
     # `leastsq` and not `least_squares`, whose preparations take longer than the search itself.
     from scipy.optimize import leastsq
 
-    found, _, told, _, status = leastsq(
-        residuals,
-        start,
-        Dfun=jacobian,
-        full_output=True,
-        ftol=tolerance,
-        xtol=tolerance,
-        gtol=tolerance,
-        maxfev=_EVALUATIONS,
-    )
+    # It makes a covariance too, which overflows where a direction is flat, and is not used here.
+    with np.errstate(over="ignore", invalid="ignore"):
+        found, _, told, _, status = leastsq(
+            residuals,
+            start,
+            Dfun=jacobian,
+            full_output=True,
+            ftol=tolerance,
+            xtol=tolerance,
+            gtol=tolerance,
+            maxfev=_EVALUATIONS,
+        )
     return found, int(told["nfev"]), status in _ENDED
 
 
@@ -301,6 +322,24 @@ def _profiled(problem: Projection, best: _Minimum) -> tuple[_Minimum, int]:
     covariance = best.covariance * widest
     reason = "" if covariance[2, 2] <= LARGEST_UNCERTAINTY**2 else _UNTOLD
     return best._replace(covariance=covariance, reason=reason), evaluations
+
+
+def _contradicted(problem: Projection, best: _Minimum) -> tuple[str, int]:
+    """Return why a curve that fits is not the law of the data, if so, and the curves tried."""
+    if problem.logarithmic() - best.cost < _SIGMAS**2 * best.variance:
+        return "a logarithm of time fits as well", 0
+    at, evaluations = np.array([best.log_tau, math.log(best.beta)]), 0
+    for share in _PARTS:
+        part = problem.beginning(share)
+        if part.signal.size < _FEWEST_OF_PART:
+            continue
+        of_part, tried, _ = _solve(part.residuals, at, part.jacobian, 1e-4)
+        evaluations += tried
+        left, of_whole = part.residuals(of_part), part.residuals(at)
+        variance = _variance(left) + _AVERAGED**2
+        if float(of_whole @ of_whole - left @ left) > _CHANCE * variance:
+            return "the beginning of the window tells another tau", evaluations
+    return "", evaluations
 
 
 def _residuals(problem: Projection, log_tau: float, log_beta: Numbers) -> Numbers:
@@ -337,8 +376,7 @@ def _starts(problem: Projection) -> list[Numbers]:
 
 def _minimum(problem: Projection, at: Numbers, *, ended: bool) -> _Minimum:
     left = problem.residuals(at)
-    degrees = left.size - len(_NAMES)
-    variance = (float(left @ left) / degrees + _ROUNDING**2) * resemblance(left, len(_NAMES))
+    variance = _variance(left)
     covariance = problem.covariance(at, variance)
     base, amplitude = problem.linear(at)
     log_tau, beta = problem.pair(at)
@@ -356,6 +394,12 @@ def _minimum(problem: Projection, at: Numbers, *, ended: bool) -> _Minimum:
     return _Minimum(
         base, amplitude, log_tau, beta, float(left @ left), variance, covariance, reason
     )
+
+
+def _variance(left: Numbers) -> float:
+    """Return that of a residual, as large as neighbours that resemble each other make it."""
+    degrees = left.size - len(_NAMES)
+    return (float(left @ left) / degrees + _ROUNDING**2) * resemblance(left, len(_NAMES))
 
 
 def _is_flat(left: Numbers, slopes: Numbers) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,22 +11,16 @@ from typing import TYPE_CHECKING, Any, Final
 import treadle
 from treadle.lab.display import printable
 from treadle.lab.histories.table import FIXED
-from treadle.lab.plotting.scales import scale_for
 from treadle.lab.schema.near import near
+from treadle.lab.written import MINUS, number, of_column, scale, spelled
 
 if TYPE_CHECKING:
     import polars as pl
 
-_WITH_UNIT: Final = re.compile(r"(?P<stem>\w+)_(?P<unit>v|V|a|w|nm|s|h)")
-_UNITS: Final = {"v": "V", "a": "A", "w": "W"}
 _LABELS: Final = {"date_local": "date", "time_local": "time", "chip_name": "chip"}
-_WITHOUT_UNIT: Final = frozenset({"has_light"})
-_SUPERSCRIPTS: Final = {"^2": "²", "^3": "³", "^-1": "⁻¹"}
 _USUAL: Final = ("seq", "date_local", "time_local", "proc", "summary", "flags")
 _CALIBRATED: Final = ("calibration_status", "irradiated_power_w")
 _BRIEF: Final = ("seq", "date_local", "proc")
-_PLAIN: Final = 1e7  # whole numbers below are written out: 12345, not 1.234e+04
-_DIGITS: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +57,9 @@ def stem_and_unit(name: str, units: Mapping[str, str]) -> tuple[str, str]:
         units: The units of the metrics.
     """
     if name in units:
-        unit = units[name]
-        for plain, raised in _SUPERSCRIPTS.items():
-            unit = unit.replace(plain, raised)
-        return name, unit
-    found = _WITH_UNIT.fullmatch(name) if name in FIXED and name not in _WITHOUT_UNIT else None
-    if found is None:
-        return _LABELS.get(name, name), ""
-    return found["stem"], _UNITS.get(found["unit"], found["unit"])
+        return name, spelled(units[name])
+    stem, unit = of_column(name) if name in FIXED else (name, "")
+    return _LABELS.get(stem, stem), unit
 
 
 def readable(values: pl.Series, units: Mapping[str, str]) -> Column:
@@ -86,20 +74,16 @@ def readable(values: pl.Series, units: Mapping[str, str]) -> Column:
     if not values.dtype.is_float():
         cells = tuple(_cell(value) for value in values)
         return Column(values.name, name, unit, cells, is_number=values.dtype.is_integer())
-    measured, slash, per = unit.partition("/")
     finite = [abs(value) for value in values if value is not None and math.isfinite(value)]
-    scale = scale_for(max(finite, default=0.0), measured)
-    cells = tuple(_number(value, scale.factor) for value in values)
-    return Column(values.name, name, f"{scale.unit}{slash}{per}", cells, is_number=True)
+    factor, shown = scale(max(finite, default=0.0), unit)
+    cells = tuple(_number(value, factor) for value in values)
+    return Column(values.name, name, shown, cells, is_number=True)
 
 
 def _number(value: float | None, factor: float) -> str:
     if value is None or math.isnan(value):
         return ""
-    scaled = value * factor
-    if 10**_DIGITS <= abs(scaled) < _PLAIN:
-        return f"{scaled:.0f}"
-    return f"{scaled:.{_DIGITS}g}"
+    return number(value * factor).replace(MINUS, "-")  # can be searched for, and typed
 
 
 def _cell(value: Any) -> str:

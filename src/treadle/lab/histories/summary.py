@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from treadle.lab.plotting.scales import written
 from treadle.lab.plotting.words import Facts, light
+from treadle.lab.written import MINUS, amount
 
 _FIXED: Final = (("Vds", "vds_v", "V"), ("Ids", "ids_a", "A"), ("Vg", "vg_fixed_v", "V"))
 _SWEPT: Final = (
@@ -33,14 +33,14 @@ def summary(facts: Facts) -> str:
     said = [light(facts)]
     for symbol, name, unit in _FIXED:
         if facts.get(name) is not None:
-            said.append(f"{symbol} {written(facts[name], unit)}")
+            said.append(f"{symbol} {amount(facts[name], unit)}")
     for symbol, first, last in _SWEPT:
         if facts.get(first) is not None and facts.get(last) is not None:
             said.append(f"{symbol} {_swept(facts[first], facts[last])}")
-    return ", ".join(each for each in said if each).replace("\N{MINUS SIGN}", "-")
+    return ", ".join(each for each in said if each).replace(MINUS, "-")
 
 
 def _swept(first: float, last: float) -> str:
-    number, _, unit = written(first, "V").rpartition(" ")
-    other = written(last, "V")
+    number, _, unit = amount(first, "V").rpartition(" ")
+    other = amount(last, "V")
     return f"{number} to {other}" if other.endswith(f" {unit}") else f"{number} {unit} to {other}"

@@ -6,7 +6,7 @@ import math
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
-from treadle.lab.page.words import MINUS
+from treadle.lab.written import MINUS
 
 _DAY: Final = 86400.0
 _STEPS: Final = (

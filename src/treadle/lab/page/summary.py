@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 import polars as pl
 
 from treadle.lab.page.about import About
-from treadle.lab.page.words import NONE, amount, count, number, text
+from treadle.lab.page.words import NONE, count, text
+from treadle.lab.written import amount, number
 
 if TYPE_CHECKING:
     from treadle.lab.chips import Range
@@ -119,7 +120,7 @@ def best_of(found: pl.DataFrame) -> dict[str, Any]:
 
 def amount_of(record: Mapping[str, Any]) -> str:
     """Return the value of a record with its uncertainty and unit."""
-    return amount(record["value"], record["uncertainty"], record["unit"] or "")
+    return amount(record["value"], record["unit"] or "", record["uncertainty"])
 
 
 def run_of(record: Mapping[str, Any]) -> str:

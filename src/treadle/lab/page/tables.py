@@ -11,22 +11,23 @@ import polars as pl
 
 from treadle.lab.page.about import About
 from treadle.lab.page.summary import pairs
-from treadle.lab.page.words import NONE, amount, count, number, scale, text, unit_of
+from treadle.lab.page.words import NONE, count, text
+from treadle.lab.written import amount, number, of_column, scale, spelled
 
 _NAMES: Final = {
-    "seq": ("#", ""), "date_local": ("date", ""), "time_local": ("time", ""),
-    "proc": ("procedure", ""), "summary": ("summary", ""), "has_light": ("light", ""),
-    "laser_voltage_V": ("laser", "V"), "wavelength_nm": ("wavelength", "nm"),
-    "vds_v": ("Vds", "V"), "ids_a": ("Ids", "A"), "vg_fixed_v": ("Vg", "V"),
-    "vg_start_v": ("Vg start", "V"), "vg_end_v": ("Vg end", "V"), "vg_step_v": ("Vg step", "V"),
-    "laser_period_s": ("laser period", "s"), "duration_s": ("duration", "s"), "rows": ("rows", ""),
-    "flags": ("flags", ""), "calibration_status": ("calibration", ""),
-    "calibration_age_h": ("age of the calibration", "h"),
-    "calibration_fiber": ("fibre of the calibration", ""),
-    "irradiated_power_w": ("irradiated power", "W"), "power_clamped": ("power clamped", ""),
-    "calibration_fibers_compete": ("fibres compete", ""),
-    "information": ("information", ""), "file_idx": ("file", ""),
-    "source_file": ("source file", ""), "run_id": ("run", ""),
+    "seq": "#", "date_local": "date", "time_local": "time",
+    "proc": "procedure", "summary": "summary", "has_light": "light",
+    "laser_voltage_V": "laser", "wavelength_nm": "wavelength",
+    "vds_v": "Vds", "ids_a": "Ids", "vg_fixed_v": "Vg",
+    "vg_start_v": "Vg start", "vg_end_v": "Vg end", "vg_step_v": "Vg step",
+    "laser_period_s": "laser period", "duration_s": "duration", "rows": "rows",
+    "flags": "flags", "calibration_status": "calibration",
+    "calibration_age_h": "age of the calibration",
+    "calibration_fiber": "fibre of the calibration",
+    "irradiated_power_w": "irradiated power", "power_clamped": "power clamped",
+    "calibration_fibers_compete": "fibres compete",
+    "information": "information", "file_idx": "file",
+    "source_file": "source file", "run_id": "run",
 }  # fmt: skip
 _SPARED: Final = {"start_time_utc", "path", "calibration_run_id", "local_tz", "chip_name"}
 _ON_PAPER: Final = {
@@ -88,10 +89,10 @@ def _units(about: About) -> dict[str, str]:
 
 def _column(column: pl.Series, name: str, unit: str | None) -> tuple[str, list[str]]:
     """Return the head of a column and its cells, as HTML."""
-    title, own = _NAMES.get(name, (name, ""))
-    unit = own if unit is None else unit
+    title = _NAMES.get(name, name)
+    unit = of_column(name)[1] if unit is None else unit
     if not column.dtype.is_float():
-        return _head(title, unit_of(unit)), [_plain(each) for each in column.to_list()]
+        return _head(title, spelled(unit)), [_plain(each) for each in column.to_list()]
     values = column.to_list()
     finite = sorted(abs(each) for each in values if each is not None and math.isfinite(each))
     largest = finite[len(finite) // 2] if finite else 0.0  # of the middle: one may be far off
@@ -177,7 +178,7 @@ def _calibration(
         f"{at:%Y-%m-%d %H:%M}" if at is not None else NONE,
         number(wavelength) if wavelength is not None else NONE,
         text(facts.get("optical_fiber") or NONE, 100),
-        NONE if power is None else amount(power["value"], power["uncertainty"], power["unit"]),
+        NONE if power is None else amount(power["value"], power["unit"], power["uncertainty"]),
         ", ".join(f"{many:,} {text(state)}" for state, many in states),
         age,
         f"<code>{text(run_id)}</code>",

@@ -11,7 +11,8 @@ import polars as pl
 from treadle.lab.page.about import About
 from treadle.lab.page.charts import MARKERS, NAMED, Points, marker, points
 from treadle.lab.page.summary import amount_of, pairs, run_of
-from treadle.lab.page.words import count, scale, text
+from treadle.lab.page.words import count, text
+from treadle.lab.written import scale
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -69,7 +70,7 @@ def _chart(found: pl.DataFrame) -> str:
     values = shown["value"].to_numpy()
     low, high = _limits(values, shown["uncertainty"].cast(pl.Float64).fill_null(0.0).to_numpy())
     inside = values[(values >= low) & (values <= high)]
-    factor, scaled = scale(float(np.abs(inside).max()), unit)
+    factor, scaled = scale(max(abs(low), abs(high)), unit)
     groups = list(_groups(shown, factor))
     latest = shown.row(-1, named=True)
     now = amount_of(latest)

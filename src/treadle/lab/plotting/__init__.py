@@ -5,7 +5,7 @@
 
 kinds          which curves a procedure has
 staged         measurements read back, with their segments
-scales         units with readable prefixes
+quantity       what columns hold, in words
 words          what a measurement is called in titles and legends
 model          the numbers of a plot, whoever draws it
 curves         ... of measurements; slopes, relaxing: what is computed for them

@@ -9,18 +9,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 import treadle
+from treadle.lab.extractors.lit import lit
 from treadle.lab.plotting import relaxing, slopes
 from treadle.lab.plotting.kinds import Kind
 from treadle.lab.plotting.model import Axis, Curve, Plot, largest, scaled
-from treadle.lab.plotting.scales import Scale, quantity, scale_for, split
+from treadle.lab.plotting.quantity import quantity, split
 from treadle.lab.plotting.staged import Staged
 from treadle.lab.plotting.words import naming, on_the_clock
+from treadle.lab.written import MINUS, Scale, scale
 
 if TYPE_CHECKING:
     from treadle.lab.plotting.model import Numbers
-
-LASER_ON = 0.1
-"""Volts above which a laser counts as on."""
 
 _APART = 10.0
 """Gaps of so many times what was measured leave nothing to be seen of the curves."""
@@ -122,7 +121,7 @@ def _branches(measurement: Staged, x: Numbers, y: Numbers, kind: Kind) -> list[C
     """Return a curve for each segment; it begins where the one before ended, so no gap is seen."""
     ids = measurement.table["segment_id"].fill_null(-1).to_numpy()
     types = measurement.table["segment_type"]
-    scale = scale_for(largest(x), split(kind.x)[1])
+    volts = scale(largest(x), split(kind.x)[1])
     curves: list[Curve] = []
     for number in range(int(ids.max()) + 1 if len(ids) else 0):
         rows = (ids == number).nonzero()[0]
@@ -132,14 +131,14 @@ def _branches(measurement: Staged, x: Numbers, y: Numbers, kind: Kind) -> list[C
         if curves and rows[0] and ids[rows[0] - 1] == number - 1:
             rows = [rows[0] - 1, *rows]
         back = str(types[int(rows[-1])]).startswith("return")
-        label = f"{number}: {_about(first, scale)} to {_about(last, scale)} {scale.unit}"
+        label = f"{number}: {_about(first, volts)} to {_about(last, volts)} {volts.unit}"
         curves.append(Curve(x[rows], y[rows], label, back, number // 2))
     return curves or [Curve(x, y)]
 
 
-def _about(value: float, scale: Scale) -> str:
+def _about(value: float, volts: Scale) -> str:
     """Write a voltage to the microvolt: the zero of a sweep is often 1e-16 V."""
-    return f"{(round(value, 6) + 0.0) * scale.factor:.4g}".replace("-", "\N{MINUS SIGN}")
+    return f"{(round(value, 6) + 0.0) * volts.factor:.4g}".replace("-", MINUS)
 
 
 # ── one after the other ─────────────────────────────────────────────────────────────────────────
@@ -218,12 +217,10 @@ def _spans(measurement: Staged, kind: Kind) -> list[tuple[float, float]]:
     if kind.laser is None or kind.laser not in measurement.table.columns:
         return []
     x = measurement.numbers(kind.x)
-    on = np.nan_to_num(measurement.numbers(kind.laser)) > LASER_ON
-    edges = np.diff(np.concatenate(([False], on, [False])).astype(np.int8))
-    starts, ends = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1) - 1
+    ends = [(each.start, each.end - 1) for each in lit(measurement.numbers(kind.laser))]
     return [
         (float(x[start]), float(x[end]))
-        for start, end in zip(starts, ends, strict=True)
+        for start, end in ends
         if np.isfinite(x[start]) and np.isfinite(x[end])
     ]
 

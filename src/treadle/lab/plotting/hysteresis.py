@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import treadle
 from treadle.lab.plotting.model import Axis, Curve, Plot, scaled
-from treadle.lab.plotting.scales import written
+from treadle.lab.written import amount
 
 if TYPE_CHECKING:
     import polars as pl
@@ -74,4 +74,4 @@ def _deviations(group: pl.DataFrame) -> Any:
 
 def _said(group: pl.DataFrame, name: str) -> str:
     value = group[name][0]
-    return f"up to {written(float(value), 'V')}" if name == "v_max_group" else str(value)
+    return f"up to {amount(float(value), 'V')}" if name == "v_max_group" else str(value)

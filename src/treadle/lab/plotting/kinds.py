@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
 import treadle
+from treadle.lab.extractors.lit import LED
 
 if TYPE_CHECKING:
     import polars as pl
 
-LASER: Final = "VL (V)"
 _OWN: Final = ("run_id", "proc", "start_time")  # columns that staging adds
 
 How = Literal["overlay", "slope", "sequence", "fit"]
@@ -61,22 +61,22 @@ KINDS: Final = (
     Kind("IV", "current over drain-source voltage", "Vsd (V)", ("I (A)",), ("IV", "IVT"),
          None, True),
     Kind("VVg", "voltage over gate voltage", "Vg (V)", ("VDS (V)",), ("VVg",), None, True),
-    Kind("It", "current over time", "t (s)", ("I (A)",), ("It", "ITt", "It2"), LASER),
+    Kind("It", "current over time", "t (s)", ("I (A)",), ("It", "ITt", "It2"), LED),
     Kind("It-sequential", "current of one run after the other, by the clock", "t (s)", ("I (A)",),
-         ("It", "ITt", "It2"), LASER, how="sequence"),
+         ("It", "ITt", "It2"), LED, how="sequence"),
     Kind("It-fit", "current over time with the fit of its relaxation", "t (s)", ("I (A)",),
-         ("It", "ITt"), LASER, how="fit"),
-    Kind("Vt", "voltage over time", "t (s)", ("VDS (V)",), ("Vt",), LASER),
-    Kind("Pt", "optical power over time", "t (s)", ("P (W)",), ("Pt",), LASER),
+         ("It", "ITt"), LED, how="fit"),
+    Kind("Vt", "voltage over time", "t (s)", ("VDS (V)",), ("Vt",), LED),
+    Kind("Pt", "optical power over time", "t (s)", ("P (W)",), ("Pt",), LED),
     Kind("ItVg", "current over time", "t (s)", ("I (A)",), ("ItVg",)),
     Kind("ItVg-gate", "current over gate voltage", "Vg (V)", ("I (A)",), ("ItVg",)),
     Kind("ItWl", "current over time", "t (s)", ("I (A)",), ("ItWl",)),
     Kind("ItWl-spectrum", "current over wavelength", "wl (nm)", ("I (A)",), ("ItWl",)),
     Kind("Pwl", "optical power over wavelength", "Wavelength (nm)", ("Power (W)",), ("Pwl",)),
-    Kind("calibration", "optical power over laser voltage", LASER, ("Power (W)",),
+    Kind("calibration", "optical power over laser voltage", LED, ("Power (W)",),
          ("LaserCalibration",)),
     Kind("Tt", "temperature over time", "Time (s)", (_PLATE, _AMBIENT), ("Tt",)),
-    Kind("temperature", "temperature over time", "t (s)", (_PLATE, _AMBIENT), (), LASER),
+    Kind("temperature", "temperature over time", "t (s)", (_PLATE, _AMBIENT), (), LED),
 )  # fmt: skip
 """All kinds, those of the usual procedures first."""
 

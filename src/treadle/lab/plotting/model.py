@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from treadle.lab.plotting.scales import scale_for
+from treadle.lab.written import scale
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -90,8 +90,8 @@ def scaled(plot: Plot) -> Plot:
     """Return *plot*, which is in plain units, with the prefixes that make its numbers readable."""
     if not plot.curves:
         return plot
-    x = scale_for(0.0 if plot.x.is_time else _largest([c.x for c in plot.curves]), plot.x.unit)
-    y = scale_for(_largest([*map(_reach, plot.curves)]), plot.y.unit)
+    x = scale(0.0 if plot.x.is_time else _largest([c.x for c in plot.curves]), plot.x.unit)
+    y = scale(_largest([*map(_reach, plot.curves)]), plot.y.unit)
     curves = tuple(
         replace(
             curve,

@@ -9,7 +9,6 @@ import numpy as np
 
 import treadle
 from treadle.lab.plotting.model import Axis, Plot, scaled
-from treadle.lab.plotting.scales import unit_written
 from treadle.lab.plotting.trends import TITLES, having_values, points_of
 from treadle.lab.plotting.words import BY, naming, on_the_clock, said_by
 
@@ -97,7 +96,7 @@ def photoresponse(rows: pl.DataFrame, over: str, *, legend_by: str | None = None
         Plot(
             title,
             along.axis,
-            Axis(TITLES[metric], unit_written(str(placed[0]["unit"] or ""))),
+            Axis(TITLES[metric], str(placed[0]["unit"] or "")),
             points_of(groups, lambda members: np.array([along.of(row) for row in members], float)),
             points=True,
             notes=tuple(notes),

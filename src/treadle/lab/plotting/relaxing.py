@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from treadle.lab.plotting.model import Curve
+from treadle.lab.written import amount
 
 if TYPE_CHECKING:
     from treadle.lab.plotting.staged import Staged
@@ -75,14 +76,7 @@ def _curve(details: Mapping[str, Any]) -> tuple[Any, Any] | None:
 def said(details: Mapping[str, Any]) -> str:
     """Write tau and beta of a fit: ``"fit: τ = 12.3 ± 0.4 s, β = 0.710 ± 0.020"``."""
     tau, beta = (
-        with_uncertainty(details[name], details["uncertainties"][name]) for name in ("tau", "beta")
+        amount(details[name], unit, details["uncertainties"][name])
+        for name, unit in (("tau", "s"), ("beta", ""))
     )
-    return f"fit: τ = {tau} s, β = {beta}"
-
-
-def with_uncertainty(value: float, uncertainty: float) -> str:
-    """Write a value as far as its uncertainty lets it be known, that with two digits."""
-    if not np.isfinite(uncertainty) or uncertainty <= 0:
-        return f"{value:.4g}"
-    places = max(1 - int(np.floor(np.log10(uncertainty))), 0)
-    return f"{value:.{places}f} ± {uncertainty:.{places}f}"
+    return f"fit: τ = {tau}, β = {beta}"

@@ -9,8 +9,8 @@ import numpy as np
 
 import treadle
 from treadle.lab.plotting.model import Axis, Curve, Plot, scaled
-from treadle.lab.plotting.scales import unit_written
 from treadle.lab.plotting.words import on_the_clock, said_by
+from treadle.lab.written import of_column
 
 if TYPE_CHECKING:
     import polars as pl
@@ -70,7 +70,7 @@ def trend(rows: pl.DataFrame, column: str) -> Plot:
             f"no measurement has a value for {column!r}", hint="choose another column"
         )
     values = found[column].cast(pl.Float64).to_numpy()
-    name, unit = _named_unit(column)
+    name, unit = of_column(column)
     facts = list(found.select(_there(found, _OF_START)).iter_rows(named=True))
     curve = Curve(_clocks(facts), values)
     title = _titled(found, name)
@@ -115,7 +115,7 @@ def metric_trend(rows: pl.DataFrame, names: Sequence[str], *, legend_by: str | N
         Plot(
             _titled(rows, shown),
             Axis("Start", is_time=True),
-            Axis(shown, unit_written(str(found[0]["unit"] or ""))),
+            Axis(shown, str(found[0]["unit"] or "")),
             points_of(groups, _clocks),
             points=True,
         )
@@ -173,10 +173,3 @@ def _titled(rows: pl.DataFrame, what: str) -> str:
 
 def _there(rows: pl.DataFrame, names: Sequence[str]) -> list[str]:
     return [name for name in names if name in rows.columns]
-
-
-def _named_unit(column: str) -> tuple[str, str]:
-    """Return name and unit of a column of the manifest, where its name ends with its unit."""
-    name, _, unit = column.rpartition("_")
-    units = {"v": "V", "V": "V", "a": "A", "A": "A", "s": "s", "nm": "nm", "c": "°C", "w": "W"}
-    return (name, units[unit]) if name and unit in units else (column, "")

@@ -8,7 +8,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import treadle
-from treadle.lab.plotting.scales import written
+from treadle.lab.written import amount
 
 Facts = Mapping[str, Any]
 Said = Callable[[Facts], str]
@@ -55,7 +55,7 @@ def _plain(name: str, before: str = "") -> Said:
 def _number(name: str, symbol: str, unit: str) -> Said:
     def said(facts: Facts) -> str:
         value = facts.get(name)
-        return "" if value is None else f"{symbol} = {written(float(value), unit)}"
+        return "" if value is None else f"{symbol} = {amount(float(value), unit)}"
 
     return said
 
@@ -67,7 +67,7 @@ def light(facts: Facts) -> str:
     if not facts["has_light"]:
         return "dark"
     wavelength, voltage = facts.get("wavelength_nm"), facts.get("laser_voltage_V")
-    at = "" if voltage is None else f" at {written(float(voltage), 'V')}"
+    at = "" if voltage is None else f" at {amount(float(voltage), 'V')}"
     return f"{'lit' if wavelength is None else f'{wavelength:g} nm'}{at}"
 
 

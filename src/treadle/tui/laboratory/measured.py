@@ -126,7 +126,7 @@ def heads(runs: pl.DataFrame, units: dict[str, str]) -> list[Head]:
         units: Of the metrics.
     """
     from treadle.lab.histories.columns import stem_and_unit
-    from treadle.lab.page.words import scale
+    from treadle.lab.written import scale
 
     found = []
     for column in runs.columns:
@@ -149,11 +149,11 @@ def told(records: Sequence[dict[str, Any]]) -> list[tuple[str, str, str]]:
     Args:
         records: Those with a value.
     """
-    from treadle.lab.page.words import amount, number
+    from treadle.lab.written import amount, number
 
     lines = []
     for each in records:
-        value = amount(each["value"], each["uncertainty"], each["unit"] or "")
+        value = amount(each["value"], each["unit"] or "", each["uncertainty"])
         confidence = each["confidence"]
         beside = [] if confidence is None else [f"confidence {number(confidence, 2)}"]
         beside += [f"of {len(each['runs'])} runs"] if each["runs"] else []

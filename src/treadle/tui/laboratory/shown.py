@@ -129,9 +129,9 @@ def _found(column: str, factor: float | None, facts: Facts) -> str:
     value = facts[column]
     if value is None or factor is None:
         return value or ""
-    from treadle.lab.page.words import number as written
+    from treadle.lab import written
 
-    return written(value * factor)
+    return written.number(value * factor)
 
 
 def columns(marked: str, history: Sequence[Shown] = HISTORY, *, backwards: bool) -> list[Column]:
