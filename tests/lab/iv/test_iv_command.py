@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from treadle import lab
 from treadle.lab.analysing import read_iv
 from treadle.lab.cli import iv as command
 from treadle.lab.cli.command import Command
+from treadle.lab.places import ANALYSED
+from treadle.lab.roots import roots
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from rawtree import INLINE, NEW_YEAR, raw_file
@@ -46,6 +49,21 @@ def type_in():
         return found.return_value, found.stdout, found.stderr
 
     return typed
+
+
+def test_a_copy_is_worked_on_by_itself_while_the_original_is_there(made, type_in, tmp_path):
+    type_in(made, *QUICK)
+    shutil.copytree(made, tmp_path / "copy")
+    code, _, err = type_in(tmp_path / "copy", *QUICK)
+    assert code == 0
+    assert "0 new, 0 changed, 2 unchanged" in err
+    found = roots(tmp_path / "copy")
+    assert found.iv == tmp_path / "copy" / "iv"
+    notes = json.loads((found.iv / ANALYSED).read_text())
+    assert notes["segment_root"] == str(found.segment)
+    assert (notes["beside"], notes["segment_beside"]) == ("../stage", "../segment")
+    (found.iv / ANALYSED).write_text((made / "iv" / ANALYSED).read_text())
+    assert roots(tmp_path / "copy").iv == found.iv, "before anything is done there"
 
 
 def test_it_writes_beside_the_segments_and_sums_up(made, type_in):

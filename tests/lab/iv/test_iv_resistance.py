@@ -101,6 +101,25 @@ def test_a_day_is_the_mean_of_its_runs():
     assert (value.details["n_runs"], value.details["runs_given"]) == (2, 3)
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "flags"),
+    [
+        ({"has_light": True, "vg_fixed_v": 0.0}, {"has_light": False, "vg_fixed_v": 0.0}, "LIGHT"),
+        ({"has_light": False, "vg_fixed_v": 0.0}, {"has_light": False, "vg_fixed_v": -5.0}, "GATE"),
+        ({"has_light": True, "laser_voltage_V": 1.0}, {"has_light": True, "laser_voltage_V": 2.0},
+         "LIGHT"),
+        ({"has_light": True, "vg_fixed_v": -5.0}, {"has_light": False, "vg_fixed_v": 0.0},
+         "LIGHT GATE"),
+        ({"has_light": False, "vg_fixed_v": 0.0}, {"has_light": False, "vg_fixed_v": 0.0}, ""),
+    ],
+)  # fmt: skip
+def test_a_day_of_mixed_light_or_gate_is_flagged(one, other, flags):
+    value = of_day(run_of(LOOP / 1000, **one), run_of(LOOP / 1080, **other))
+    expected = tuple(f"MIXED_{each}" for each in flags.split())
+    assert value.flags == expected
+    assert value.confidence == pytest.approx(0.5 ** len(expected))
+
+
 def test_a_day_of_sweeps_that_do_not_come_back_has_none():
     with pytest.raises(NotApplicable, match="no return segment"):
         of_day(run_of(-OUT, -OUT))

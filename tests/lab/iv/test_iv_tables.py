@@ -492,6 +492,14 @@ def test_fits_of_real_sweeps_are_those_of_numpy(samples):
     assert compared == 8 * 4, "all but the aborted one"
 
 
+def test_a_single_run_tells_nothing_of_scatter_not_even_at_0_v(samples):
+    keys = ["proc", "chip_name", "date_local", "v_max_group"]
+    runs = read_iv(samples).select(*keys, "n_runs")
+    found = read_iv(samples, "hysteresis").join(runs, on=keys)
+    assert found.filter(pl.col("n_runs") == 1)["sigma"].is_null().all()
+    assert found.filter(pl.col("n_runs") > 1)["sigma"].is_not_null().any()
+
+
 def test_statistics_of_real_sweeps_are_those_of_polars(samples):
     found = read_iv(samples, "statistics").filter(chip_name="other1", v_max_group=1.0)
     found = found.filter(branch="return")

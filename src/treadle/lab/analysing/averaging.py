@@ -74,7 +74,9 @@ def averaged(
         return Averages({**about, "status": REJECTED, "reasons": [reason]}, none)
     forward, back = (_branch(every, width, back=is_back) for is_back in (False, True))
     curves = {order: _curve(back, order) for order in orders}
-    found = _hystereses(forward, back, curves)
+    # One run is at 0 V several times; what differs there are its polarities, and no scatter.
+    out, home = (forward, back) if len(every) > 1 else map(_without_scatter, (forward, back))
+    found = _hystereses(out, home, curves)
     differ = slopes((each.voltage[each.is_return], each.current[each.is_return]) for each in every)
     line, reasons = _line(back, differ)
     if not forward.place.size:
@@ -116,6 +118,10 @@ def _branch(sweeps: list[Sweep], width: float, *, back: bool) -> Means:
     voltage = np.concatenate([each.voltage[each.is_return == back] for each in sweeps])
     current = np.concatenate([each.current[each.is_return == back] for each in sweeps])
     return means(voltage, current, width)
+
+
+def _without_scatter(branch: Means) -> Means:
+    return branch._replace(std=np.full(branch.place.size, np.nan))
 
 
 def _tried(find: Callable[..., _Found], *given: Any) -> _Found | Undetermined:

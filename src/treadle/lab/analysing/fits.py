@@ -30,9 +30,6 @@ if TYPE_CHECKING:
     Numbers = NDArray[np.float64]
     Mask = NDArray[np.bool_]
 
-STRATEGIES: Final = ("individual", "all", "near_zero", "forward", "negative", "positive")
-"""Which points of a run are fitted; see :func:`choices`."""
-
 NEAR_ZERO: Final = 0.2
 """``near_zero`` are the points up to this part of the run's largest |V|, unless it is given."""
 
@@ -196,7 +193,7 @@ class Choice(NamedTuple):
     Points that are fitted together.
 
     Attributes:
-        strategy: One of :data:`STRATEGIES`.
+        strategy: Which points of a run are fitted, see :func:`choices`.
         segment: The segment, where it is a single one.
         points: Which points.
     """

@@ -34,7 +34,8 @@ class Hysteresis(NamedTuple):
     Attributes:
         voltage: Rounded, rising, in V.
         current: In A.
-        sigma: Its standard deviation, in A; NaN where a voltage was measured only once.
+        sigma: Its standard deviation, in A; NaN where a voltage was measured only once, or only
+            by one run.
         shift: By how much the true voltage of the return lies above that of the forward branch,
             in V; 0 but for the raw one.
     """

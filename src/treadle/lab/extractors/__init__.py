@@ -7,9 +7,9 @@ resistance                                     current-voltage sweeps
 calibration                                    the power of a laser
 
 legs, lit                          the parts of a sweep, and of a run with a laser
-noise, averaging                   what is not signal, and rows put together
+noise, passage, averaging                   what is not signal, and rows put together
 vertex                             the lowest point of a noisy curve
-stretched_exponential, projection  the fit of a relaxation
+stretched_exponential, searching, projection  the fit of a relaxation
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from treadle.lab.extractors.averaging import in_time, resemblance
 from treadle.lab.extractors.drift import Line, straight
 from treadle.lab.extractors.lit import LED, Window, lit, lit_signal
 from treadle.lab.extractors.relaxation import FEWEST, SHORTEST, fitted
+from treadle.lab.extractors.searching import CHANCE, OTHER_LAWS, PARAMETERS
 from treadle.lab.extractors.stretched_exponential import StretchedExponential
 
 if TYPE_CHECKING:
@@ -37,15 +38,8 @@ _PENALTIES: Final = {
 
 _SIGMAS: Final = 3.0
 
-_CHANCE: Final = 11.83
-"""Variances: three standard deviations, where a curve has two parameters more than a line."""
-
-
 _AVERAGES: Final = 200
 """Of residuals: the memory of the noise is longer than some rows."""
-
-_PARAMETERS: Final = 4
-"""Of the curve."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,30 +50,33 @@ class Baseline:
     Attributes:
         curve: The curve that goes on from the dark phase.
         rows: The rows that it was fitted to.
-        other: Another curve that the dark phase does not tell from it; None if there is none.
+        other: What it may be instead; None if the dark phase tells.
     """
 
     curve: StretchedExponential | Line
     rows: slice
-    other: StretchedExponential | None = None
+    other: StretchedExponential | Line | None = None
 
     def change(self, start: float, end: float) -> tuple[float, float]:
         """
         Return by how much it changes between two times (s), and the uncertainty of that.
 
-        How far another curve changes that is as good a baseline is part of the uncertainty.
+        Part of it is how far the other one would change: of a curve that is as good as a line all
+        of the difference; of a line beside a curve that is not the law, what an interval gives of
+        which only the ends are known (GUM 4.3.7), as a curve comes to an end and a line never.
         """
         change, doubt = self.curve.change(start, end)
         if self.other is None:
             return change, doubt
-        return change, math.hypot(doubt, self.other.change(start, end)[0] - change)
+        apart = self.other.change(start, end)[0] - change
+        return change, math.hypot(doubt, apart / 12**0.5 if isinstance(self.other, Line) else apart)
 
 
 @extractor(
     "delta_i_corrected",
     version="1",
     metrics={"delta_i_corrected": "A"},
-    procedures=dict.fromkeys(("It", "ITt"), ("t (s)", "I (A)", LED)),
+    procedures=dict.fromkeys(("It", "ITt", "It2"), ("t (s)", "I (A)", LED)),
     category="photoresponse",
 )
 def delta_i_corrected(run: StagedRun) -> Value:
@@ -90,8 +87,7 @@ def delta_i_corrected(run: StagedRun) -> Value:
     fiftieth of the one less that of the other. The baseline of the dark phase (:func:`baseline`)
     changes between these times too, and this is taken away.
 
-    Its uncertainty is that of the baseline's change, and of both means. Where a line was taken and
-    a curve is no worse, the baseline's change is as uncertain as both of them differ.
+    Its uncertainty is that of the baseline's change (:meth:`Baseline.change`), and of both means.
 
     Flags: ``NO_RESPONSE`` (less than its uncertainty) or ``LOW_SNR`` (less than three times that);
     ``DRIFT_COMPARABLE`` (what was taken away is half of the measured change or more);
@@ -161,12 +157,16 @@ def baseline(time: Numbers, current: Numbers, light: Window) -> Baseline:
     late = slice(int(np.searchsorted(time, begin)), light.start)
     line = straight(time[late], current[late])
     ends = time[light.start - 1], time[light.end - 1]
-    if not math.isfinite(fit.tau) or _better(line, fit, time[late], current[late]):
+    if not math.isfinite(fit.tau):
         return Baseline(line, late)
+    if _better(line, fit, time[late], current[late]):
+        # Something fast has spoiled the curve: what a curve makes of the rest is what counts.
+        of_late = fitted(time[late], current[late])
+        return Baseline(line, late, other=of_late if math.isfinite(of_late.tau) else None)
     if math.isfinite(fit.change(*ends)[1]) and _better(
         fit, straight(time[rows], current[rows]), time[rows], current[rows]
     ):
-        return Baseline(fit, rows)
+        return Baseline(fit, rows, other=line if fit.reason in OTHER_LAWS else None)
     return Baseline(line, late, other=fit)
 
 
@@ -179,8 +179,8 @@ def _better(
     """Tell whether one of two curves is nearer to the current by more than chance allows."""
     left, more = current - one.at(time), current - other.at(time)
     averaged = in_time(time, left, _AVERAGES)[1]
-    variance = float(left @ left) / left.size * resemblance(averaged, _PARAMETERS)
-    return float(more @ more - left @ left) > _CHANCE * variance
+    variance = float(left @ left) / left.size * resemblance(averaged, PARAMETERS)
+    return float(more @ more - left @ left) > CHANCE * variance
 
 
 def _last(part: Window) -> slice:
@@ -207,5 +207,5 @@ def _described(under: Baseline) -> dict[str, Any]:
     curve = under.curve
     if isinstance(curve, Line):
         return {"model": "line", "slope": curve.slope, "r_squared": curve.r_squared}
-    names = ("base", "amplitude", "tau", "beta", "r_squared")
+    names = ("base", "amplitude", "tau", "beta", "r_squared", "converged")
     return {"model": "stretched exponential"} | {name: getattr(curve, name) for name in names}

@@ -73,7 +73,7 @@ class Line:
     "linear_drift_current",
     version="1",
     metrics={"linear_drift_current": "A/s"},
-    procedures=dict.fromkeys(("It", "ITt"), ("t (s)", "I (A)")),
+    procedures=dict.fromkeys(("It", "ITt", "It2"), ("t (s)", "I (A)")),
     category="stability",
 )
 def linear_drift_current(run: StagedRun) -> Value:

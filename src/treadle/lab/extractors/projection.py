@@ -34,6 +34,12 @@ _AFTER: Final = 3.0
 _LAWS: Final = 40
 """Logarithmic decays that are looked at from the one to the other."""
 
+_NEAR: Final = 7
+"""And around the best of them."""
+
+_SOME: Final = 60
+"""Points that are enough to find it."""
+
 _UTMOST: Final = 50.0
 """A larger exponent only overflows: exp(-exp(50)) is zero."""
 
@@ -71,6 +77,7 @@ class Projection:
         self.first = float(self.log_time[time > 0][0])
         self.lowest = np.array([self.first + math.log(SHORTEST), math.log(BETA[0])])
         self.highest = np.array([math.log(LONGEST), math.log(BETA[1])])
+        self._lowest, self._highest = self.lowest.tolist(), self.highest.tolist()
 
     def residuals(self, at: Numbers) -> Numbers:
         """Return what is left of the signal, each times the root of its weight."""
@@ -117,11 +124,18 @@ class Projection:
 
     def logarithmic(self) -> float:
         """Return the least sum of squares of a + b · log(1 + t / c): a decay without any time."""
-        log_c = np.linspace(self.first + math.log(_BEFORE), math.log(_AFTER), _LAWS)
+        first, last = self.first + math.log(_BEFORE), math.log(_AFTER)
+        log_c, step = np.linspace(first, last, _LAWS, retstep=True)
+        near = log_c[self.thinned(_SOME).cost_of_logarithms(log_c).argmin()]
+        return float(self.cost_of_logarithms(near + step * np.linspace(-1, 1, _NEAR)).min())
+
+    def cost_of_logarithms(self, log_c: Numbers) -> Numbers:
+        """Return the sum of squares for each logarithm of c; shape of *log_c*."""
         law = np.log1p(np.exp(self.log_time - log_c[:, None]))
         law = self._root * (law - (law @ self._share)[:, None])
         explained = (law @ self._centred) ** 2 / np.sum(law**2, axis=1)
-        return float(self._centred @ self._centred - explained.max())
+        costs: Numbers = float(self._centred @ self._centred) - explained
+        return costs
 
     def slopes(self, at: Numbers) -> Numbers:
         """Return the weighted derivatives of the curve by base, amplitude, log(tau) and beta."""
@@ -152,8 +166,9 @@ class Projection:
     def pair(self, at: Numbers) -> tuple[float, float]:
         """Return log(tau) and beta."""
         # Beyond the ends nothing changes, so the search ends there, and is told by where it is.
-        log_tau, log_beta = np.clip(at, self.lowest, self.highest).tolist()
-        return log_tau, math.exp(log_beta)
+        (low, lowest), (high, highest) = self._lowest, self._highest
+        log_tau, log_beta = at.tolist()  # of two numbers plain ones are faster than arrays
+        return min(max(log_tau, low), high), math.exp(min(max(log_beta, lowest), highest))
 
     def _centre(self, values: Numbers) -> Numbers:
         centred: Numbers = self._root * (values - self._share @ values)

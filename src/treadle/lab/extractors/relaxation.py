@@ -98,7 +98,7 @@ class Phase(NamedTuple):
     "relaxation",
     version="1",
     metrics={"tau_dark": "s", "beta_dark": ""},
-    procedures=dict.fromkeys(("It", "ITt"), ("t (s)", "I (A)")),
+    procedures=dict.fromkeys(("It", "ITt", "It2"), ("t (s)", "I (A)")),
     category="photoresponse",
 )
 def relaxation(run: StagedRun) -> dict[str, Value]:

@@ -139,8 +139,8 @@ def t_rise(response: Response) -> Value:
     turn = _reversal(response, light)
     if turn is None:
         # Where it comes back from the extremum, that is all the same the level it has reached.
-        onward = max(_drift(signal, light) * math.copysign(1, response.extremum - base), 0.0)
-        doubt = math.hypot(response.doubt, onward)
+        onward = _drift(signal, light) * math.copysign(1, response.extremum - base)
+        doubt = math.hypot(response.doubt, max(onward, _drift_by_noise(response, light)))
         sections = [Section(light, base, response.extremum, doubt)]
     else:
         out = Window(light.start, turn + 1)
@@ -200,11 +200,18 @@ def _drift(signal: Numbers, window: Window) -> float:
     return 2 * float(later - earlier)
 
 
+def _drift_by_noise(response: Response, window: Window) -> float:
+    """Return the standard deviation that noise alone gives to :func:`_drift`."""
+    half = max(1, len(window) // 10)
+    return float(2 * response.noise * (2 / half) ** 0.5)
+
+
 def _to_the_end(response: Response, window: Window, origin: float) -> Section:
     """Return the section that goes to the level at the end of its window."""
     scatter = response.noise / max(1, len(window) // 5) ** 0.5
-    doubt = math.hypot(scatter, _drift(response.signal, window))
-    return Section(window, origin, _tail(response.signal, window), doubt)
+    drift = max(abs(_drift(response.signal, window)), _drift_by_noise(response, window))
+    aim = _tail(response.signal, window)
+    return Section(window, origin, aim, math.hypot(scatter, drift))
 
 
 def _farthest(signal: Numbers, base: float, scatter: float) -> tuple[float, float]:
@@ -278,9 +285,8 @@ def _timed(response: Response, sections: list[Section], clamped: str) -> Value:
 
 def _is_moving(response: Response, section: Section) -> bool:
     """Tell whether the signal is seen to go on at the end of a section: more than noise can do."""
-    half = max(1, len(section.window) // 10)
-    by_noise = 2 * response.noise * (2 / half) ** 0.5
-    return bool(abs(_drift(response.signal, section.window)) > _SEEN * by_noise)
+    drift = abs(_drift(response.signal, section.window))
+    return drift > _SEEN * _drift_by_noise(response, section.window)
 
 
 def _shown(section: Section, found: Passage) -> dict[str, Any]:

@@ -31,7 +31,8 @@ def three_phase(run: StagedRun) -> dict[str, Value | Absent]:
     Return how fast the current settles in the dark, under the light, and in the dark again.
 
     Each by a stretched exponential of its own, of the longest light and the dark parts beside it.
-    What the data of one phase do not tell says nothing of the others.
+    What the data of one phase do not tell says nothing of the others. The dark before the first
+    light settles after the voltages were switched on, and that is what its time is of.
     """
     time, current, voltage = lit_signal(run, "I (A)")
     light = max(lit(voltage), key=len)
