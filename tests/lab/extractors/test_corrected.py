@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from treadle import lab
 from treadle.lab.extraction import NotApplicable, StagedRun, Undetermined
-from treadle.lab.extractors.corrected import delta_i_corrected
+from treadle.lab.extractors.corrected import baseline, delta_i_corrected
+from treadle.lab.extractors.drift import Line
+from treadle.lab.extractors.lit import lit
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 REFERENCES = {
@@ -78,6 +80,60 @@ def test_a_relaxation_is_carried_on(tau, beta, seed):
     assert value.details["baseline"]["model"] == "stretched exponential"
     assert abs(value.value - 0.5) < 6 * value.uncertainty
     assert value.uncertainty < 0.1
+
+
+@pytest.mark.parametrize("noise", [0.05, 0.1, 0.2])
+def test_a_relaxation_whose_time_is_not_told_is_carried_on_by_the_best_curve(noise):
+    values = [
+        found(
+            lit_run(
+                lambda time: 10 + 2 * np.exp(-((time / 25) ** 0.7)), 1.0, noise=noise, seed=seed
+            )
+        )
+        for seed in range(20)
+    ]
+    off = np.array([value.value - 1 for value in values])
+    pulls = off / [value.uncertainty for value in values]
+    assert np.abs(pulls).max() < 5
+    assert np.sqrt(np.mean(pulls**2)) < 2
+    assert np.sqrt(np.mean(off**2)) < 0.2  # a line is off by 0.6
+    for value in values:
+        known = value.details["baseline"]
+        assert known["model"] == "stretched exponential"
+        assert ("UNTOLD_BASELINE" in value.flags) == (not known["converged"])
+
+
+@pytest.mark.parametrize("noise", [0.01, 0.05])
+def test_what_is_no_stretched_exponential_is_carried_on_within_its_uncertainty(noise):
+    for seed in range(10):
+        value = found(lit_run(lambda time: 10 - 0.4 * np.log1p(time), 1.0, noise=noise, seed=seed))
+        assert abs(value.value - 1) < 4 * value.uncertainty
+        assert value.uncertainty < 0.25
+        assert "UNTOLD_BASELINE" in value.flags
+
+
+@pytest.mark.parametrize("noise", [0.05, 0.2])
+def test_a_line_that_a_curve_may_stand_for_is_as_uncertain_as_they_differ(noise):
+    run = lit_run(lambda time: 3 + 0.02 * time, 0.5, noise=noise)
+    voltage = run.column("VL (V)")
+    under = baseline(run.column("t (s)"), run.column("I (A)"), lit(voltage)[0])
+    assert isinstance(under.curve, Line)
+    assert under.other is not None
+    change, doubt = under.change(60, 120)
+    assert doubt >= abs(under.other.change(60, 120)[0] - change)
+    assert abs(change - 1.2) < 4 * doubt
+    assert found(run).uncertainty > doubt
+
+
+def test_what_settles_fast_before_a_straight_drift_does_not_spoil_the_line():
+    def background(time):
+        return np.exp(-time / 2) + 0.02 * time
+
+    values = [found(lit_run(background, 0.5, noise=0.01, seed=seed)) for seed in range(10)]
+    for value in values:
+        assert value.details["baseline"]["model"] == "line"
+        assert abs(value.value - 0.5) < 5 * value.uncertainty
+        assert value.uncertainty < 0.1
 
 
 def test_without_noise_the_response_is_all_that_is_left():

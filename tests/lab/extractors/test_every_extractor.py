@@ -66,7 +66,7 @@ def synthetic(procedure, seed=1):
         columns = over_time("I (A)", seed)
     elif procedure == "Vt":
         columns = over_time("VDS (V)", seed)
-    elif procedure == "IVg":
+    elif procedure in {"IVg", "IVgT"}:
         columns = gate_sweep("I (A)", 1, seed)
     elif procedure == "VVg":
         columns = gate_sweep("VDS (V)", -1, seed)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.signal import savgol_filter
 
 from treadle import lab
 from treadle.lab.extraction import Undetermined
@@ -129,14 +130,23 @@ def test_gate_voltages_that_were_measured_twice_count_once():
     assert signal == pytest.approx([2.0, 5.0, 7.0])
 
 
+@pytest.mark.parametrize(("points", "window"), [(60, 9), (60, 5), (60, 59), (9, 9)])
+def test_the_slope_is_that_of_the_filter_of_scipy(points, window):
+    gate, signal = np.linspace(-1, 2, points), np.random.default_rng(1).normal(size=points)
+    want = savgol_filter(signal, window, 3, deriv=1, delta=gate[1] - gate[0])
+    assert transconductance(gate, signal, window=window)[1] == pytest.approx(want)
+
+
 def test_four_gate_voltages_have_no_slope():
     with pytest.raises(Undetermined, match="fewer than 5 gate voltages"):
         transconductance(np.arange(4.0), np.arange(4.0))
 
 
-@pytest.mark.parametrize("points", [5, 12, 60])
-def test_the_noise_of_a_slope_is_that_of_many_noisy_ones(points):
+@pytest.mark.parametrize(("points", "window"), [(5, None), (12, None), (60, None), (60, 31)])
+def test_the_noise_of_a_slope_is_that_of_many_noisy_ones(points, window):
     rng = np.random.default_rng(8)
     gate = np.linspace(-1, 1, points)
-    slopes = [transconductance(gate, 0.1 * rng.normal(size=points))[1] for _ in range(600)]
-    assert slope_noise(gate, 0.1) == pytest.approx(np.std(slopes, axis=0), rel=0.15)
+    slopes = [
+        transconductance(gate, 0.1 * rng.normal(size=points), window=window)[1] for _ in range(600)
+    ]
+    assert slope_noise(gate, 0.1, window=window) == pytest.approx(np.std(slopes, axis=0), rel=0.15)

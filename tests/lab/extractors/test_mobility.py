@@ -90,18 +90,46 @@ def test_known_mobilities_come_back_whatever_the_bias_and_the_range(
         assert electrons == pytest.approx(holes * ratio, rel=0.02)
 
 
-@few
-@given(noise=st.floats(1e-4, 0.01), seed=st.integers(0, 1000))
-def test_noise_of_the_current_is_in_the_uncertainty(noise, seed):
-    clean = transfer(LOOP, 4000, 4000, 0.1)
-    noisy = clean + noise * np.ptp(clean) * np.random.default_rng(seed).normal(size=LOOP.size)
-    found = mobility(ivg(noisy))["mobility_fe_holes_forward"]
-    of_noise = found.details["uncertainty_of_noise"]
-    assert abs(found.value - 4000) < 5 * of_noise + 0.01 * 4000  # the steepest of a hundred slopes
-    assert of_noise < 4000 * noise * 40
-    assert found.uncertainty == pytest.approx(
-        np.hypot(of_noise, found.value * 0.2 / 3.5 / 3**0.5), rel=0.01
-    )
+@pytest.mark.parametrize("noise", [0.001, 0.003, 0.01, 0.03])
+@pytest.mark.parametrize("step", [0.02, 0.05, 0.1])
+def test_noise_of_the_current_does_not_make_it_larger_in_secret(noise, step):
+    """The steepest of many noisy slopes: of nine points, 5000 would come out as 12000."""
+    rng = np.random.default_rng(4)
+    leg = np.linspace(-3, 3, round(6 / step) + 1)
+    gate = np.concatenate([leg, leg[::-1]])
+    clean = transfer(gate, 5000, 5000, 0.1, at=0.4)
+    values, of_noise = [], []
+    for _ in range(12):
+        noisy = clean + noise * np.ptp(clean) * rng.normal(size=gate.size)
+        found = mobility(ivg(noisy, gate=gate))["mobility_fe_electrons"]
+        values.append(found.value)
+        of_noise.append(found.details["uncertainty_of_noise"])
+        assert found.uncertainty == pytest.approx(
+            np.hypot(found.details["uncertainty_of_noise"], found.value * 0.2 / 3.5 / 3**0.5),
+            rel=0.01,
+        )
+    errors = np.array(values) - 5000
+    assert abs(np.mean(errors)) < 5000 * (0.03 if noise < 0.03 else 0.15)
+    # ... and nine points on a coarse grid round the bend off by half a percent, without noise.
+    assert np.mean(np.abs(errors) < 3 * np.hypot(of_noise, 25)) > 0.8
+
+
+def test_a_peak_of_the_slope_is_not_smoothed_away_by_little_noise():
+    gate = np.arange(-3, 3.001, 0.02)
+    away = np.hypot(gate - 0.4, 0.4)
+    clean = 1 / (0.25 + 0.5 / away)
+    noisy = clean + 0.003 * np.ptp(clean) * np.random.default_rng(7).normal(size=gate.size)
+    want, got = (mobility(ivg(1e-6 * each, gate=gate)) for each in (clean, noisy))
+    for name in ("mobility_fe_holes_forward", "mobility_fe_electrons_forward"):
+        assert got[name].value == pytest.approx(want[name].value, rel=0.04)
+
+
+def test_a_slope_that_noise_may_have_made_is_told():
+    rng = np.random.default_rng(9)
+    clean = transfer(LOOP, 5000, 5000, 0.1)
+    found = mobility(ivg(clean + 0.3 * np.ptp(clean) * rng.normal(size=LOOP.size)))
+    assert "NOISY_SLOPE" in found["mobility_fe_holes"].flags
+    assert "NOISY_SLOPE" not in mobility(ivg(clean))["mobility_fe_holes"].flags
 
 
 def test_the_uncertainty_of_the_materials_is_that_of_a_uniform_distribution():

@@ -12,8 +12,11 @@ from hypothesis import strategies as st
 
 from treadle import lab
 from treadle.lab.extraction import NotApplicable, StagedRun, Undetermined
+from treadle.lab.extractors import relaxation as module
+from treadle.lab.extractors.corrected import delta_i_corrected
 from treadle.lab.extractors.relaxation import relaxation
 from treadle.lab.extractors.stretched_exponential import fit_stretched_exponential
+from treadle.lab.extractors.three_phase import three_phase
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 REFERENCES = {
@@ -81,6 +84,20 @@ def test_a_record_keeps_the_fit():
     assert start == pytest.approx(120, abs=0.1)
     assert end == pytest.approx(180, abs=0.1)
     assert json.loads(json.dumps(value.details)) == value.details
+
+
+def test_each_phase_is_fitted_once_for_all_metrics_of_a_run(monkeypatch):
+    fitted = []
+
+    def fit(time, signal, **options):
+        fitted.append(time[0])
+        return fit_stretched_exponential(time, signal, **options)
+
+    monkeypatch.setattr(module, "fit_stretched_exponential", fit)
+    run = lit_run(scale=1.2345e-7, seed=77)
+    for each in (delta_i_corrected, relaxation, three_phase):
+        each(run)
+    assert sorted(fitted) == pytest.approx([0, 60, 120], abs=0.2)
 
 
 @pytest.mark.parametrize("voltage", [None, 0.0, np.nan, 0.1])

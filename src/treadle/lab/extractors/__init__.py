@@ -6,9 +6,9 @@ relaxation, three_phase, drift                 how currents settle
 resistance                                     current-voltage sweeps
 calibration                                    the power of a laser
 
-legs, lit                          the parts of a sweep, and of a run with a laser
-noise, passage, averaging                   what is not signal, and rows put together
-vertex                             the lowest point of a noisy curve
+legs, lit                                     the parts of a sweep, of a run with a laser
+noise, passage, averaging                     what is not signal; when a level is passed; bins
+vertex                                        the lowest point of a noisy curve
 stretched_exponential, searching, projection  the fit of a relaxation
 """
 

@@ -17,7 +17,7 @@ from treadle.lab.extraction import (
     extractor,
 )
 from treadle.lab.extractors.legs import by_gate, legs
-from treadle.lab.extractors.vertex import FEWEST, lowest_row, noise_of, vertex_of
+from treadle.lab.extractors.vertex import FEW, FEWEST, lowest_row, noise_of, vertex_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -94,7 +94,10 @@ class Neutrality:
         "cnp_voltage": "V",
         "cnp_hysteresis": "V",
     },
-    procedures={"IVg": ["Vg (V)", "I (A)"], "VVg": ["Vg (V)", "VDS (V)"]},
+    procedures={
+        **dict.fromkeys(("IVg", "IVgT"), ("Vg (V)", "I (A)")),
+        "VVg": ("Vg (V)", "VDS (V)"),
+    },
     category="electrical",
 )
 def charge_neutrality(run: StagedRun) -> dict[str, Found]:
@@ -109,7 +112,7 @@ def charge_neutrality(run: StagedRun) -> dict[str, Found]:
     Raises:
         Undetermined: No leg covers the sweep, or none shows an extremum.
     """
-    of_current = run.procedure == "IVg"
+    of_current = run.procedure != "VVg"
     gate, signal = run.together("Vg (V)", "I (A)" if of_current else "VDS (V)")
     all_legs = legs(gate)
     found = {
@@ -183,9 +186,9 @@ def _value(
 
 def neutrality(gate: Numbers, signal: Numbers, *, lowest: bool = True) -> Neutrality:
     """
-    Find the extremum of one leg: the vertex of a parabola around it.
+    Find the extremum of one leg: the vertex of a parabola around it, or of a cubic.
 
-    The window of the parabola follows from the noise and the shape of the curve, as
+    The window of the fit follows from the noise and the shape of the curve, as
     :func:`treadle.lab.extractors.vertex.vertex_of` tells.
 
     Args:
@@ -212,7 +215,10 @@ def neutrality(gate: Numbers, signal: Numbers, *, lowest: bool = True) -> Neutra
         raise Undetermined("the extremum is at an end of the sweep", details=at_end)
     fit = vertex_of(gate, shape, row, noise)
     if fit is None:
-        raise Undetermined("no extremum stands out of the noise", details={"noise": noise * range_})
+        why = {"noise": noise * range_, "points": int(gate.size)}
+        if gate.size < FEW:  # noise and a bend cannot be told apart then
+            raise Undetermined("too few gate voltages to tell an extremum from noise", details=why)
+        raise Undetermined("no extremum stands out of the noise", details=why)
     return Neutrality(
         voltage=fit.place,
         uncertainty=fit.uncertainty,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -96,7 +97,9 @@ def by_gate(gate: Numbers, signal: Numbers) -> tuple[Numbers, Numbers]:
     return np.add.reduceat(gate, first) / counts, np.add.reduceat(signal, first) / counts
 
 
-def transconductance(gate: Numbers, signal: Numbers) -> tuple[Numbers, Numbers]:
+def transconductance(
+    gate: Numbers, signal: Numbers, *, window: int | None = None
+) -> tuple[Numbers, Numbers]:
     """
     Return the slope of a leg by a Savitzky-Golay filter (9 points, fewer in a short leg; order 3).
 
@@ -107,6 +110,8 @@ def transconductance(gate: Numbers, signal: Numbers) -> tuple[Numbers, Numbers]:
     Args:
         gate: Gate voltages of one leg, in volts, in any order, without NaN.
         signal: What was measured there: the current for a transconductance in siemens.
+        window: The points of the filter, an odd number from 5 on that the leg has; None: those of
+            :func:`window_of`.
 
     Returns:
         The gate voltages, sorted, each once; and the slopes there, in units of the signal per volt.
@@ -114,22 +119,27 @@ def transconductance(gate: Numbers, signal: Numbers) -> tuple[Numbers, Numbers]:
     Raises:
         Undetermined: There are fewer than five different gate voltages.
     """
-    from scipy.signal import savgol_filter
-
     gate, signal = by_gate(gate, signal)
     if gate.size < ORDER + 2:
         raise Undetermined("fewer than 5 gate voltages in a leg")
     grid = np.linspace(gate[0], gate[-1], gate.size)
     step = float(grid[1] - grid[0])
     is_even = bool(np.all(np.abs(gate - grid) <= _EVEN * step))
-    window = window_of(gate.size)
+    window = window or window_of(gate.size)
     scale = float(np.max(np.abs(signal))) or 1.0  # attoamperes would underflow when squared
     even = (signal if is_even else np.interp(grid, gate, signal)) / scale
-    slope = np.asarray(savgol_filter(even, window, ORDER, deriv=1, delta=step)) * scale
+    half, weights = window // 2, _weights(window)
+    slope = np.concatenate(
+        [
+            weights[:half] @ even[:window],
+            np.correlate(even, weights[half]),
+            weights[half + 1 :] @ even[-window:],
+        ]
+    ) * (scale / step)
     return gate, slope if is_even else np.interp(gate, grid, slope)
 
 
-def slope_noise(gate: Numbers, noise: float) -> Numbers:
+def slope_noise(gate: Numbers, noise: float, *, window: int | None = None) -> Numbers:
     """
     Return the standard uncertainty of such slopes that noise of the signal makes.
 
@@ -139,16 +149,32 @@ def slope_noise(gate: Numbers, noise: float) -> Numbers:
     Args:
         gate: The gate voltages that :func:`by_gate` gives, five at least.
         noise: The standard deviation of the signal.
+        window: That of :func:`transconductance`.
     """
-    from scipy.signal import savgol_filter
-
+    window = window or window_of(gate.size)
+    half = window // 2
     step = float(gate[-1] - gate[0]) / (gate.size - 1)
-    window, half = window_of(gate.size), window_of(gate.size) // 2
-    weights = savgol_filter(np.eye(2 * window), window, ORDER, deriv=1, delta=step, axis=0)
-    by_row = noise * np.linalg.norm(weights, axis=1)
-    found = np.full(gate.size, by_row[window])
-    found[:half], found[-half:] = by_row[:half], by_row[-half:]
+    by_point = np.linalg.norm(_weights(window), axis=1) * noise / step
+    found = np.full(gate.size, by_point[half])
+    found[:half], found[-half:] = by_point[:half], by_point[half + 1 :]
     return found
+
+
+@lru_cache(maxsize=16)
+def _weights(window: int) -> Numbers:
+    """
+    Return what the filter makes of a window: a row for the slope at each of its points, per step.
+
+    The rows beside the middle one are for the ends of a leg. That of ``scipy.signal.savgol_filter``
+    with ``mode="interp"``; this one keeps them, and knows the noise of each slope.
+    """
+    half = window // 2
+    x = np.arange(-half, half + 1) / half
+    powers = np.arange(ORDER + 1)
+    slopes = powers * x[:, None] ** np.maximum(powers - 1, 0)  # of each coefficient, at each point
+    weights: Numbers = slopes @ np.linalg.pinv(x[:, None] ** powers) / half
+    weights.flags.writeable = False
+    return weights
 
 
 def window_of(points: int) -> int:

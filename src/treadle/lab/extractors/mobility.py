@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
@@ -18,8 +18,15 @@ from treadle.lab.extraction import (
     extractor,
 )
 from treadle.lab.extractors.charge_neutrality import ROUNDING, usual_sign
-from treadle.lab.extractors.legs import by_gate, legs, slope_noise, transconductance, window_of
-from treadle.lab.extractors.vertex import lowest_row, noise_of
+from treadle.lab.extractors.legs import (
+    ORDER,
+    by_gate,
+    legs,
+    slope_noise,
+    transconductance,
+    window_of,
+)
+from treadle.lab.extractors.vertex import is_noise, lowest_row, noise_of, polynomial, powers
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -42,6 +49,18 @@ CREDIBLE: Final = (10.0, 1e5)
 _SIGMAS: Final = 2.0
 """Standard deviations that a slope is held for less: else the noisy ends of a leg would win."""
 
+_KNOWN: Final = 0.015
+"""Of the steepest slope: its noise. The window of the filter is widened while it is more."""
+
+_CHANCE: Final = 4.0
+"""Standard deviations: what chance makes of the steepest of some hundred slopes, and no more."""
+
+_GROWTH: Final = 1.5
+"""From one window of the filter to the next."""
+
+NOISY: Final = 0.05
+"""Of a mobility: the uncertainty that the noise of the current makes."""
+
 _TO_CM2: Final = 1e4  # of a square metre
 
 PENALTIES: Final[Mapping[str, float]] = {
@@ -50,6 +69,7 @@ PENALTIES: Final[Mapping[str, float]] = {
     "HEAVILY_SATURATED": 0.2,
     "INCREDIBLE_MOBILITY": 0.5,
     "WRONG_SLOPE": 0.5,
+    "NOISY_SLOPE": 0.5,
 }
 """What each flag does to the confidence."""
 
@@ -62,6 +82,7 @@ class Slope(NamedTuple):
         siemens: The transconductance there, with its sign.
         uncertainty: Its standard uncertainty, by the noise of the current, in siemens.
         gate: Where it is, in volts.
+        window: Half the width of the window of the filter, in volts.
         points: How many gate voltages the branch has.
         flags: What is odd with the branch.
     """
@@ -69,6 +90,7 @@ class Slope(NamedTuple):
     siemens: float
     uncertainty: float
     gate: float
+    window: float
     points: int
     flags: tuple[str, ...]
 
@@ -81,7 +103,7 @@ class Slope(NamedTuple):
         for carrier in CARRIERS
         for direction in ("", "_forward", "_backward")
     },
-    procedures={"IVg": ["Vg (V)", "I (A)"]},
+    procedures=dict.fromkeys(("IVg", "IVgT"), ("Vg (V)", "I (A)")),
     category="electrical",
     needs_chip=True,
 )
@@ -96,7 +118,8 @@ def mobility(run: StagedRun) -> dict[str, Found]:
 
     The standard uncertainty joins two parts: that the materials and the shape of the channel are
     known to ranges only, each taken as a uniform distribution (GUM, 4.3.7), and the noise of the
-    current. The ends of the whole range are ``lowest`` and ``highest`` of the details.
+    current, with how far that makes the steepest of many slopes too steep. The ends of the whole
+    range are ``lowest`` and ``highest`` of the details.
 
     Raises:
         NotApplicable: The device is dead, or has no drain voltage.
@@ -134,46 +157,106 @@ def _slopes(gate: Numbers, current: Numbers) -> dict[str, Slope | Absent]:
     once, mean_current = by_gate(gate, current)
     if not np.ptp(current) > ROUNDING * np.max(np.abs(current)):
         return dict.fromkeys(CARRIERS, Undetermined("the current does not change"))
-    try:
-        _, slope = transconductance(gate, current)
-    except Undetermined as error:
-        return dict.fromkeys(CARRIERS, error)
+    curve = _Curve(once, mean_current, noise_of(mean_current))
     sign = usual_sign(current)
     neutral = lowest_row(sign * mean_current)
-    uncertainty = slope_noise(once, noise_of(mean_current))
-    sides = {"holes": (slice(None, neutral), -sign), "electrons": (slice(neutral + 1, None), sign)}
-    return {
-        carrier: _steepest(
-            once[side],
-            slope[side],
-            sign=expected,
-            uncertainty=uncertainty[side],
-            fewest=window_of(once.size),
-            flags=_saturation(np.abs(current)),
-        )
-        for carrier, (side, expected) in sides.items()
-    }
+    flags = _saturation(np.abs(current))
+    sides = {"holes": (slice(0, neutral), -sign), "electrons": (slice(neutral + 1, None), sign)}
+    found: dict[str, Slope | Absent] = {}
+    for carrier, (side, expected) in sides.items():
+        try:
+            found[carrier] = _steepest(curve, side, expected, flags)
+        except Undetermined as error:
+            found[carrier] = error
+    return found
 
 
-def _steepest(
-    gate: Numbers,
-    slope: Numbers,
-    *,
-    sign: float,
-    uncertainty: Numbers,
-    fewest: int,
-    flags: tuple[str, ...],
-) -> Slope | Absent:
-    if gate.size < fewest:  # all its slopes come from windows that reach across
-        return Undetermined(
+@dataclass(frozen=True, slots=True)
+class _Curve:
+    """
+    The current of a leg.
+
+    Attributes:
+        gate: Its gate voltages, sorted, each once.
+        current: What was measured there.
+        noise: The standard deviation of that.
+        slopes: What was found of each window: both sides ask for it.
+    """
+
+    gate: Numbers
+    current: Numbers
+    noise: float
+    slopes: dict[int, tuple[Numbers, Numbers]] = field(default_factory=dict)
+
+    def steepest(self, side: slice, window: int) -> tuple[int, float, float]:
+        """Return the row of the steepest slope of a side, that slope and its uncertainty."""
+        if window not in self.slopes:
+            _, slope = transconductance(self.gate, self.current, window=window)
+            self.slopes[window] = slope, slope_noise(self.gate, self.noise, window=window)
+        slope, uncertainty = self.slopes[window]
+        row = side.start + int(np.argmax((np.abs(slope) - _SIGMAS * uncertainty)[side]))
+        return row, float(slope[row]), float(uncertainty[row])
+
+    def slope_at(self, row: int, window: int) -> float | None:
+        """Return the slope by the cubic of a window; None where it leaves more than noise."""
+        first = min(max(0, row - window // 2), self.gate.size - window)
+        rows = slice(first, first + window)
+        volts = self.gate[rows] - self.gate[row]
+        scale = float(np.max(np.abs(volts)))
+        fit = polynomial(powers(volts / scale, ORDER), self.current[rows])
+        if fit is None or not is_noise(fit.squares, fit.freedom, self.noise):
+            return None
+        return float(fit.coefficients[1]) / scale
+
+
+def _steepest(curve: _Curve, side: slice, sign: float, flags: tuple[str, ...]) -> Slope:
+    """
+    Find the steepest slope of one side, in a window as wide as its noise demands.
+
+    The steepest of many noisy slopes is too steep. So the window is widened while its slope is
+    noisy, and chance alone explains by how much it becomes less steep. A wide window that reaches
+    to the other carrier has a slope of both: too steep at a sharp bend, too flat without these
+    rows at a round one. The value is in the middle, and half of the difference is in doubt.
+
+    In the end a window twice as wide tells what chance still does: its slope has a third of that
+    noise. It counts if it leaves nothing but noise.
+    """
+    size, points = curve.gate.size, curve.gate[side].size
+    window = window_of(size)
+    if points < window:  # all its slopes come from windows that reach across
+        raise Undetermined(
             "too few gate voltages on this side of the charge neutrality point",
-            details={"points": int(gate.size), "needed": fewest},
+            details={"points": points, "needed": window},
         )
-    row = int(np.argmax(np.abs(slope) - _SIGMAS * uncertainty))
-    steepest = float(slope[row])
-    if steepest * sign < 0:
-        flags = (*flags, "WRONG_SLOPE")
-    return Slope(steepest, float(uncertainty[row]), float(gate[row]), int(gate.size), flags)
+    row, steepest, noise = curve.steepest(side, window)
+    doubt = 0.0
+    while noise > _KNOWN * abs(steepest) and (wider := _odd(window * _GROWTH)) <= points:
+        there, slope, of_noise = curve.steepest(_far(side, wider // 2), wider)
+        if abs(slope) < abs(steepest) - _CHANCE * noise:  # the curve bends within the window
+            break
+        window, row, steepest, noise = wider, there, slope, of_noise
+        doubt = (curve.steepest(side, wider)[1] - slope) / 2
+    of_wider = curve.slope_at(row, min(_odd(2 * window), _odd(size - 1)))
+    excess = 0.0 if of_wider is None else steepest - of_wider
+    step = float(curve.gate[-1] - curve.gate[0]) / (size - 1)
+    steepest += doubt
+    return Slope(
+        siemens=steepest,
+        uncertainty=float(np.hypot.reduce([noise, excess, doubt])),
+        gate=float(curve.gate[row]),
+        window=window // 2 * step,
+        points=points,
+        flags=(*flags, "WRONG_SLOPE") if steepest * sign < 0 else flags,
+    )
+
+
+def _far(side: slice, rows: int) -> slice:
+    """Return the side without its rows next to the charge neutrality point."""
+    return slice(side.start + rows, side.stop) if side.start else slice(0, side.stop - rows)
+
+
+def _odd(points: float) -> int:
+    return int(points) // 2 * 2 + 1
 
 
 def _saturation(current: Numbers) -> tuple[str, ...]:
@@ -210,8 +293,10 @@ def _value(slopes: list[Slope], bias: float, chip: Chip, odd: tuple[str, ...] = 
     flags = [*odd, *(flag for each in slopes for flag in each.flags)]
     if not CREDIBLE[0] <= value <= CREDIBLE[1]:
         flags.append("INCREDIBLE_MOBILITY")
-    flags = list(dict.fromkeys(flags))
     of_noise = noise / bias * _TO_CM2 * device.usual
+    if of_noise > NOISY * value:
+        flags.append("NOISY_SLOPE")
+    flags = list(dict.fromkeys(flags))
     return Value(
         value,
         float(np.hypot(of_noise, value * device.relative_uncertainty)),
@@ -223,6 +308,7 @@ def _value(slopes: list[Slope], bias: float, chip: Chip, odd: tuple[str, ...] = 
             "uncertainty_of_noise": of_noise,
             "transconductance_s": [each.siemens for each in slopes],
             "gate_v": [each.gate for each in slopes],
+            "window_v": [each.window for each in slopes],
             "points": [each.points for each in slopes],
             "vds_v": bias,
             "capacitance_f_per_m2": chip.capacitance(),

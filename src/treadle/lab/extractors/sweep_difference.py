@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 LEAST_OVERLAP: Final = 1.0
 """Volts that both sweeps have in common."""
 
-_SIGMAS: Final = 5.0
-"""Of some hundred differences that are noise, the largest is three or four times its deviation."""
+_SIGMAS: Final = 6.0
+"""Of some hundred differences that are noise, the largest is three or four times its deviation,
+which itself is known to a fifth."""
 
 _SAME_BIAS: Final = 1e-3
 """Of the bias: the header has six digits."""
@@ -81,7 +82,7 @@ class Difference:
     "sweep_difference_current",
     version="1",
     metrics={"sweep_delta_current": "A"},
-    procedures={"IVg": ["Vg (V)", "I (A)"]},
+    procedures=dict.fromkeys(("IVg", "IVgT"), ("Vg (V)", "I (A)")),
     category="stability",
     of="pair",
 )

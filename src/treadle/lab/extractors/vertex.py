@@ -101,7 +101,8 @@ def is_noise(squares: float, freedom: int, noise: float) -> bool:
         freedom: The points less the parameters of the fit.
         noise: The standard deviation of the noise.
     """
-    return squares <= noise**2 * (freedom + _MISFIT * (2 * freedom) ** 0.5)
+    usual: float = freedom + _MISFIT * (2 * freedom) ** 0.5
+    return squares <= noise**2 * usual
 
 
 def lowest_row(values: Numbers) -> int:
@@ -143,7 +144,7 @@ def polynomial(columns: list[Numbers], values: Numbers) -> Polynomial | None:
     """
     design = np.stack(columns)
     try:
-        covariance = np.linalg.inv(design @ design.T)
+        covariance = np.linalg.inv(design @ design.T).astype(np.float64, copy=False)
     except np.linalg.LinAlgError:
         return None
     coefficients = covariance @ (design @ values)
@@ -215,10 +216,9 @@ class _Curve(NamedTuple):
 
     def has(self, centre: float, window: float) -> bool:
         """Whether the window is all on the curve, or one point beyond it."""
-        return (
-            centre - window >= 2 * self.places[0] - self.places[1]
-            and centre + window <= 2 * self.places[-1] - self.places[-2]
-        )
+        low = float(2 * self.places[0] - self.places[1])
+        high = float(2 * self.places[-1] - self.places[-2])
+        return low <= centre - window and centre + window <= high
 
     def cut(self, centre: float, window: float) -> tuple[Numbers, Numbers]:
         """Return the points in the window; places in half windows from its middle."""
@@ -283,7 +283,7 @@ def _centred(curve: _Curve, centre: float, window: float, degree: int) -> _Fit |
 
 def _fitted(curve: _Curve, centre: float, window: float, degree: int) -> _Fit | None:
     x, y = curve.cut(centre, window)
-    if x.size < degree + 3 or not window**2:  # it may be too small for its square
+    if x.size < degree + 3 or not (window**2):  # it may be too small for its square
         return None
     fit = polynomial(powers(x, degree), y)
     if fit is None:
