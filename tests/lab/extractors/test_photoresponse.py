@@ -87,8 +87,8 @@ def test_known_changes_at_any_scale_offset_and_direction(scale, offset, sign, cy
     json.dumps(value.details, allow_nan=False)
 
 
-@settings(max_examples=25)
-@given(seed=st.integers(0, 10_000), level=st.sampled_from([0.001, 0.01, 0.05]))
+@pytest.mark.parametrize("level", [0.001, 0.01, 0.05])
+@pytest.mark.parametrize("seed", range(8))  # of a few samples noise is known to a half only
 def test_the_uncertainty_is_that_of_two_noisy_samples(seed, level):
     noise = np.random.default_rng(seed).normal(0, level, len(STANDARD))
     value = found(delta_current, current_run(1e-6 * (5 + ramp(STANDARD, 1) + noise)))

@@ -131,5 +131,12 @@ def _levels(on: Numbers, off: Numbers) -> dict[str, Any]:
         "mean_off": mean_off,
         "std_on": float(on.std(ddof=1)),
         "std_off": float(off.std(ddof=1)),
-        "response_ratio": mean_on / mean_off - 1 if mean_off else None,
+        "response_ratio": _ratio(mean_on, mean_off),
     }
+
+
+def _ratio(on: float, off: float) -> float | None:
+    """Return by which share the light changes the signal; None where there is none in the dark."""
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        ratio = float(np.divide(on, off)) - 1
+    return ratio if np.isfinite(ratio) else None
