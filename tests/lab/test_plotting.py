@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 import treadle
 from treadle import lab
 from treadle.lab import plotting
-from treadle.lab.written import amount, scale
 from treadle.lab.plotting.words import naming
 from treadle.lab.schema import default_schema
+from treadle.lab.written import amount, scale
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "measurements"
 

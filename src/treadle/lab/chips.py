@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import treadle
+from treadle.lab.places import CHIPS
 from treadle.lab.schema.near import near
 
 NAMES: Final = ("chips.yml", "config/chips.yml")
@@ -152,6 +153,27 @@ def find_chips(stage_root: str | os.PathLike[str]) -> Path | None:
             if (folder / name).is_file():
                 return folder / name
     return None
+
+
+def chips_for(
+    stage_root: str | os.PathLike[str], metrics_root: str | os.PathLike[str] | None
+) -> ChipFile | None:
+    """
+    Return what is known of the chips of a laboratory; None: nothing.
+
+    Args:
+        stage_root: As for :func:`find_chips`.
+        metrics_root: Where the metrics are, with a copy of the chip file that was named when they
+            were found: it counts where the project has none. None: there are no metrics.
+
+    Raises:
+        UsageError: The chip file cannot be read or is wrong.
+    """
+    found = find_chips(stage_root)
+    kept = None if metrics_root is None else Path(metrics_root) / CHIPS
+    if found is None and kept is not None and kept.is_file():
+        found = kept
+    return None if found is None else load_chips(found)
 
 
 def _is_project(folder: Path) -> bool:

@@ -200,11 +200,17 @@ def one_chip(rows: pl.DataFrame, chip: str | int) -> str:
     found = sorted(set(known.filter(_of_part(part))["chip_name"]))
     if len(found) > 1:
         raise treadle.UsageError(
-            f"{text!r} can be any of these chips: {', '.join(found)}", hint=f"say {found[0]}"
+            f"{text!r} can be any of these chips: {', '.join(found)}", hint=_one_of(found)
         )
     if not found:
         raise no_chip(rows, text)
     return str(found[0])
+
+
+def _one_of(names: Sequence[str]) -> str:
+    """Return how one of several chips is typed: behind ``--`` it is no option, whatever it is."""
+    is_odd = any(name.startswith("-") for name in names)
+    return "name one of them" + ("; as CHIP, type -- before it" if is_odd else "")
 
 
 def no_chip(rows: pl.DataFrame, text: str) -> treadle.UsageError:

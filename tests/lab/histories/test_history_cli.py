@@ -74,6 +74,8 @@ def test_filters_choose_among_the_runs_and_numbers_stay(samples_out, type_in):
     assert numbers("--dark") == [2, 3, 4, 5]
     assert numbers("--procedure", "IVg", "--since", "2025-10-16") == [3, 4, 5]
     assert numbers("-p", "It", "-p", "IVg", "--limit", "2") == [1, 2]
+    assert numbers("-p", "It, IVg", "--limit", "2") == [1, 2]
+    assert numbers("-p", "It,IVg") == numbers("-p", "It", "--procedure", "IVg")
 
 
 def test_columns_are_those_that_are_asked_for(samples_out, type_in):
@@ -124,6 +126,16 @@ def test_nothing_is_wider_than_the_terminal(samples_out, type_in, monkeypatch, r
     code, out, _ = type_in(*options[:1], samples_out, *options[1:])
     assert code == 0
     assert max(map(len, out.splitlines())) <= room
+
+
+def test_long_words_give_way_to_metrics(samples_out, type_in, monkeypatch):
+    monkeypatch.setattr(command, "width", lambda: 80)
+    code, out, _ = type_in("67,81", samples_out)
+    assert code == 0
+    assert "cnp_" in out  # it has a value for each sweep, and less than half of the width
+    assert "…" in out
+    monkeypatch.setattr(command, "width", lambda: None)
+    assert "…" not in type_in("67,81", samples_out)[1]
 
 
 def test_what_has_no_room_is_named(samples_out, type_in, monkeypatch):

@@ -245,7 +245,8 @@ def test_latex_is_a_tabular_with_as_many_cells_in_each_row_as_columns():
     assert rules == [r"\toprule", r"\midrule", r"\bottomrule"]
     assert [len(row) for row in rows_of(written)] == [6, 6, 6, 6]
     assert rows_of(written)[0][3:] == [
-        "cnp voltage (mV)", "linear drift current (pA/s)", "mobility fe holes (cm$^{2}$/(V$\cdot$s))",
+        "cnp voltage (mV)", "linear drift current (pA/s)",
+        r"mobility fe holes (cm$^{2}$/(V$\cdot$s))",
     ]  # fmt: skip
     assert rows_of(written)[2][2] == r"50 \% \& more\_or\_less"
     assert rows_of(written)[1][3] == "$-146.5$"

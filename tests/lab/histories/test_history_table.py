@@ -11,7 +11,13 @@ from polars.testing import assert_frame_equal
 
 import treadle
 from treadle import lab
-from treadle.lab.histories import chips, histories, history, write_histories
+from treadle.lab.histories import (
+    chips,
+    file_name,
+    histories,
+    history,
+    write_histories,
+)
 from treadle.lab.histories.summary import summary
 from treadle.lab.histories.table import FIXED
 from treadle.lab.measuring import read_metrics
@@ -232,3 +238,26 @@ def test_a_chip_whose_name_no_file_can_have_gets_one_of_its_own(own_out):
     (found,) = (each for each in (own_out / "history").iterdir() if "67" in each.name)
     assert found.parent == own_out / "history"
     assert set(pl.read_parquet(found)["chip_name"]) == {"../a/b67"}
+
+
+def test_a_run_that_only_its_file_dates_says_so_and_has_no_calibration(own_out):
+    before = history(own_out, 67)
+    lit = before.filter(pl.col("calibration_age_h").is_not_null())["run_id"]
+    assert len(lit) == 1
+    path = own_out / "stage" / MANIFEST
+    origin = pl.when(pl.col("run_id") == lit[0]).then(pl.lit("mtime")).otherwise("start_origin")
+    pl.read_parquet(path).with_columns(start_origin=origin).write_parquet(path)
+    found = history(own_out, 67)
+    one = found.filter(run_id=lit[0]).row(0, named=True)
+    assert one["flags"][0] == "NO_START_TIME"
+    assert (one["calibration_age_h"], one["irradiated_power_w"]) == (None, None)
+    others = pl.col("run_id") != lit[0]
+    assert_frame_equal(found.filter(others), before.filter(others))
+
+
+@pytest.mark.parametrize(
+    ("chip", "name"),
+    [("Alisson67", "Alisson67"), ("a/b1", "a%2Fb1"), ("..6", "%2E.6"), (".", "%."), ("a.b", "a.b")],
+)
+def test_the_file_of_a_chip_can_be_seen_and_stays_in_its_folder(chip, name):
+    assert file_name(chip) == name

@@ -192,6 +192,15 @@ def test_the_best_known_is_trusted_most_then_least_odd_then_most_exact():
     assert best_of(frame)["order"] == 3
 
 
+def test_bars_count_for_the_prefix_of_an_axis(made):
+    about = made(runs=12)
+    tiny = pl.col("metric") == "cnp_voltage"
+    value = pl.when(tiny & pl.col("value").is_not_null()).then(1e-4).otherwise("value")
+    bar = pl.when(tiny & pl.col("value").is_not_null()).then(0.013).otherwise("uncertainty")
+    metrics = about.metrics.with_columns(value=value, uncertainty=bar)
+    assert "cnp_voltage (mV)" in read(replace(about, metrics=metrics)).words["trends"]
+
+
 @pytest.mark.parametrize("width", [10.0**power for power in range(-12, 9)])
 @pytest.mark.parametrize("where", [0.0, -3.7, 1.23e5])
 def test_axes_have_some_round_marks_that_differ(width, where):

@@ -9,6 +9,9 @@ import pytest
 
 from treadle import lab
 from treadle.cli import main
+from treadle.lab.page import about
+from treadle.lab.page.writing import text_of
+from treadle.lab.roots import roots
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 FILES = (
@@ -84,3 +87,19 @@ def test_what_cannot_be_is_said_and_nothing_is_written(out, tmp_path, capsys, ty
 def test_a_folder_without_measurements_is_no_laboratory(tmp_path, capsys):
     assert main(["lab", "report", "67", str(tmp_path)]) == 2
     assert "holds no staged measurements" in capsys.readouterr().err
+
+
+def test_the_chip_file_that_metrics_were_found_with_counts_where_there_is_no_other(out, tmp_path):
+    copy = Path(shutil.copytree(out, tmp_path / "copy"))
+    shutil.move(copy / "chips.yml", tmp_path / "elsewhere.yml")
+    none = roots(copy)
+    assert "dielectric below" not in text_of(about(none, 67))
+    lab.metrics(
+        copy / "stage", copy / "metrics", chip_file=tmp_path / "elsewhere.yml", backend="inline"
+    )
+    (tmp_path / "elsewhere.yml").unlink()
+    found = about(roots(copy), 67)
+    assert found.entry is not None
+    assert found.chip_file is not None
+    assert found.chip_file.is_relative_to(copy / "metrics")
+    assert "43 nm of hBN" in text_of(found)

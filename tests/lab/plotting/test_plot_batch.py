@@ -165,7 +165,7 @@ plots:
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("plots: [", "expected"), ("plots: []", "plots: List should have at least 1 item"),
+    [("plots: [", "expected"), ("plots: []", "plots is empty"),
      ("", "the file"), ("- 1\n", "the file"),
      ("plots:\n- {kind: It}\n- {kind: It}\n", "3: plots\\[1\\] would be written over plots\\[0\\]"),
      ("plots:\n- {kind: It, style: papre}\n", "there is no style 'papre'")],

@@ -93,7 +93,9 @@ def history(
         return _list(where, goal, limit)
     names = chosen_chips(where, chip)
     found = histories(where, names, mentioned=mentioned)
-    frame = _filtered(found.frame, procedure, since, light).head(limit or found.frame.height)
+    frame = _filtered(found.frame, options.words_of(procedure), since, light).head(
+        limit or found.frame.height
+    )
     if not frame.height:
         problem("no run fits", _there_are(found.frame))
         return Exit.NOTHING
@@ -115,11 +117,11 @@ class _Goal:
 
     def of(self, chip: str) -> _Goal:
         """Return the file of a chip in the folder."""
+        from treadle.lab.histories import file_name
         from treadle.lab.histories.exporting import suffix_of
-        from treadle.lab.places import hive_value
 
         assert self.folder is not None
-        return _Goal(self.form, self.folder / f"{hive_value(chip)}{suffix_of(self.form)}")
+        return _Goal(self.form, self.folder / f"{file_name(chip)}{suffix_of(self.form)}")
 
 
 def _goal(form: str | None, to: str | None) -> _Goal:
@@ -183,11 +185,11 @@ def _list(where: Roots, goal: _Goal, limit: int | None) -> int:
 
 
 def _filtered(
-    frame: pl.DataFrame, procedures: Sequence[str] | None, since: str | None, light: bool | None
+    frame: pl.DataFrame, procedures: Sequence[str], since: str | None, light: bool | None
 ) -> pl.DataFrame:
     from treadle.lab.selection import select
 
-    frame = select(frame, procedures=procedures or (), since=since)
+    frame = select(frame, procedures=procedures, since=since)
     return frame if light is None else frame.filter(has_light=light)
 
 

@@ -102,6 +102,7 @@ def plot(
     """Draw curves, metrics over time, photoresponses, as figures for print."""
     from treadle.lab.plotting import Asked, drawn, style_named, written
     from treadle.lab.plotting.asked import FIGURES, check_writable
+    from treadle.lab.plotting.catalog import entry_named
 
     if list_ or kind is None:
         put(_listed())
@@ -110,10 +111,10 @@ def plot(
     style_named(style)
     roots = options.where(out, config)
     asked = Asked(
-        kind=kind,
+        kind=entry_named(kind, roots).name,
         chip=chip,
         runs=runs,
-        procedures=tuple(procedure or ()),
+        procedures=tuple(options.words_of(procedure)),
         title=title,
         legend_by=legend_by,
         style=style,
@@ -149,8 +150,8 @@ def plots(
     from treadle.lab.plotting.batch import plots as run
     from treadle.lab.plotting.batch_file import read
 
-    asked, base = read(file)
     roots = options.where(out, config)
+    asked, base = read(file, roots)
     how: dict[str, Any] = {
         "timeout": timeout,
         "workers": workers,

@@ -2,6 +2,7 @@
 
 sources    what is known: the manifest, the metrics, the calibrations
 summary    a run in a few words
+numbering  the number of a run in the history of its chip
 table      the history of a chip
 listing    which chips there are
 columns    which columns, and what stands above them
@@ -13,8 +14,17 @@ keeping    OUT/history: a Parquet file for each chip, kept up to date
 
 from __future__ import annotations
 
-from treadle.lab.histories.keeping import write_histories
+from treadle.lab.histories.keeping import file_name, write_histories
 from treadle.lab.histories.listing import chips
+from treadle.lab.histories.numbering import numbered
 from treadle.lab.histories.table import History, histories, history
 
-__all__ = ["History", "chips", "histories", "history", "write_histories"]
+__all__ = [
+    "History",
+    "chips",
+    "file_name",
+    "histories",
+    "history",
+    "numbered",
+    "write_histories",
+]

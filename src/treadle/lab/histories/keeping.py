@@ -54,7 +54,7 @@ def write_histories(
     kept: dict[Path, pl.DataFrame] = {}
     for (name,), rows in every.frame.group_by("chip_name", maintain_order=True):
         if rows.height >= min_runs:
-            kept[folder / f"{hive_value(str(name))}.parquet"] = rows
+            kept[folder / f"{file_name(str(name))}.parquet"] = rows
     for path in folder.glob("*.parquet"):
         if path not in kept and _OURS in _said_in(path):
             path.unlink(missing_ok=True)
@@ -63,6 +63,16 @@ def write_histories(
     for path in mine:
         _put(path, History(kept[path], every.units))
     return mine
+
+
+def file_name(chip: str) -> str:
+    """
+    Return what a file of a chip is called, without the suffix.
+
+    What no name of a file can hold is written as in URLs, and so is a dot that would hide it.
+    """
+    name = hive_value(chip)
+    return f"%2E{name[1:]}" if name.startswith(".") else name
 
 
 def _wanted(where: Roots, chips: Chips | str | None) -> set[str] | None:

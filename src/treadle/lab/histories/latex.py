@@ -17,8 +17,9 @@ _ESCAPED: Final = {
     "[": "{[}", "*": "{*}",
     # Symbols that pdfLaTeX has in mathematics alone.
     "\N{MINUS SIGN}": "$-$", "µ": r"$\mu$", "\N{GREEK SMALL LETTER MU}": r"$\mu$",
-    "Ω": r"$\Omega$", "°": r"$^{\circ}$", "²": "$^{2}$", "³": "$^{3}$", "⁻¹": "$^{-1}$",
+    "Ω": r"$\Omega$", "°": r"$^{\circ}$", "⁻": "$^{-}$",
     "·": r"$\cdot$", "\N{MULTIPLICATION SIGN}": r"$\times$",
+    **{raised: f"$^{{{digit}}}$" for digit, raised in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")},
     "±": r"$\pm$", "Δ": r"$\Delta$", "τ": r"$\tau$", "β": r"$\beta$", "…": r"\ldots{}",
 }  # fmt: skip
 _ANY: Final = re.compile("|".join(map(re.escape, _ESCAPED)))

@@ -1,7 +1,8 @@
 """A table for the terminal: heads stacked at their underscores, columns left out where need be.
 
-Nothing is cut or wrapped: what has no room is named, so that it can be asked for; columns that were
-asked for by name become a block for each row instead.
+What has no room is named, so that it can be asked for; long names of chips and summaries give way
+to metrics, and end with "…". Columns that were asked for by name are never cut: they become a block
+for each row instead.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from treadle.lab.histories.columns import Column
@@ -18,6 +20,7 @@ _GAP: Final = "  "
 _HEAD: Final = 10  # a head is stacked rather than wider than this
 _LEAST: Final = 20  # columns of text beside the names of a block
 _KEPT: Final = ("seq", "chip_name", "date_local", "proc", "summary")
+_CUT: Final = {"chip_name": (15, 8), "summary": (24, 0)}  # letters that stay at both ends
 _FIRST: Final = ("flags",)
 _LAST: Final = ("irradiated_power_w", "time_local", "calibration_status")
 
@@ -26,8 +29,9 @@ def fitted(columns: Sequence[Column], room: int | None) -> tuple[list[Column], l
     """
     Leave out columns for which there is no room.
 
-    What says which run it is stays. Then come flags, metrics (principal ones before those of one
-    direction; those with many values before those with few), power, time, and the calibration.
+    What says which run it is stays, cut if need be. Then come flags, metrics (principal ones
+    before those of one direction; those with many values before those with few), power, time, and
+    the calibration.
 
     Args:
         columns: What is to be shown.
@@ -36,6 +40,8 @@ def fitted(columns: Sequence[Column], room: int | None) -> tuple[list[Column], l
     Returns:
         What has room, and the names of what has been left out, both in the order of *columns*.
     """
+    if room is not None and wide(columns) > room:
+        columns = [_cut(each) for each in columns]
     keys = {each.key for each in columns if each.key in _KEPT}
     for each in _by_worth(columns):
         if room is None or wide([one for one in columns if one.key in keys | {each.key}]) <= room:
@@ -44,6 +50,18 @@ def fitted(columns: Sequence[Column], room: int | None) -> tuple[list[Column], l
         [each for each in columns if each.key in keys],
         [each.key for each in columns if each.key not in keys],
     )
+
+
+def _cut(column: Column) -> Column:
+    """Cut what tells a run apart where it takes the room of metrics; names keep their numbers."""
+    if column.key not in _CUT:
+        return column
+    head, tail = _CUT[column.key]
+    cells = tuple(
+        cell if len(cell) <= head + tail + 1 else f"{cell[:head]}…{cell[len(cell) - tail :]}"
+        for cell in column.cells
+    )
+    return replace(column, cells=cells)
 
 
 def _by_worth(columns: Sequence[Column]) -> list[Column]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import treadle
 from treadle.lab.extraction import CATEGORIES
 from treadle.lab.histories.summary import COLUMNS
-from treadle.lab.measuring.store import METRICS, newest
+from treadle.lab.measuring.store import METRICS, newest, read
 from treadle.lab.places import MANIFEST
 from treadle.lab.roots import Roots
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 _UNUSED: Final = {"metadata", "units", "notes", "sources", "raw_root", "reason", "message", "hint"}
 _TEXT: Final = "information"
-_CURVE: Final = "calibration_max_power"  # its details hold the curve
 _VALUE: Final = ("run_id", "metric", "category", "extractor", "current", "status", "value", "unit")
 SECONDARY: Final = "_(forward|backward|hysteresis)$"
 """Metrics that come after the principal one: of one direction, or the difference of both."""
@@ -98,9 +97,8 @@ def sources(where: Roots, rows: pl.DataFrame, *, calibrated: bool = True) -> Sou
     if where.metrics is None or not (where.metrics / METRICS).is_file():
         none = {"run_id": pl.String, "metric": pl.String, "value": pl.Float64, "unit": pl.String}
         return Sources(rows, pl.DataFrame(schema=none), None)
-    found = _scanned(where.metrics / METRICS, "move it away: treadle lab metrics makes it anew")
-    mine = found.select(_VALUE).join(rows.lazy().select("run_id"), on="run_id", how="semi")
-    return Sources(rows, _values(mine.collect()), _calibrated(rows, found) if calibrated else None)
+    mine = read(where.metrics, columns=_VALUE, run_ids=rows["run_id"])
+    return Sources(rows, _values(mine), _calibrated(rows, where.metrics) if calibrated else None)
 
 
 def _values(found: pl.DataFrame) -> pl.DataFrame:
@@ -121,13 +119,11 @@ def _values(found: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _calibrated(rows: pl.DataFrame, found: pl.LazyFrame) -> pl.DataFrame:
-    import polars as pl
+def _calibrated(rows: pl.DataFrame, metrics: Path) -> pl.DataFrame:
+    from treadle.lab.calibrations import METRIC, match
+    from treadle.lab.measuring.store import read_metrics
 
-    from treadle.lab.calibrations import match
-
-    curves = newest(found.filter(pl.col("metric") == _CURVE).collect())
-    matched = match(rows, curves.filter(pl.col("status") == "ok"))
+    matched = match(dated(rows), read_metrics(metrics, metric=METRIC, status="ok"))
     return matched.select("run_id", *CALIBRATION)
 
 
@@ -140,6 +136,22 @@ def _scanned(path: Path, hint: str) -> pl.LazyFrame:
     except (pl.exceptions.PolarsError, OSError) as error:
         raise treadle.UsageError(f"{str(path)!r} cannot be read: {error}", hint=hint) from error
     return scan
+
+
+def is_dated_by_file() -> pl.Expr:
+    """Return what tells of a row of the manifest that its start is that of its file."""
+    import polars as pl
+
+    return pl.col("start_origin").eq_missing("mtime")
+
+
+def dated(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return *rows* of the manifest without starts that are those of files: no age is of them."""
+    import polars as pl
+
+    if "start_origin" not in rows.columns:
+        return rows
+    return rows.with_columns(start_time_utc=pl.when(~is_dated_by_file()).then("start_time_utc"))
 
 
 def named(rows: pl.LazyFrame, names: Sequence[str]) -> pl.DataFrame:

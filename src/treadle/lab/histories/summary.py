@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
-from treadle.lab.plotting.words import Facts, light
 from treadle.lab.written import MINUS, amount
+
+Facts = Mapping[str, Any]  # a row of the manifest, or some columns of it
 
 _FIXED: Final = (("Vds", "vds_v", "V"), ("Ids", "ids_a", "A"), ("Vg", "vg_fixed_v", "V"))
 _SWEPT: Final = (
@@ -18,6 +20,22 @@ COLUMNS: Final = (
     *(name for _, name, _ in _FIXED), *(name for _, *both in _SWEPT for name in both),
 )  # fmt: skip
 """The columns of the manifest that it is made of."""
+
+
+def is_dated_by_file(facts: Facts) -> bool:
+    """Tell whether nothing but its file says when a measurement began: when it was last changed."""
+    return facts.get("start_origin") == "mtime"
+
+
+def light(facts: Facts) -> str:
+    """Return in which light a measurement was made: ``"455 nm at 4.41 V"``, ``"dark"``."""
+    if facts.get("has_light") is None:
+        return ""
+    if not facts["has_light"]:
+        return "dark"
+    wavelength, voltage = facts.get("wavelength_nm"), facts.get("laser_voltage_V")
+    at = "" if voltage is None else f" at {amount(float(voltage), 'V')}"
+    return f"{'lit' if wavelength is None else f'{wavelength:g} nm'}{at}"
 
 
 def summary(facts: Facts) -> str:

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import treadle
 from treadle.lab import selection
+from treadle.lab.histories.numbering import BY_TIME, numbered
 from treadle.lab.histories.sources import (
     CALIBRATION,
     SET,
     Sources,
+    is_dated_by_file,
     mentioning,
     named,
     sources,
@@ -31,7 +33,9 @@ _LAST: Final = (*CALIBRATION, "run_id", "file_idx", "chip_name", "source_file", 
 FIXED: Final = (*_FIRST, *_LAST)
 """The columns of each history; those of the metrics stand between ``flags`` and the calibration."""
 
-_TIME: Final = ("start_time_utc", "run_id")
+
+UNDATED: Final = "NO_START_TIME"
+"""The flag of a run that has the date of its file, as its header has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +101,7 @@ def histories(
         mine = rows.filter(pl.col("chip_name").is_not_null()).collect()
     else:
         mine = named(rows, names)
-    number = pl.int_range(1, pl.len() + 1, dtype=pl.Int64).over("chip_name")
-    mine = mine.sort(_TIME, nulls_last=True).with_columns(number.alias("seq"))
+    mine = numbered(mine)
     if mentioned:
         others = [_of(mentioning(rows, name), name) for name in names or _names(mine)]
         mine = pl.concat([mine, *others], how="diagonal")
@@ -121,7 +124,7 @@ def _assembled(known: Sources) -> pl.DataFrame:
 
     rows = known.rows
     said = [summary(facts) for facts in rows.select(COLUMNS).iter_rows(named=True)]
-    rows = rows.with_columns(pl.Series("summary", said, dtype=pl.String), _time(rows))
+    rows = rows.with_columns(pl.Series("summary", said, dtype=pl.String), _time(rows), _flags(rows))
     values = known.values.pivot(on="metric", index="run_id", values="value")
     values = values.rename(_renamed(known.units), strict=False)
     calibrated = known.calibrated
@@ -131,7 +134,7 @@ def _assembled(known: Sources) -> pl.DataFrame:
     return (
         rows.join(values, on="run_id", how="left")
         .join(calibrated, on="run_id", how="left")
-        .sort("chip_number", "chip_name", *_TIME, nulls_last=True)
+        .sort("chip_number", "chip_name", *BY_TIME, nulls_last=True)
         .select(*_FIRST, *metrics, *_LAST)
     )
 
@@ -151,6 +154,18 @@ def _calibration_types() -> dict[str, Any]:
 
     text, number, truth = pl.String, pl.Float64, pl.Boolean
     return dict(zip(CALIBRATION, (text, text, number, text, truth, number, truth), strict=True))
+
+
+def _flags(rows: pl.DataFrame) -> pl.Expr:
+    """Return the flags of runs, with one more where nothing but the file says when a run began."""
+    import polars as pl
+
+    flags = pl.col("flags").fill_null([])
+    if "start_origin" not in rows.columns:
+        return flags
+    by_file = pl.lit([UNDATED], dtype=pl.List(pl.String))
+    more = pl.when(is_dated_by_file()).then(pl.concat_list(by_file, flags)).otherwise(flags)
+    return more.alias("flags")
 
 
 def _time(rows: pl.DataFrame) -> pl.Expr:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import treadle
 from treadle.cli import typed
 from treadle.lab import manifest_file, places
-from treadle.lab.chips import ChipFile, find_chips, load_chips
+from treadle.lab.chips import ChipFile, chips_for, load_chips
 from treadle.lab.extraction import Absent, finding
 from treadle.lab.extraction.extractor import Extractor
 from treadle.lab.lock import only_one
@@ -105,7 +105,7 @@ def metrics(
     names = (only,) if isinstance(only, str) else only
     applied = finding.only(every, names)
     given = None if chip_file is None else load_chips(chip_file)
-    known_chips = given or _chips_of(root, place)
+    known_chips = given or chips_for(root, place)
     _check_chips(applied if names else [], known_chips)
     procedures = (procedures,) if isinstance(procedures, str) else procedures
     listed = manifest_file.manifest(root, status="staged")
@@ -145,13 +145,6 @@ def check_sources(
     finding.all_extractors(extractors)
     if chip_file is not None:
         load_chips(Path(chip_file))
-
-
-def _chips_of(root: Path, place: Path) -> ChipFile | None:
-    """Return the chip file of the project, or a copy of the one that was named the last time."""
-    kept = place / places.CHIPS
-    found = find_chips(root) or (kept if kept.is_file() else None)
-    return None if found is None else load_chips(found)
 
 
 def _check_place(root: Path, place: Path) -> None:

@@ -7,7 +7,7 @@ else is touched. Rows go only with the measurements that they are of.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -73,9 +73,16 @@ def frame_of(found: Iterable[Iterable[Record]]) -> pl.DataFrame:
     return pl.concat(frames)
 
 
-def read(root: Path) -> pl.DataFrame:
+def read(
+    root: Path, *, columns: Sequence[str] | None = None, run_ids: pl.Series | None = None
+) -> pl.DataFrame:
     """
     Return the records in the store of *root*, all versions; none where there is no store.
+
+    Args:
+        root: The folder of the store.
+        columns: Only these; default: all.
+        run_ids: Only the records of these runs; default: of all.
 
     Raises:
         UsageError: It cannot be read.
@@ -85,19 +92,22 @@ def read(root: Path) -> pl.DataFrame:
     path = root / METRICS
     hint = "move the file away: treadle lab metrics finds all of them again"
     if not path.is_file():
-        return pl.DataFrame(schema=record_types())
+        return pl.DataFrame(schema=record_types()).select(columns or pl.all())
     try:
-        frame = pl.read_parquet(path, hive_partitioning=False, glob=False)
+        rows = pl.scan_parquet(path, hive_partitioning=False, glob=False)
+        there = rows.collect_schema()
+        for name in record_types():
+            if name not in there:
+                raise treadle.UsageError(
+                    f"the table {str(path)!r} lacks the column {name!r}", hint=hint
+                )
+        if run_ids is not None:
+            rows = rows.join(pl.LazyFrame({"run_id": run_ids}), on="run_id", how="semi")
+        return rows.select(columns or pl.all()).collect()
     except (OSError, pl.exceptions.PolarsError) as error:
         raise treadle.UsageError(
             f"the metrics {str(path)!r} cannot be read: {error}", hint=hint
         ) from error
-    for name in record_types():
-        if name not in frame.columns:
-            raise treadle.UsageError(
-                f"the table {str(path)!r} lacks the column {name!r}", hint=hint
-            )
-    return frame
 
 
 def merged(old: pl.DataFrame, new: pl.DataFrame, listed: pl.DataFrame) -> pl.DataFrame:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 import treadle
-from treadle.lab.chips import find_chips, load_chips
+from treadle.lab.chips import chips_for, load_chips
 from treadle.lab.histories import history
 from treadle.lab.manifest_file import manifest
 from treadle.lab.measuring.store import read_metrics
@@ -79,7 +79,8 @@ def about(
         roots: Where it is.
         chip: Its name, or its number.
         since: Only runs of that local date or later.
-        chip_file: What the chips are made of; default: the ``chips.yml`` of the project.
+        chip_file: What the chips are made of; default: the ``chips.yml`` of the
+            project, or the copy beside the metrics.
         command: What was typed, and where, for those who want the page again.
 
     Raises:
@@ -96,8 +97,7 @@ def about(
     shown = history(roots, name).join(runs.select("run_id"), on="run_id", how="semi")
     metrics, curves = _metrics(roots, runs)
     used = shown["calibration_run_id"].drop_nulls().unique().to_list()
-    path = Path(chip_file) if chip_file is not None else find_chips(roots.stage)
-    entry = None if path is None else load_chips(path).of(name, runs["chip_number"][0])
+    chips = load_chips(chip_file) if chip_file else chips_for(roots.stage, roots.metrics)
     return About(
         chip=name,
         roots=roots,
@@ -106,8 +106,8 @@ def about(
         metrics=metrics,
         calibrations=_timed(listed.filter(pl.col("run_id").is_in(used))),
         curves=curves.filter(pl.col("run_id").is_in(used)),
-        entry=entry,
-        chip_file=path,
+        entry=None if chips is None else chips.of(name, runs["chip_number"][0]),
+        chip_file=None if chips is None else chips.path,
         since=first,
         command=command,
     )

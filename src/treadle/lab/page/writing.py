@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import treadle
+from treadle.lab.histories import file_name
 from treadle.lab.page import flagged, tables
 from treadle.lab.page import plots as curves
 from treadle.lab.page.summary import header, summary
 from treadle.lab.page.trends import trends
 from treadle.lab.page.words import text
-from treadle.lab.places import hive_value, put_whole
+from treadle.lab.places import put_whole
 
 if TYPE_CHECKING:
     from treadle.lab.page.about import About
@@ -28,7 +29,7 @@ FOLDER: Final = "reports"
 
 def place_for(roots: Roots, chip: str) -> Path:
     """Return where the page of a chip is put unless another place is asked for."""
-    return roots.out / FOLDER / f"{hive_value(chip)}.html"
+    return roots.out / FOLDER / f"{file_name(chip)}.html"
 
 
 def write(about: About, into: Path, *, plots: bool = True) -> Path:

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import treadle
+from treadle.lab.histories import file_name
 from treadle.lab.plotting.catalog import entry_named
-from treadle.lab.plotting.choosing import chosen, numbered
+from treadle.lab.plotting.choosing import chosen, example
 from treadle.lab.plotting.drawing import FORMATS, figure, save
 from treadle.lab.plotting.model import Plot
 from treadle.lab.plotting.styles import style_named
@@ -62,9 +63,9 @@ class Asked:
         """What its files are called, without the suffix: ``It-67-4-7_12``."""
         of = (*self.procedures, self.tag or self.runs.replace(" ", "").replace(",", "_"))
         style = "" if self.style == "paper" else Path(self.style).stem
-        chip = "" if self.chip is None else str(self.chip)
+        chip = "" if self.chip is None else file_name(str(self.chip))
         words = "-".join(word for word in (self.kind, chip, *of, style) if word)
-        return re.sub(r"[^\w.,=+-]+", "_", words)[:_LONGEST].strip("._-") or "plot"
+        return re.sub(r"[^\w%.,=+-]+", "_", words)[:_LONGEST].strip("._-") or "plot"
 
 
 def drawn(roots: Roots, asked: Asked) -> Plot:
@@ -78,15 +79,18 @@ def drawn(roots: Roots, asked: Asked) -> Plot:
     Raises:
         UsageError: There is no such plot, chip or run, or nothing to draw.
     """
+    from treadle.lab.histories import numbered
     from treadle.lab.manifest_file import manifest
 
-    entry = entry_named(asked.kind)
+    entry = entry_named(asked.kind, roots)
+    rows = numbered(manifest(roots.stage, status="staged"))
     if entry.one_chip and asked.chip is None and not asked.runs:
         raise treadle.UsageError(
-            f"a plot of {entry.name} is of one chip, and none is named", hint="--chip 67"
+            f"a plot of {entry.name} is of one chip, and none is named",
+            hint=example(rows, entry.procedures),
         )
     found = chosen(
-        numbered(manifest(roots.stage, status="staged")),
+        rows,
         chip=asked.chip,
         runs=asked.runs,
         procedures=asked.procedures,

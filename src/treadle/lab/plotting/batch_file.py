@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,15 +17,31 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
+    ValidationInfo,
 )
 
 import treadle
 from treadle.lab.plotting.asked import DEFAULT_FORMATS, Asked, check_formats
 from treadle.lab.plotting.catalog import entry_named
 from treadle.lab.plotting.styles import style_named
+from treadle.lab.roots import Roots
 from treadle.lab.schema.near import near
 
 # ── values ──────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class _Around:
+    """Where a file of plots is, and which laboratory it is for."""
+
+    folder: Path
+    roots: Roots | None
+
+    def style(self, name: str) -> str:
+        """Return the name of a style, or the whole path of its file."""
+        if not name.endswith(".mplstyle"):
+            return name
+        return str((self.folder / Path(name).expanduser()).absolute())
 
 
 def _runs(value: object) -> object:
@@ -35,15 +52,16 @@ def _runs(value: object) -> object:
 
 
 def _several(value: object) -> object:
-    return [value] if isinstance(value, str) else value
+    return [each.strip() for each in value.split(",")] if isinstance(value, str) else value
 
 
-def _checked(check: Any) -> AfterValidator:
+def _checked(check: Callable[[Any, _Around], object]) -> AfterValidator:
     """Let a value be refused by *check* with its own words."""
 
-    def refuse(value: Any) -> Any:
+    def refuse(value: Any, said: ValidationInfo) -> Any:
+        assert isinstance(said.context, _Around)
         try:
-            check(value)
+            check(value, said.context)
         except treadle.UsageError as error:
             raise ValueError("; ".join(filter(None, (error.message, error.hint)))) from error
         return value
@@ -52,7 +70,11 @@ def _checked(check: Any) -> AfterValidator:
 
 
 _Size = Annotated[float, Field(gt=0.5, le=100)]
-_Formats = Annotated[list[str], BeforeValidator(_several), _checked(check_formats)]
+_Formats = Annotated[
+    list[str], BeforeValidator(_several), _checked(lambda each, _: check_formats(each))
+]
+_Kind = Annotated[str, _checked(lambda name, around: entry_named(name, around.roots))]
+_Style = Annotated[str, _checked(lambda name, around: style_named(around.style(name)))]
 
 
 class _Look(BaseModel):
@@ -61,16 +83,14 @@ class _Look(BaseModel):
     model_config = ConfigDict(extra="forbid", validate_by_name=True, validate_by_alias=True)
 
     legend_by: str | None = None
-    style: str | None = None
+    style: _Style | None = None
     formats: _Formats | None = None
     width: _Size | None = None
     height: _Size | None = None
 
 
 class _One(_Look):
-    kind: Annotated[str, _checked(entry_named)] = Field(
-        validation_alias=AliasChoices("kind", "type")
-    )
+    kind: _Kind = Field(validation_alias=AliasChoices("kind", "type"))
     runs: Annotated[str, BeforeValidator(_runs)] = Field(
         "", validation_alias=AliasChoices("runs", "seq")
     )
@@ -93,12 +113,15 @@ class _File(BaseModel):
 # ── the file ────────────────────────────────────────────────────────────────────────────────────
 
 
-def read(path: str | os.PathLike[str]) -> tuple[list[Asked], Path | None]:
+def read(
+    path: str | os.PathLike[str], roots: Roots | None = None
+) -> tuple[list[Asked], Path | None]:
     """
     Read a file of plots.
 
     Args:
         path: Of the YAML file.
+        roots: The laboratory, whose store may have metrics of somebody's own; None: it has none.
 
     Returns:
         The plots in their order, and the folder for their files if the file names one. Paths are
@@ -121,33 +144,30 @@ def read(path: str | os.PathLike[str]) -> tuple[list[Asked], Path | None]:
         raise treadle.UsageError(
             f"{file}: {' '.join(str(error).split())}", hint="it is to be YAML"
         ) from error
+    around = _Around(file.parent, roots)
     try:
-        found = _File.model_validate(content)
+        found = _File.model_validate(content, context=around)
     except ValidationError as error:
         raise _refused(file, node, error) from error
-    asked = [_asked(found, one, file.parent) for one in found.plots]
+    asked = [_asked(found, one, around) for one in found.plots]
     _check_names(file, node, asked)
     base = found.output_base
     return asked, None if base is None else file.parent / base.expanduser()
 
 
-def _asked(file: _File, one: _One, folder: Path) -> Asked:
+def _asked(file: _File, one: _One, around: _Around) -> Asked:
     look = {**file.defaults.model_dump(exclude_none=True), **one.model_dump(exclude_none=True)}
-    style = look.get("style", "paper")
-    if style.endswith(".mplstyle"):
-        style = str((folder / Path(style).expanduser()).absolute())
-    style_named(style)
     chip = one.chip if one.chip is not None else file.chip
     if file.chip_group and str(chip).isdecimal():
         chip = f"{file.chip_group}{chip}"
     return Asked(
-        kind=one.kind,
+        kind=entry_named(one.kind, around.roots).name,
         chip=chip,
         runs=one.runs,
         procedures=tuple(one.procedures),
         title=one.title,
         legend_by=look.get("legend_by"),
-        style=style,
+        style=around.style(look.get("style", "paper")),
         width=look.get("width"),
         height=look.get("height"),
         formats=check_formats(look.get("formats", DEFAULT_FORMATS)),
@@ -159,7 +179,7 @@ def _check_names(file: Path, node: Any, asked: Sequence[Asked]) -> None:
     """Refuse plots that would be written over each other."""
     first: dict[str, int] = {}
     for number, one in enumerate(asked):
-        before = first.setdefault(one.name, number)
+        before = first.setdefault(one.name.lower(), number)  # one file where case does not count
         if before != number:
             lines = [_line(node, ("plots", each)) for each in (before, number)]
             raise treadle.UsageError(
@@ -190,6 +210,8 @@ def _in_words(error: Mapping[str, Any]) -> str:
         return f"{name}: there is no such key; {guess}"
     if error["type"] == "missing":
         return f"{name} is missing"
+    if error["type"] == "too_short":
+        return f"{name} is empty: name at least one"
     if error["type"] == "value_error":  # with our own words
         return f"{name}: {error['msg'].removeprefix('Value error, ')}"
     value = error["input"]

@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import treadle
+from treadle.lab.plotting.choosing import example
 from treadle.lab.plotting.curves import plot_of
 from treadle.lab.plotting.hysteresis import hysteresis
 from treadle.lab.plotting.kinds import KINDS, Kind
 from treadle.lab.plotting.model import Plot
 from treadle.lab.plotting.photoresponse import OVER, photoresponse
-from treadle.lab.plotting.staged import load
+from treadle.lab.plotting.staged import Staged, having, load
 from treadle.lab.plotting.trends import metric_trend
 from treadle.lab.schema.near import near
 
@@ -57,9 +58,13 @@ def entries() -> list[Entry]:
     return [*(_of_rows(kind) for kind in KINDS), *_OF_METRICS]
 
 
-def entry_named(name: str) -> Entry:
+def entry_named(name: str, roots: Roots | None = None) -> Entry:
     """
     Return the plot of that name, in upper or lower case; of the name of a metric, its trend.
+
+    Args:
+        name: What is asked for.
+        roots: The laboratory, whose store may have metrics of an extractor of somebody's own.
 
     Raises:
         UsageError: There is none.
@@ -68,7 +73,7 @@ def entry_named(name: str) -> Entry:
     for entry in every:
         if entry.name.lower() == name.lower():
             return entry
-    metrics = _metrics()
+    metrics = _metrics(roots)
     if name in metrics:
         return Entry(name, f"{name} over time", _Trend((name,)), one_chip=False)
     meant = near(name, [*(entry.name for entry in every), *metrics])
@@ -78,10 +83,15 @@ def entry_named(name: str) -> Entry:
     )
 
 
-def _metrics() -> set[str]:
+def _metrics(roots: Roots | None) -> set[str]:
+    """Return the names of all metrics: those that come with us, and those in the store."""
     from treadle.lab.extraction.finding import all_extractors
+    from treadle.lab.measuring import store
 
-    return {name for each in all_extractors(()) for name in each.metrics}
+    own = {name for each in all_extractors(()) for name in each.metrics}
+    if roots is None or roots.metrics is None:
+        return own
+    return own | set(store.read(roots.metrics, columns=["metric"])["metric"])
 
 
 # ── rows ────────────────────────────────────────────────────────────────────────────────────────
@@ -94,16 +104,35 @@ class _Rows:
     kind: Kind
 
     def __call__(self, roots: Roots, rows: pl.DataFrame, legend_by: str | None) -> Plot:
+        if not self.kind.procedures:
+            rows = having(roots.stage, rows, self.kind)
         if rows.height > MOST:
             raise treadle.UsageError(
                 f"{rows.height:,} runs fit, and a plot of {self.kind.name} has room for {MOST}",
-                hint="choose some: --chip 67 --runs 4-7,12",
+                hint=f"choose some: {example(rows)} --runs 4-7,12",
             )
         if legend_by is not None and "power" in legend_by:
             rows = with_power(roots, rows)
-        ids = rows["run_id"].to_list()
-        measured = load(roots.stage, ids, segment_root=roots.segment, rows=rows)
-        return plot_of(measured, self.kind, legend_by=legend_by)
+        measured, lost = _loaded(roots, rows)
+        plot = plot_of(measured, self.kind, legend_by=legend_by)
+        if not lost:
+            return plot
+        note = f"{len(lost)} left out, as their files cannot be read: {', '.join(lost)}"
+        return replace(plot, notes=(*plot.notes, note))
+
+
+def _loaded(roots: Roots, rows: pl.DataFrame) -> tuple[list[Staged], list[str]]:
+    """Return the measurements, and the ids of those whose files cannot be read, unless all are."""
+    measured: list[Staged] = []
+    lost: dict[str, treadle.UsageError] = {}
+    for run_id in rows["run_id"]:
+        try:
+            measured += load(roots.stage, [run_id], segment_root=roots.segment, rows=rows)
+        except treadle.UsageError as error:
+            lost[run_id] = error
+    if lost and not measured:
+        raise next(iter(lost.values()))
+    return measured, list(lost)
 
 
 def _of_rows(kind: Kind) -> Entry:
@@ -205,10 +234,11 @@ def with_power(roots: Roots, rows: pl.DataFrame) -> pl.DataFrame:
         UsageError: There are no metrics, where the calibrations are.
     """
     from treadle.lab.calibrations import METRIC, match
+    from treadle.lab.histories.sources import dated
     from treadle.lab.measuring import read_metrics
 
     curves = read_metrics(_metrics_root(roots), metric=METRIC, status="ok")
-    matched = match(rows, curves).select("run_id", "irradiated_power_w", "power_clamped")
+    matched = match(dated(rows), curves).select("run_id", "irradiated_power_w", "power_clamped")
     return rows.join(matched, on="run_id", how="left", maintain_order="left")
 
 

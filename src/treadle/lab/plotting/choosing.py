@@ -29,20 +29,6 @@ class Chosen(NamedTuple):
     left_out: int
 
 
-def numbered(rows: pl.DataFrame) -> pl.DataFrame:
-    """
-    Return *rows* by time, with the number of each in the history of its chip as ``seq``, from 1.
-
-    Args:
-        rows: All staged runs, as the manifest has them.
-    """
-    import polars as pl
-
-    in_time = rows.sort("start_time_utc", "run_id", nulls_last=True)
-    place = pl.int_range(1, pl.len() + 1, dtype=pl.Int64).over("chip_name")
-    return in_time.with_columns(seq=pl.when(pl.col("chip_name").is_not_null()).then(place))
-
-
 def chosen(
     rows: pl.DataFrame,
     *,
@@ -55,7 +41,7 @@ def chosen(
     Choose the runs that are meant.
 
     Args:
-        rows: Of :func:`numbered`.
+        rows: All staged runs, of :func:`treadle.lab.histories.numbered`.
         chip: Name or number of the chip; None: all.
         runs: Numbers of its history and ids, or what ids begin with, of any runs: ``"4-7,12"``;
             empty: all.
@@ -90,6 +76,24 @@ def chosen(
     return Chosen(found, before - found.height if runs.strip() else 0)
 
 
+def example(rows: pl.DataFrame, procedures: Sequence[str] = ()) -> str:
+    """
+    Return what to type to name a chip: the one with most runs.
+
+    Args:
+        rows: Of the manifest.
+        procedures: Of these; none: of all.
+    """
+    import polars as pl
+
+    named = rows.drop_nulls("chip_name")
+    fit = named.filter(pl.col("proc").is_in(list(procedures))) if procedures else named
+    names = (fit if fit.height else named)["chip_name"].value_counts(sort=False)
+    if names.is_empty():
+        return "no run that is staged names a chip: --runs ID"
+    return f"--chip={names.sort('count', 'chip_name', descending=[True, False])['chip_name'][0]}"
+
+
 def _meant(
     rows: pl.DataFrame, of_chip: pl.DataFrame, runs: str, *, has_chip: bool
 ) -> tuple[set[str], set[str]]:
@@ -106,11 +110,12 @@ def _meant(
         elif numbers:
             raise treadle.UsageError(
                 f"run {part!r} is a number in the history of a chip, and no chip is named",
-                hint="--chip 67",
+                hint=example(rows),
             )
         else:
+            among = "" if part == runs.strip() else f" in {runs!r}"
             raise treadle.UsageError(
-                f"{part!r} means no run in {runs!r}",
+                f"{part!r}{among} means no run" if part else f"{runs!r} has a comma too many",
                 hint="numbers of the chip's history and run ids, with commas between: 4-7,12",
             )
     return by_number | by_id, by_id
@@ -120,7 +125,11 @@ def _between(of_chip: pl.DataFrame, first: int, last: int) -> set[str]:
     import polars as pl
 
     most = of_chip.height
-    if first < 1 or last > most or last < first:
+    if last < first:
+        raise treadle.UsageError(
+            f"the runs '{first}-{last}' run backwards", hint=f"--runs {last}-{first}"
+        )
+    if first < 1 or last > most:
         text = str(first) if first == last else f"{first}-{last}"
         raise treadle.UsageError(
             f"there is no run {text!r}: the history of {of_chip['chip_name'][0]} has the runs "

@@ -6,6 +6,7 @@ tells curves apart is lightness, line style and markers, and colour only beside 
 
 from __future__ import annotations
 
+import io
 import os
 import textwrap
 import threading
@@ -28,12 +29,14 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from matplotlib.legend import Legend
+    from matplotlib.transforms import Bbox
 
 FORMATS: Final = ("png", "svg", "pdf")
 """What a figure can be saved as, by the suffix of the file."""
 
 _IN_THE_AXES: Final = 5  # more curves have their legend below the axes
 _IN_A_LEGEND: Final = 30  # more cannot be told apart
+_FEW_LETTERS: Final = 10  # in a line of a legend: a narrower figure has no room for one
 _DENSE: Final = 800  # points; with more, what is dashed looks like noise
 _MARKS: Final = 7  # on a curve whose line style cannot tell it apart
 
@@ -79,7 +82,9 @@ def figure(
     above = plot.title if title is None else title
     size = (width or style.width, height or style.height)
     with _one_at_a_time, mpl.rc_context(style.rc):
-        return _drawn(plot, above, size, style)
+        made = _drawn(plot, above, size, style)
+        _close_fonts()
+    return made
 
 
 def _drawn(plot: Plot, above: str, size: tuple[float, float], style: Style) -> Figure:
@@ -198,10 +203,31 @@ def _add_legend(made: Figure, axes: Axes, plot: Plot) -> None:
         return
     side_by_side = max(1, int(made.get_figwidth() * 112 / letter / (longest + 6)))
     side_by_side = min(side_by_side, len(labels))
-    lines = -(-len(labels) // side_by_side)
-    made.set_figheight(made.get_figheight() + letter * 0.0214 * lines)
-    place: Any = {"loc": "outside lower left", "ncols": side_by_side, "frameon": False}
-    _plain(made.legend(handles, labels, **place))
+    below = _below(made, handles, labels, side_by_side)
+    made.set_figheight(made.get_figheight() + below.height / made.dpi)
+
+
+def _below(made: Figure, handles: list[Any], labels: list[str], side_by_side: int) -> Bbox:
+    """Put a legend below the axes that is not wider than the figure; return its size in dots."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    canvas: Any = FigureCanvasAgg(made)
+    renderer = canvas.get_renderer()
+    room = made.bbox.width - 0.1 * made.dpi
+    letters = max(map(len, labels))
+    while True:
+        folded = ["\n".join(textwrap.wrap(label, letters)) for label in labels]
+        place: Any = {"loc": "outside lower left", "ncols": side_by_side, "frameon": False}
+        legend = made.legend(handles, folded, **place)
+        _plain(legend)
+        size = legend.get_window_extent(renderer)
+        if size.width <= room or letters <= _FEW_LETTERS:
+            return size
+        legend.remove()
+        if side_by_side > 1:
+            side_by_side -= 1
+        else:
+            letters = max(min(letters - 1, int(letters * room / size.width)), _FEW_LETTERS)
 
 
 def _is_paired(plot: Plot) -> bool:
@@ -256,13 +282,12 @@ def save(
             hint=f"end the name with one of: {', '.join('.' + each for each in FORMATS)}",
         )
 
-    def write(part: Path) -> None:
-        made.savefig(part, format=suffix, dpi=dpi, metadata=_UNDATED[suffix])
-
+    content = io.BytesIO()  # a full disk leaves matplotlib in the midst of things
+    with _one_at_a_time, mpl.rc_context(style.rc):
+        made.savefig(content, format=suffix, dpi=dpi, metadata=_UNDATED[suffix])
+        _close_fonts()
     try:
-        with _one_at_a_time, mpl.rc_context(style.rc):
-            put_whole(to, write)
-            _close_fonts()
+        put_whole(to, lambda part: part.write_bytes(content.getvalue()))
     except OSError as error:
         raise treadle.UsageError(
             f"{str(to)!r} cannot be written: {error.strerror or error}", hint="name another file"

@@ -10,7 +10,15 @@ import numpy as np
 import treadle
 from treadle.lab.plotting.model import Axis, Plot, scaled
 from treadle.lab.plotting.trends import TITLES, having_values, points_of
-from treadle.lab.plotting.words import BY, naming, on_the_clock, said_by
+from treadle.lab.plotting.words import (
+    BY,
+    counting_chips,
+    naming,
+    of_chips,
+    on_the_clock,
+    said_by,
+    telling_chips,
+)
 
 if TYPE_CHECKING:
     import polars as pl
@@ -65,7 +73,8 @@ def photoresponse(rows: pl.DataFrame, over: str, *, legend_by: str | None = None
     """
     Draw the photoresponse of lit runs, with its uncertainty as bars.
 
-    Runs that differ in what :class:`Over` says have curves of their own.
+    Runs of other chips, and those that differ in what :class:`Over` says, have curves of their
+    own.
 
     Args:
         rows: Of the store of metrics, joined with the manifest; over power with
@@ -90,8 +99,9 @@ def photoresponse(rows: pl.DataFrame, over: str, *, legend_by: str | None = None
     clamped = sum(bool(row.get("power_clamped")) for row in placed) if over == "power" else 0
     if clamped:
         notes.append(f"{clamped} at a laser voltage that its calibration does not reach")
+    notes += of_chips(placed, legend_by)
     groups = _grouped(placed, along, legend_by)
-    title = naming([{**row, "run_id": ""} for row in placed])[0]
+    title = counting_chips(placed, naming([{**row, "run_id": ""} for row in placed])[0])
     return scaled(
         Plot(
             title,
@@ -115,7 +125,8 @@ def _grouped(
         say = said_by(legend_by, list(rows[0]))
     else:
         differ = [name for name in along.by if len({BY[name](row) for row in rows}) > 1]
-        say = said_by(",".join(differ)) if differ else lambda _: ""
+        chip, others = telling_chips(rows), said_by(",".join(differ)) if differ else None
+        say = lambda row: " · ".join(filter(None, (chip(row), others(row) if others else "")))  # noqa: E731
     groups: dict[str, list[dict[str, Any]]] = {}
     for row in sorted(rows, key=lambda row: (along.of(row), str(row["run_id"]))):
         groups.setdefault(say(row), []).append(row)

@@ -57,7 +57,7 @@ def fitted(measurement: Staged, name: str, group: int) -> tuple[Curve, str]:
     curve = _curve(details)
     if curve is None:
         raise NoFit(reason)
-    label = "best curve, which tells no τ" if reason else said(details)
+    label = "best curve, no τ" if reason else said(details)
     label = ": ".join(filter(None, (name, label)))
     return Curve(*curve, label, group=group, is_fit=True), reason
 

@@ -96,6 +96,37 @@ def load(
     return [Staged(facts[run_id], _rows(root, segments, facts[run_id])) for run_id in run_ids]
 
 
+def having(stage_root: str | os.PathLike[str], rows: pl.DataFrame, kind: Kind) -> pl.DataFrame:
+    """
+    Return those of *rows* of the manifest whose files have the columns of *kind*, with values.
+
+    Only the ends of the files are read; one that cannot be read stays, for :func:`load` to tell.
+    """
+    import polars as pl
+
+    root = check_root(stage_root, "stage root")
+    kept = [_has_columns(root / path, kind) for path in rows["path"]]
+    return rows.filter(pl.Series(kept, dtype=pl.Boolean))
+
+
+def _has_columns(path: Path, kind: Kind) -> bool:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        said = pq.read_metadata(path)
+    except (OSError, pa.ArrowException):
+        return True
+    empty: dict[str, int] = {}
+    for group in map(said.row_group, range(said.num_row_groups)):
+        for column in map(group.column, range(group.num_columns)):
+            known = column.statistics
+            nothing = known.null_count if known is not None and known.has_null_count else 0
+            empty[column.path_in_schema] = empty.get(column.path_in_schema, 0) + nothing
+    filled = {name for name, nulls in empty.items() if nulls < said.num_rows}
+    return kind.x in filled and not filled.isdisjoint(kind.y)
+
+
 def _rows(root: Path, segments: Path | None, facts: dict[str, Any]) -> pl.DataFrame:
     """Read the rows of one measurement, from the folder of the segments where they are there."""
     part = str(facts["path"])

@@ -9,7 +9,14 @@ import numpy as np
 
 import treadle
 from treadle.lab.plotting.model import Axis, Curve, Plot, scaled
-from treadle.lab.plotting.words import on_the_clock, said_by
+from treadle.lab.plotting.words import (
+    Said,
+    counting_chips,
+    of_chips,
+    on_the_clock,
+    said_by,
+    telling_chips,
+)
 from treadle.lab.written import of_column
 
 if TYPE_CHECKING:
@@ -81,8 +88,8 @@ def metric_trend(rows: pl.DataFrame, names: Sequence[str], *, legend_by: str | N
     """
     Draw metrics over the time of their measurements, with their uncertainties as bars.
 
-    Each metric has a curve; and where some of the runs were lit and others dark, one for each of
-    these as well.
+    Each metric of each chip has a curve; and where some of the runs were lit and others dark, one
+    for each of these as well.
 
     Args:
         rows: Of the store of metrics, with the columns ``metric``, ``status``, ``value``,
@@ -97,15 +104,9 @@ def metric_trend(rows: pl.DataFrame, names: Sequence[str], *, legend_by: str | N
     """
     found = having_values(rows, names)
     if not found:
-        raise treadle.UsageError(
-            f"no measurement has a value of {' or '.join(names)}",
-            hint="treadle lab metrics OUT finds them, and says why there are none",
-        )
+        raise _none(rows, names)
     there = [name for name in names if any(row["metric"] == name for row in found)]
-    if legend_by is not None:
-        say = said_by(legend_by, list(found[0]))
-    else:
-        say = _light if len({row["has_light"] for row in found}) > 1 else _nothing
+    say = said_by(legend_by, list(found[0])) if legend_by is not None else _told_apart(found)
     groups: dict[str, list[Mapping[str, Any]]] = {}
     for row in sorted(found, key=lambda row: (there.index(row["metric"]), say(row))):
         which = SHORT.get(row["metric"], row["metric"]) if len(there) > 1 else ""
@@ -113,15 +114,56 @@ def metric_trend(rows: pl.DataFrame, names: Sequence[str], *, legend_by: str | N
     shown = TITLES.get(there[0], there[0])
     return scaled(
         Plot(
-            _titled(rows, shown),
+            counting_chips(found, _titled(rows, shown)),
             Axis("Start", is_time=True),
             Axis(shown, str(found[0]["unit"] or "")),
             points_of(groups, _clocks),
             points=True,
+            notes=(*_left_out(rows, names), *of_chips(found, legend_by)),
         )
     )
 
 
+def _told_apart(found: Sequence[Mapping[str, Any]]) -> Said:
+    """Return what tells apart values of several chips, and those of lit runs from the others."""
+    chip = telling_chips(found)
+    if len({row["has_light"] for row in found}) == 1:
+        return chip
+    return lambda row: " · ".join(filter(None, (chip(row), _light(row))))
+
+
+def _none(rows: pl.DataFrame, names: Sequence[str]) -> treadle.UsageError:
+    """Return the error that says why no run has a value."""
+    import polars as pl
+
+    said = f"no measurement has a value of {' or '.join(names)}"
+    mine = rows.filter(pl.col("metric").is_in(list(names)))
+    if mine.is_empty() or "reason" not in mine.columns:
+        return treadle.UsageError(said, hint="treadle lab metrics OUT finds the metrics of runs")
+    counts = mine.group_by("status", "reason").len().sort("len", "reason", descending=[True, False])
+    why = [
+        f"{many:,} {status.replace('_', ' ')}" + (f" ({reason})" if reason else "")
+        for status, reason, many in counts.head(_REASONS).iter_rows()
+    ]
+    if counts.height > _REASONS:
+        why.append("…")
+    return treadle.UsageError(f"{said}: {', '.join(why)}", hint="choose other runs")
+
+
+def _left_out(rows: pl.DataFrame, names: Sequence[str]) -> list[str]:
+    """Return a note on the runs that have no value."""
+    import polars as pl
+
+    mine = rows.filter(pl.col("metric").is_in(list(names)))
+    without = mine.filter(pl.col("status") != "ok")
+    if without.is_empty():
+        return []
+    counts = without["status"].value_counts().sort("count", "status", descending=[True, False])
+    said = ", ".join(f"{many:,} {status.replace('_', ' ')}" for status, many in counts.rows())
+    return [f"{without.height:,} of {mine.height:,} left out: {said}"]
+
+
+_REASONS: Final = 4  # that are named
 _OF_START: Final = ("start_time_utc", "local_tz")
 
 
@@ -159,10 +201,6 @@ def _clocks(facts: Iterable[Mapping[str, Any]]) -> Any:
 
 def _light(row: Mapping[str, Any]) -> str:
     return {True: "light", False: "dark"}.get(row["has_light"], "light not known")
-
-
-def _nothing(_row: Mapping[str, Any]) -> str:
-    return ""
 
 
 def _titled(rows: pl.DataFrame, what: str) -> str:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import treadle
+from treadle.lab.histories.summary import Facts, is_dated_by_file, light
 from treadle.lab.written import amount
 
-Facts = Mapping[str, Any]
 Said = Callable[[Facts], str]
+
+_BY_FILE: Final = " by its file"  # after a time that is when the file was last changed
+_NAMED: Final = 4  # chips in a note
+_MOST_CHIPS: Final = 30  # whose names a legend has room for
 
 
 def started(facts: Facts) -> datetime | None:
@@ -33,7 +37,7 @@ def on_the_clock(facts: Facts) -> float | None:
 
 def _time(facts: Facts) -> str:
     at = started(facts)
-    return "" if at is None else f"{at:%H:%M:%S}"
+    return "" if at is None else f"{at:%H:%M:%S}{_BY_FILE if is_dated_by_file(facts) else ''}"
 
 
 def _date(facts: Facts) -> str:
@@ -58,17 +62,6 @@ def _number(name: str, symbol: str, unit: str) -> Said:
         return "" if value is None else f"{symbol} = {amount(float(value), unit)}"
 
     return said
-
-
-def light(facts: Facts) -> str:
-    """Return in which light a measurement was made: ``"455 nm at 4.41 V"``, ``"dark"``."""
-    if facts.get("has_light") is None:
-        return ""
-    if not facts["has_light"]:
-        return "dark"
-    wavelength, voltage = facts.get("wavelength_nm"), facts.get("laser_voltage_V")
-    at = "" if voltage is None else f" at {amount(float(voltage), 'V')}"
-    return f"{'lit' if wavelength is None else f'{wavelength:g} nm'}{at}"
 
 
 def _wavelength(facts: Facts) -> str:
@@ -135,6 +128,38 @@ def said_by(name: str, columns: Sequence[str] = ()) -> Said:
             )
     each = [BY.get(word) or _plain(word, f"{word} = ") for word in words]
     return lambda facts: " · ".join(filter(None, (said(facts) for said in each)))
+
+
+def telling_chips(rows: Sequence[Facts]) -> Said:
+    """Return what says of which chip a value is, where there are as many as a legend can tell."""
+    if not 1 < len(_chips(rows)) <= _MOST_CHIPS:
+        return _no_words
+    return lambda row: str(row.get("chip_name") or "no chip")
+
+
+def of_chips(rows: Sequence[Facts], by: str | None) -> list[str]:
+    """Return a note where values are of several chips, and the legend does not tell of which."""
+    chips = sorted(_chips(rows))
+    is_told = by is None or {"chip", "chip_name"} & set(map(str.strip, by.split(",")))
+    if len(chips) < 2 or (is_told and len(chips) <= _MOST_CHIPS):
+        return []
+    more = len(chips) - _NAMED
+    named = ", ".join(chips[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+    return [f"of {len(chips)} chips, which the legend does not tell: {named}"]
+
+
+def counting_chips(rows: Sequence[Facts], title: str) -> str:
+    """Return *title* behind how many chips values are of, where they are of several."""
+    many = len(_chips(rows))
+    return _joined([f"{many} chips" if many > 1 else "", title])
+
+
+def _chips(rows: Sequence[Facts]) -> set[str]:
+    return {str(row.get("chip_name") or "no chip") for row in rows}
+
+
+def _no_words(_facts: Facts) -> str:
+    return ""
 
 
 def naming(several: Sequence[Facts], by: str | None = None) -> tuple[str, list[str]]:

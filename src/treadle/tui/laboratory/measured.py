@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -62,14 +62,7 @@ class Measured:
 
         about = runs.select("run_id", "has_light", "local_tz")
         mine = self.records.filter(metric=name).join(about, on="run_id", how="inner")
-        plot = plotting.metric_trend(mine, [name])
-        without = mine.filter(mine["status"] != "ok")
-        if without.is_empty():
-            return plot
-        counts = without["status"].value_counts().sort("count", "status", descending=True)
-        said = ", ".join(f"{count:,} {status_said(status)}" for status, count in counts.rows())
-        note = f"{without.height:,} of {mine.height:,} left out: {said}"
-        return replace(plot, notes=(*plot.notes, note))
+        return plotting.metric_trend(mine, [name])
 
 
 def status_said(status: str) -> str:
