@@ -116,10 +116,12 @@ def test_a_newcomer_starts_watches_cancels_resumes_and_leaves_a_pipeline(termina
     terminal.press("r")
     terminal.until("● running")
     terminal.resize(120, 40)
-    text = terminal.until("✓ finished", "segment")
+    text = terminal.until("✓ finished", "4 iv")
     assert max(map(len, text.splitlines())) > 80
     terminal.resize(80, 24)
-    terminal.press(",")
+    for stage in ("3 metrics", "2 segment", "1 stage"):  # from the last one, which is shown
+        terminal.press(",")
+        terminal.until(f"▸ ✓ {stage}" if stage != "1 stage" else "▸ ▲ 1 stage")
     terminal.until(f"{total}/{total}")
     terminal.press("2")
     terminal.until(" 40 ", "raised treadle.lab.errors")
@@ -133,7 +135,7 @@ def test_a_newcomer_starts_watches_cancels_resumes_and_leaves_a_pipeline(termina
     terminal.press("Escape")
     terminal.until("finished: 480 ok, 40 failed")
     terminal.press("Escape")
-    terminal.until("2 runs", "0 live", "520", "segment")
+    terminal.until("4 runs", "0 live", "520", "segment")
     terminal.press("q")
     terminal.until(PROMPT)
     assert terminal.left() == []

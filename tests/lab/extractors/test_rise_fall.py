@@ -51,8 +51,8 @@ def sample(name):
     return tuple(table[each].to_numpy() for each in ("t (s)", "I (A)", "VL (V)"))
 
 
-# What noise has made of the references, as soon as a level is passed to and fro: they take the extreme
-# sample for the level, and the first of those past a level for its passage.
+# What noise has made of the references, as soon as a level is passed to and fro: they take the
+# extreme sample for the level, and the first of those past a level for its passage.
 NOISY = {
     ("2025-10-13/It2025-10-13_14.csv", "t_rise"): 24.36,  # 25.56
     ("2025-10-13/It2025-10-13_14.csv", "t_fall"): 46.85,  # 19.94
