@@ -134,7 +134,7 @@ bodies = st.integers(1, 4).flatmap(
 
 
 @given(bodies)
-@settings(max_examples=200)
+@settings(max_examples=80)
 def test_both_paths_read_the_same(drawn):
     names, lines = drawn
     raw = raw_of("".join(line + "\n" for line in lines), names)
@@ -176,7 +176,7 @@ def outcome(raw, procedure):
     st.one_of(st.just(""), st.text(alphabet='0123456789.,-+eEnaif# "\n_x', max_size=8)),
     st.integers(0, 300),
 )
-@settings(max_examples=400)
+@settings(max_examples=150)
 def test_whatever_stands_in_the_file_both_paths_give_the_same(drawn, inserted, place):
     kinds, lines = drawn
     body = "".join(line + "\n" for line in lines)
@@ -210,7 +210,7 @@ lines_of_all_kinds = st.lists(
 
 
 @given(lines_of_all_kinds, st.sampled_from(["", "\n"]), st.sampled_from([1, 20]))
-@settings(max_examples=300)
+@settings(max_examples=100)
 def test_it_does_not_matter_how_much_of_a_body_is_looked_at_together(lines, end, size):
     raw = raw_of("\n".join(lines) + end, ["c0", "c1"], first_line=10)
     table = outcome(raw, None)

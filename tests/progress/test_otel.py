@@ -435,4 +435,4 @@ def test_the_laboratory_exports_with_the_flag(collector, tmp_path):
         timeout=50,
     )
     assert (done.returncode, done.stderr) == (1, "")
-    assert {run.name.split()[0] for run in collector.runs} == {"stage", "segment"}
+    assert {run.name.split()[0] for run in collector.runs} == {"stage", "segment", "iv"}

@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 import uuid
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -246,7 +247,11 @@ class Terminal:
         end = time.monotonic() + ORPHANS_GONE
         while (there := self.processes()) and time.monotonic() < end:
             time.sleep(0.05)
-        return [f"{each.pid} {' '.join(each.cmdline())}" for each in there if each.is_running()]
+        left = []
+        for each in there:
+            with suppress(psutil.NoSuchProcess):  # it has just ended
+                left.append(f"{each.pid} {' '.join(each.cmdline())}")
+        return left
 
     def end(self) -> None:
         """End the terminal and all that runs in it."""
@@ -254,6 +259,7 @@ class Terminal:
             ["tmux", "-L", "t", "kill-server"], env=self.environ, capture_output=True, check=False
         )
         for process in self.processes():
-            process.kill()
+            with suppress(psutil.NoSuchProcess):  # it has just ended by itself
+                process.kill()
         psutil.wait_procs(self.processes(), timeout=5)
         shutil.rmtree(self._place, ignore_errors=True)
