@@ -1,14 +1,16 @@
 """From the raw files of laboratory instruments to Parquet, segments, and what they add up to.
 
     raw files ──▶ stage ──▶ one Parquet file per measurement, and a manifest of all
-                              └──▶ segment ──▶ the branches of each sweep
+                    ├──▶ segment ──▶ the branches of each sweep ──▶ iv ──▶ fits, means, hysteresis
+                    └──▶ metrics ──▶ derived numbers ──▶ histories, plots, a page for each chip
 
 reading one file   layouts (how a program writes)  tables (its rows)  quantities, measurement
-what is expected   schema (procedures.yml)
-doing all of them  staging  segmenting  pipelining, each on `treadle.run` and resumed by it
-what comes out     places (where)  manifest_file  compacting (fewer, larger files)
-algorithms         segmentation
-what it needs      extra
+what is expected   schema (procedures.yml)  chips (chips.yml)
+doing all of them  staging  segmenting  measuring  analysing  pipelining, each on `treadle.run`
+what is found      extraction (what an extractor is)  extractors  segmentation  calibrations
+what comes out     places, roots (where)  manifest_file  compacting (fewer, larger files)
+what is shown      histories  plotting  page  written (numbers as text)  selection (which runs)
+what it needs      extra  named (files that users name)
 the command        cli  display  config
 
 Built on Treadle's public names alone, as any other package could be.

@@ -1,4 +1,4 @@
-"""Raw files to segments in one go: each step on the same warm workers, each resumed by itself."""
+"""Raw files to metrics and histories in one go: all steps on the same workers, each resumed."""
 
 from __future__ import annotations
 
