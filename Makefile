@@ -6,7 +6,7 @@ BIN       := $(VENV)/bin
 VERSIONS  := 3.11 3.12 3.13
 TESTS     ?= tests
 # Processes that share the tests out, file by file; JOBS=0 runs one test after the other.
-JOBS      ?= 3
+JOBS      ?= 2
 # Stamps: while they are newer than pyproject.toml, a second call installs nothing.
 BASE      := $(VENV)/.installed-base
 APPS      := $(VENV)/.installed-apps

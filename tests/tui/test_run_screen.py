@@ -174,6 +174,7 @@ def test_the_number_of_workers_follows_plus_minus_and_the_dialog_and_kill_ends_i
     watch(held.folder, walk)
 
 
+@pytest.mark.walks
 def test_a_driver_killed_while_it_is_watched_has_crashed_and_is_resumed_from_here(
     held, watch, shows, until, text_of
 ):
@@ -254,6 +255,7 @@ def test_a_command_that_is_not_right_shows_what_it_wrote_and_how_it_ended(tmp_pa
     assert started.code == 2
 
 
+@pytest.mark.walks
 def test_a_command_that_was_started_here_is_watched_and_interrupted(tmp_path, watch, shows):
     (tmp_path / "held.py").write_text(HELD)
     put_items(tmp_path, 3)
