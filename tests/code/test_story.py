@@ -46,12 +46,14 @@ def test_thread(files):
     assert texts(outcomes) == SOURCES
 
 
-def test_error(files):
+def test_error(files, tmp_path):
     """One bad file costs itself, and is there to be seen."""
-    found = code.chunk(files, backend="threads", workers=1)
+    long = tmp_path / "long.py"
+    long.write_text("x = [1, 2, (3, 4)]\n" * 45_000)  # keeps the only worker for a second
+    found = code.chunk([long, *files], backend="threads", workers=1)
     files[1].unlink()  # it was found, and is gone when its turn comes
     outcomes = {outcome.key: outcome for outcome in found}
-    assert set(outcomes) == set(SOURCES)
+    assert set(outcomes) == {*SOURCES, "long.py"}
     (failed,) = [outcome for outcome in outcomes.values() if not outcome.ok]
     assert failed.key == files[1].name
     assert isinstance(failed.error, code.CannotRead)

@@ -278,17 +278,22 @@ def test_a_pool_whose_nursery_is_killed_while_busy_goes_on_and_leaves_no_orphan(
 
 
 def test_the_nursery_may_be_killed_again_and_again(method):
+    """Workers that die with it three times before they have begun would be the function's fault."""
     for _ in range(3):
         with treadle.Pool(workers=2, backend="processes", start_method=method) as pool:
-            items = iter(range(300))
+            began = [threading.Event() for _ in range(3)]  # an item of each hundred has settled
 
-            def source(items=items):
-                for item in items:
+            def source(began=began):
+                for item in range(300):
                     if item % 100 == 50:
+                        assert began[item // 100].wait(30)
                         kill_nursery(method)
                     yield item
 
-            outcomes = list(pool.map(calls.act, source()))
+            outcomes = []
+            for outcome in pool.map(calls.act, source()):
+                outcomes.append(outcome)
+                began[outcome.key // 100].set()
             assert sorted(outcome.key for outcome in outcomes) == list(range(300))
             assert all(outcome.ok for outcome in outcomes)
 
