@@ -354,7 +354,9 @@ def test_the_report_of_a_chip_is_written_and_shown(visit, until, shows, out):
 # ── which folder ────────────────────────────────────────────────────────────────────────────
 
 
-def test_the_folder_is_asked_for_and_remembered(use, until, out, text_of):
+def test_the_folder_is_asked_for_and_remembered(use, until, out, text_of, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # where nothing is staged
+
     async def walk(pilot):
         await until(pilot, lambda: isinstance(pilot.app.screen, AskForRoot), "the question")
         pilot.app.screen.query_one("#path", Input).value = str(out / "nowhere")
